@@ -1,0 +1,48 @@
+"""The study's graph, and what all rules share."""
+
+from dewpoint.errors import UserError
+from dewpoint.study.fingerprint import fingerprint
+from dewpoint.study.graph import Graph
+
+
+try:
+    graph = Graph.load(config)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+DATA, RESULTS = graph.data, graph.results
+ENVIRONMENT = "../envs/dewpoint.yaml"
+
+NAME = "[A-Za-z0-9][A-Za-z0-9_-]*"
+
+
+wildcard_constraints:
+    dataset=NAME,
+    model=NAME,
+    ranker=NAME,
+    split=NAME,
+    table=NAME,
+    part=r"corpus|queries\.[A-Za-z0-9_-]+",
+    shard=r"\d+",
+    shards=r"\d+",
+
+
+def one_of(names):
+    """A wildcard constraint: any of these names, and nothing when there are none."""
+    return "|".join(names) or "(?!)"
+
+
+def parent(wildcards):
+    """The manifest of the model that a model starts from; none for a new or a fetched one."""
+    name = graph.parent(wildcards.model)
+    return [graph.model(name)] if name else []
+
+
+def trained_on(wildcards):
+    """A model's dataset, with its tokens and their tokenizer."""
+    data = graph.study.models[wildcards.model].data
+    return {
+        "dataset": graph.dataset(data),
+        "tokens": graph.tokens(wildcards.model, data),
+        "tokenizer": graph.tokenizer(wildcards.model),
+    }

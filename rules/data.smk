@@ -1,0 +1,69 @@
+"""Datasets, tokenizers, tokens: shared by all studies."""
+
+
+rule prepare:
+    input:
+        files=lambda w: graph.dataset_files(w.dataset),
+    output:
+        f"{DATA}/{{dataset}}/manifest.json",
+    params:
+        settings=lambda w: graph.dataset_settings(w.dataset),
+        code=fingerprint("prepare"),
+    log:
+        f"{DATA}/.logs/prepare/{{dataset}}.log",
+    benchmark:
+        f"{DATA}/.benchmarks/prepare/{{dataset}}.jsonl"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    conda:
+        ENVIRONMENT
+    shell:
+        "python scripts/prepare.py --settings {params.settings:q} --code {params.code} --study {config[study]:q}"
+        " --files {input.files:q} --output {output:q} &> {log:q}"
+
+
+rule tokenizer:
+    input:
+        dataset=lambda w: graph.tokenizer_data(w.tokenizer),
+    output:
+        f"{DATA}/tokenizers/{{tokenizer}}/manifest.json",
+    params:
+        settings=lambda w: graph.tokenizer_settings(w.tokenizer),
+        code=fingerprint("tokenizer"),
+    log:
+        f"{DATA}/.logs/tokenizer/{{tokenizer}}.log",
+    benchmark:
+        f"{DATA}/.benchmarks/tokenizer/{{tokenizer}}.jsonl"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    conda:
+        ENVIRONMENT
+    shell:
+        "python scripts/tokenizer.py --settings {params.settings:q} --code {params.code}"
+        " --dataset {input.dataset:q} --output {output:q} &> {log:q}"
+
+
+rule tokenize:
+    input:
+        dataset=f"{DATA}/{{dataset}}/manifest.json",
+        tokenizer=f"{DATA}/tokenizers/{{tokenizer}}/manifest.json",
+    output:
+        f"{DATA}/{{dataset}}/tokens/{{tokenizer}}/manifest.json",
+    params:
+        settings="{}",
+        code=fingerprint("tokenize_texts"),
+    log:
+        f"{DATA}/.logs/tokenize/{{dataset}}/{{tokenizer}}.log",
+    benchmark:
+        f"{DATA}/.benchmarks/tokenize/{{dataset}}/{{tokenizer}}.jsonl"
+    threads: 8
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    conda:
+        ENVIRONMENT
+    shell:
+        "python scripts/tokenize_texts.py --settings {params.settings:q} --code {params.code}"
+        " --dataset {input.dataset:q} --tokenizer {input.tokenizer:q} --output {output:q} &> {log:q}"

@@ -1,0 +1,25 @@
+"""Vectors of passages and queries, a job for each shard."""
+
+
+rule encode:
+    input:
+        tokens=lambda w: graph.tokens(w.model, w.dataset),
+        model=f"{RESULTS}/models/{{model}}/manifest.json",
+    output:
+        f"{RESULTS}/embeddings/{{model}}/{{dataset}}/{{part}}-{{shard}}of{{shards}}.json",
+    params:
+        settings=lambda w: graph.encode_settings(w.model, w.part),
+        code=fingerprint("encode"),
+    log:
+        f"{RESULTS}/logs/encode/{{model}}/{{dataset}}.{{part}}-{{shard}}of{{shards}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/encode/{{model}}/{{dataset}}.{{part}}-{{shard}}of{{shards}}.jsonl"
+    threads: 8
+    resources:
+        mem_mb=8000,
+        runtime=720,
+    conda:
+        ENVIRONMENT
+    shell:
+        "python scripts/encode.py --settings {params.settings:q} --code {params.code} --tokens {input.tokens:q}"
+        " --model {input.model:q} --shard {wildcards.shard} --shards {wildcards.shards} --output {output:q} &> {log:q}"

@@ -1,0 +1,47 @@
+"""Scores of runs, and the tables that they fill."""
+
+
+rule evaluate:
+    input:
+        dataset=f"{DATA}/{{dataset}}/manifest.json",
+        run=f"{RESULTS}/runs/{{ranker}}/{{dataset}}.{{split}}.json",
+    output:
+        f"{RESULTS}/scores/{{ranker}}/{{dataset}}.{{split}}.json",
+    params:
+        settings=lambda w: graph.evaluate_settings(w.ranker, w.dataset, w.split),
+        code=fingerprint("evaluate"),
+    log:
+        f"{RESULTS}/logs/evaluate/{{ranker}}/{{dataset}}.{{split}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/evaluate/{{ranker}}/{{dataset}}.{{split}}.jsonl"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    conda:
+        ENVIRONMENT
+    shell:
+        "python scripts/evaluate.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
+        " --run {input.run:q} --output {output:q} &> {log:q}"
+
+
+rule table:
+    input:
+        scores=lambda w: graph.table_scores(w.table),
+    output:
+        csv=report(f"{RESULTS}/tables/{{table}}.csv", category="Tables"),
+        md=f"{RESULTS}/tables/{{table}}.md",
+    params:
+        settings=lambda w: graph.table_settings(w.table),
+        code=fingerprint("table"),
+    log:
+        f"{RESULTS}/logs/table/{{table}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table/{{table}}.jsonl"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    conda:
+        ENVIRONMENT
+    shell:
+        "python scripts/table.py --settings {params.settings:q} --scores {input.scores:q} --output {output.csv:q}"
+        " &> {log:q}"

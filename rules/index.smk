@@ -1,0 +1,50 @@
+"""Indexes: BM25's postings, and FAISS over vectors."""
+
+
+rule bm25:
+    input:
+        dataset=f"{DATA}/{{dataset}}/manifest.json",
+    output:
+        f"{RESULTS}/indexes/{{ranker}}/{{dataset}}/manifest.json",
+    params:
+        settings=lambda w: graph.bm25_settings(w.ranker),
+        code=fingerprint("bm25"),
+    wildcard_constraints:
+        ranker=one_of(graph.with_kind("bm25")),
+    log:
+        f"{RESULTS}/logs/bm25/{{ranker}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/bm25/{{ranker}}/{{dataset}}.jsonl"
+    resources:
+        mem_mb=16000,
+        runtime=240,
+    conda:
+        ENVIRONMENT
+    shell:
+        "python scripts/bm25.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
+        " --output {output:q} &> {log:q}"
+
+
+rule index:
+    input:
+        embeddings=lambda w: graph.embeddings(graph.dense_model(w.ranker), w.dataset, "corpus"),
+    output:
+        f"{RESULTS}/indexes/{{ranker}}/{{dataset}}/manifest.json",
+    params:
+        settings="{}",
+        code=fingerprint("index"),
+    wildcard_constraints:
+        ranker=one_of(graph.with_kind("dense")),
+    log:
+        f"{RESULTS}/logs/index/{{ranker}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/index/{{ranker}}/{{dataset}}.jsonl"
+    threads: 8
+    resources:
+        mem_mb=32000,
+        runtime=240,
+    conda:
+        ENVIRONMENT
+    shell:
+        "python scripts/index.py --settings {params.settings:q} --code {params.code}"
+        " --embeddings {input.embeddings:q} --output {output:q} &> {log:q}"

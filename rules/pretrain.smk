@@ -1,0 +1,82 @@
+"""Pre-training: each recipe turns one model into another."""
+
+
+rule mlm:
+    input:
+        unpack(trained_on),
+        parent=parent,
+    output:
+        f"{RESULTS}/models/{{model}}/manifest.json",
+    params:
+        settings=lambda w: graph.model_settings(w.model),
+        code=fingerprint("mlm"),
+    wildcard_constraints:
+        model=one_of(graph.with_recipe("mlm")),
+    log:
+        f"{RESULTS}/logs/mlm/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/mlm/{{model}}.jsonl"
+    threads: 8
+    resources:
+        mem_mb=16000,
+        runtime=2880,
+    conda:
+        ENVIRONMENT
+    shell:
+        "python scripts/mlm.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
+        " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q} --parent {input.parent:q}"
+        " --output {output:q} &> {log:q}"
+
+
+rule condenser:
+    input:
+        unpack(trained_on),
+        parent=parent,
+    output:
+        f"{RESULTS}/models/{{model}}/manifest.json",
+    params:
+        settings=lambda w: graph.model_settings(w.model),
+        code=fingerprint("condenser"),
+    wildcard_constraints:
+        model=one_of(graph.with_recipe("condenser")),
+    log:
+        f"{RESULTS}/logs/condenser/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/condenser/{{model}}.jsonl"
+    threads: 8
+    resources:
+        mem_mb=16000,
+        runtime=2880,
+    conda:
+        ENVIRONMENT
+    shell:
+        "python scripts/condenser.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
+        " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q} --parent {input.parent:q}"
+        " --output {output:q} &> {log:q}"
+
+
+rule cocondenser:
+    input:
+        unpack(trained_on),
+        parent=parent,
+    output:
+        f"{RESULTS}/models/{{model}}/manifest.json",
+    params:
+        settings=lambda w: graph.model_settings(w.model),
+        code=fingerprint("cocondenser"),
+    wildcard_constraints:
+        model=one_of(graph.with_recipe("cocondenser")),
+    log:
+        f"{RESULTS}/logs/cocondenser/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/cocondenser/{{model}}.jsonl"
+    threads: 8
+    resources:
+        mem_mb=16000,
+        runtime=2880,
+    conda:
+        ENVIRONMENT
+    shell:
+        "python scripts/cocondenser.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
+        " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q} --parent {input.parent:q}"
+        " --output {output:q} &> {log:q}"

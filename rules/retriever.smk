@@ -1,0 +1,29 @@
+"""Fine-tuning: a pre-trained model becomes a retriever."""
+
+
+rule retriever:
+    input:
+        unpack(trained_on),
+        negatives=f"{RESULTS}/negatives/{{model}}.json",
+        parent=parent,
+    output:
+        f"{RESULTS}/models/{{model}}/manifest.json",
+    params:
+        settings=lambda w: graph.model_settings(w.model),
+        code=fingerprint("retriever"),
+    wildcard_constraints:
+        model=one_of(graph.with_recipe("retriever")),
+    log:
+        f"{RESULTS}/logs/retriever/{{model}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/retriever/{{model}}.jsonl"
+    threads: 8
+    resources:
+        mem_mb=16000,
+        runtime=1440,
+    conda:
+        ENVIRONMENT
+    shell:
+        "python scripts/retriever.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
+        " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q} --negatives {input.negatives:q}"
+        " --parent {input.parent:q} --output {output:q} &> {log:q}"

@@ -1,0 +1,17 @@
+"""Index a corpus for BM25."""
+
+from pathlib import Path
+
+from dewpoint.artifact import Artifact
+from dewpoint.data.dataset import Dataset
+from dewpoint.program import Settings, run
+from dewpoint.search import bm25
+
+
+def main(artifact: Artifact, settings: Settings, dataset: Path) -> None:
+    index = bm25.build(Dataset(dataset), settings.k1, settings.b)
+    index.save(artifact.path("."), show_progress=False)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,1 @@
+"""Dewpoint: dense passage retrievers, from raw text to a measured index."""

@@ -1,0 +1,175 @@
+"""Artifacts: files first, manifest last.
+
+A manifest is a small JSON file. A folder's is `manifest.json` in it; a single file's stands beside it, so
+`runs/bm25/pydocs.test.parquet` has `runs/bm25/pydocs.test.json`. Rules depend on manifests alone.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from dewpoint.errors import UserError
+
+FORMAT = 1
+LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "faiss", "bm25s", "ir_measures")
+
+
+class Artifact:
+    """One artifact being made. Files are written to a staging folder; `seal` moves them into place."""
+
+    def __init__(self, manifest: Path, settings: dict | None = None, code: str = "", inputs: Iterable[Path] = ()):
+        self.manifest = Path(manifest)
+        self.folder = self.manifest.parent
+        self.settings, self.code = settings or {}, code
+        self.inputs = {str(path): content_hash(path) for path in inputs}
+        self.facts: dict[str, Any] = {}
+        self.started = time.monotonic()
+        self.staging = self.folder / f".partial-{self.manifest.name}"
+        shutil.rmtree(self.staging, ignore_errors=True)
+        self.staging.mkdir(parents=True)
+
+    def path(self, name: str) -> Path:
+        """Where to write the file `name` of this artifact; it appears under that name when sealed."""
+        path = self.staging / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def beside(self, suffix: str) -> Path:
+        """Where to write the single file that goes with a sidecar manifest: same stem, another suffix."""
+        return self.path(self.manifest.stem + suffix)
+
+    def workspace(self) -> Path:
+        """A folder for work in progress, named after all that shapes the result: other settings never resume it."""
+        key = _digest(json.dumps([self.settings, self.code, self.inputs], sort_keys=True).encode())
+        return self.folder.parent / ".unfinished" / key[:16]
+
+    def seal(self) -> None:
+        """Move the files into place, then write the manifest by atomic rename."""
+        names = sorted(str(p.relative_to(self.staging)) for p in self.staging.rglob("*") if p.is_file())
+        files = {name: _describe(self.staging / name) for name in names}
+        for name in names:
+            (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(self.staging / name, self.folder / name)
+        record = {
+            "format": FORMAT,
+            "content": _digest("".join(f"{name} {file['sha256']}\n" for name, file in files.items()).encode()),
+            "files": files,
+            "facts": self.facts,
+            "settings": self.settings,
+            "code": self.code,
+            "inputs": self.inputs,
+            "run": {
+                "seconds": round(time.monotonic() - self.started, 2),
+                "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+                **_device(),
+                "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+                "commit": _commit(),
+                "python": platform.python_version(),
+                "versions": _versions(),
+            },
+        }
+        partial = self.staging / self.manifest.name
+        partial.write_text(json.dumps(record, indent=1, ensure_ascii=False, sort_keys=False) + "\n")
+        os.replace(partial, self.manifest)
+        self.discard()
+
+    def discard(self) -> None:
+        shutil.rmtree(self.staging, ignore_errors=True)
+
+
+def read_manifest(manifest: Path) -> dict[str, Any]:
+    """The record in a manifest, or one line on what is wrong with it."""
+    try:
+        record = json.loads(Path(manifest).read_text())
+    except FileNotFoundError:
+        raise UserError(f"{manifest}: no such manifest; run the rule that makes it") from None
+    except ValueError as error:
+        raise UserError(f"{manifest}: not a manifest ({error}); delete it and run again") from None
+    if record.get("format") != FORMAT:
+        raise UserError(f"{manifest}: format {record.get('format')}, expected {FORMAT}; delete it and run again")
+    return record
+
+
+def member(manifest: Path, name: str | None = None) -> Path:
+    """The path of an artifact's file `name` (its only file when left out), checked against the manifest's size."""
+    files = read_manifest(manifest)["files"]
+    name = name or next(iter(files))
+    if name not in files:
+        raise UserError(f"{manifest}: has no file '{name}', only {', '.join(files)}")
+    path = Path(manifest).parent / name
+    size = path.stat().st_size if path.exists() else None
+    if size != files[name]["bytes"]:
+        found = "is missing" if size is None else f"has {size:,} bytes"
+        raise UserError(
+            f"{path}: {found}, its manifest says {files[name]['bytes']:,} bytes; delete {manifest} and run again"
+        )
+    return path
+
+
+def content_hash(path: Path) -> str:
+    """The hash of what an input holds: the manifest's own for an artifact, of the bytes for any other file."""
+    if path.suffix == ".json" and path.exists():
+        try:
+            record = json.loads(path.read_text())
+        except ValueError:
+            record = None
+        if isinstance(record, dict) and "content" in record:
+            return record["content"]
+    return _file_digest(path) if path.is_file() else ""
+
+
+def _describe(path: Path) -> dict[str, Any]:
+    described: dict[str, Any] = {"bytes": path.stat().st_size, "sha256": _file_digest(path)}
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        parquet = pq.ParquetFile(path)
+        described["rows"] = parquet.metadata.num_rows
+        described["schema"] = {field.name: str(field.type) for field in parquet.schema_arrow}
+    return described
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _file_digest(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _device() -> dict[str, Any]:
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        peak = torch.cuda.max_memory_allocated() // 2**20
+        return {"device": torch.cuda.get_device_name(), "peak_device_memory_mb": peak}
+    return {"device": f"cpu ({platform.machine()}, {os.cpu_count()} cores)"}
+
+
+def _versions() -> dict[str, str]:
+    names = {"faiss": ("faiss-cpu", "faiss-gpu")}
+    found = {}
+    for module in LIBRARIES:
+        if module in sys.modules:
+            for name in names.get(module, (module,)):
+                try:
+                    found[name] = importlib.metadata.version(name)
+                except importlib.metadata.PackageNotFoundError:
+                    pass
+    return found
+
+
+def _commit() -> str | None:
+    here = Path(__file__).parent
+    git = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True)
+    return git.stdout.strip() if git.returncode == 0 else None

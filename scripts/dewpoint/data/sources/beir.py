@@ -1,0 +1,42 @@
+"""`beir`: a folder with corpus.jsonl, queries.jsonl and qrels/<split>.tsv, each plain or .gz."""
+
+from pathlib import Path
+
+from dewpoint.data.dataset import DatasetWriter
+from dewpoint.data.sources.reading import find, grade, json_lines, lines, text
+from dewpoint.errors import UserError
+
+
+def write(writer: DatasetWriter, path: str) -> None:
+    """A split holds the queries that its qrels name, in their order; queries that none names are left out."""
+    folder = Path(path)
+    for place, row in json_lines(find(folder / "corpus.jsonl")):
+        writer.passage(place, text(row, "_id", place), text(row, "text", place), text(row, "title", place, ""))
+    queries: dict[str, tuple[str, str]] = {}
+    for place, row in json_lines(find(folder / "queries.jsonl")):
+        id = text(row, "_id", place)
+        if id in queries:
+            raise UserError(f"{place}: query id '{id}' was used before")
+        queries[id] = place, text(row, "text", place)
+    for qrels in sorted({*folder.glob("qrels/*.tsv"), *folder.glob("qrels/*.tsv.gz")}):
+        split = qrels.name.split(".")[0]
+        known = set()
+        for place, query, passage, value in _judgements(qrels):
+            if query not in known:
+                if query not in queries:
+                    raise UserError(f"{place}: judgement names unknown query '{query}'")
+                known.add(query)
+                writer.query(queries[query][0], split, query, queries[query][1])
+            writer.judgement(place, split, query, passage, value)
+
+
+def _judgements(path: Path):
+    """(place, query id, passage id, grade) of a qrels file; its first line names the columns."""
+    for number, (place, line) in enumerate(lines(path)):
+        if number == 0 and line.split("\t")[0] in ("query-id", "query_id", "qid"):
+            continue
+        if line:
+            fields = line.split("\t")
+            if len(fields) != 3:
+                raise UserError(f"{place}: {len(fields)} fields, expected query-id, corpus-id, score separated by tabs")
+            yield place, fields[0], fields[1], grade(fields[2], place)

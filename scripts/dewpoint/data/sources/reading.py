@@ -1,0 +1,121 @@
+"""Reading other people's files: every row comes with its place, every fault is one line that names it."""
+
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dewpoint.errors import UserError
+
+
+def find(path: Path) -> Path:
+    """`path` itself or its gzipped twin."""
+    for candidate in (path, path.with_name(path.name + ".gz")):
+        if candidate.is_file():
+            return candidate
+    raise UserError(f"{path}: no such file (nor {path.name}.gz)")
+
+
+def lines(path: Path) -> Iterator[tuple[str, str]]:
+    """(place, line) of a UTF-8 text file, plain or .gz, without line ends."""
+    number = 0
+    try:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+            for number, line in enumerate(file, 1):
+                yield f"{path}:{number}", line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line; re-encode it") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(f"{path}: broken gzip after line {number} ({error}); fetch it again") from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from None
+
+
+def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, object) of a JSON-lines file; empty lines are passed over."""
+    for place, line in lines(path):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError as error:
+            raise UserError(f"{place}: not JSON ({error})") from None
+        if not isinstance(value, dict):
+            raise UserError(f"{place}: expected a JSON object, found {type(value).__name__}")
+        yield place, value
+
+
+def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, row) of a table: .csv (quoted), .tsv (verbatim), .jsonl or .parquet; text formats may end in .gz."""
+    suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    if suffix == ".parquet":
+        yield from _parquet(path)
+    elif suffix in (".jsonl", ".json"):
+        yield from json_lines(path)
+    elif suffix in (".csv", ".tsv"):
+        yield from _delimited(path, "," if suffix == ".csv" else "\t", suffix == ".csv")
+    else:
+        raise UserError(f"{path}: unknown table format '{suffix}'; use .csv, .tsv, .jsonl or .parquet")
+
+
+def _delimited(path: Path, delimiter: str, quoted: bool) -> Iterator[tuple[str, dict[str, str]]]:
+    place = str(path)
+
+    def text() -> Iterator[str]:
+        nonlocal place
+        for place, line in lines(path):
+            yield line + "\n"
+
+    csv.field_size_limit(2**31 - 1)
+    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    reader = csv.reader(text(), delimiter=delimiter, quoting=quoting, strict=True)
+    try:
+        header = next(reader, None)
+        if header is None:
+            raise UserError(f"{path}: empty; its first row must name the columns")
+        for row in reader:
+            if len(row) != len(header):
+                if not row:
+                    continue
+                raise UserError(f"{place}: {len(row)} fields, the header has {len(header)}")
+            yield place, dict(zip(header, row, strict=True))
+    except csv.Error as error:
+        raise UserError(f"{place}: {error}") from None
+
+
+def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    try:
+        for batch in pq.ParquetFile(path).iter_batches():
+            for row in batch.to_pylist():
+                number += 1
+                yield f"{path}: row {number}", row
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
+
+
+def text(row: dict[str, Any], column: str, place: str, default: str | None = None) -> str:
+    """A column's value as text; one that must be there and is not is a mistake."""
+    if column not in row and default is None:
+        raise UserError(f"{place}: no column '{column}'; there is {', '.join(map(str, row)) or 'none'}")
+    value = row.get(column)
+    if value is None:
+        return default or ""
+    return value if isinstance(value, str) else str(value)
+
+
+def grade(value: Any, place: str) -> int:
+    """A grade as a whole number; files write 1, "1" and 1.0."""
+    try:
+        number = float(value)
+        if number == int(number):
+            return int(number)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise UserError(f"{place}: grade {value!r} is not a whole number")

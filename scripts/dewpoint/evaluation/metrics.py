@@ -1,0 +1,34 @@
+"""Metrics of a run, by ir-measures: its vocabulary, per query and on average."""
+
+import numpy as np
+import pandas as pd
+
+from dewpoint.data.runs import Run
+
+NAMES = {"MRR": "RR", "R": "R", "nDCG": "nDCG", "Hit": "Success", "P": "P"}
+
+
+def measure(name: str):
+    """`MRR@10`, `R@100`, `nDCG@10`, `Hit@20`, `P@5` as an ir-measures measure."""
+    import ir_measures
+
+    kind, _, cutoff = name.partition("@")
+    return getattr(ir_measures, NAMES[kind]) @ int(cutoff)
+
+
+def evaluate(run: Run, judged: tuple[np.ndarray, np.ndarray, np.ndarray], metrics: list[str]) -> pd.DataFrame:
+    """One row a judged query, one column a metric. A query that the run leaves out counts as zero.
+
+    The score handed on is the negative rank, so that ties stay as the run broke them.
+    """
+    import ir_measures
+
+    query, passage, grade = judged
+    qrels = pd.DataFrame({"query_id": query.astype(str), "doc_id": passage.astype(str), "relevance": grade})
+    found = pd.DataFrame({"query_id": run.query.astype(str), "doc_id": run.passage.astype(str), "score": -run.rank})
+    values = pd.DataFrame(0.0, index=pd.Index(np.unique(query[grade > 0]), name="query"), columns=metrics)
+    names = {str(measure(name)): name for name in metrics}
+    for value in ir_measures.iter_calc([measure(name) for name in metrics], qrels, found):
+        if int(value.query_id) in values.index:
+            values.loc[int(value.query_id), names[str(value.measure)]] = value.value
+    return values

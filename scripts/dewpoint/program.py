@@ -1,0 +1,65 @@
+"""What every program in scripts/ shares: its command line is the signature of its `main`.
+
+    def main(artifact: Artifact, settings: Settings, dataset: Path, runs: list[Path]): ...
+
+is called as `--settings JSON --dataset PATH --runs PATH PATH --output MANIFEST [--code FINGERPRINT]`. All paths are
+recorded as inputs; an optional one may be left empty. The artifact is sealed when `main` returns, and nothing is left behind when it does not.
+"""
+
+import argparse
+import inspect
+import json
+import logging
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+from dewpoint.artifact import Artifact
+from dewpoint.errors import UserError
+
+Settings = SimpleNamespace
+FLAGS = {
+    Path: {"type": Path, "required": True},
+    Path | None: {"type": Path, "nargs": "?"},
+    list[Path]: {"type": Path, "nargs": "*", "default": []},
+    str: {"required": True},
+    int: {"type": int, "required": True},
+}
+
+
+def run(main: Callable) -> None:
+    """Parse the command line after `main`'s signature, call it, seal its artifact; a user's mistake is one line."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    parameters = inspect.signature(main).parameters
+    parser = argparse.ArgumentParser(description=inspect.getdoc(sys.modules["__main__"]))
+    parser.add_argument("--output", type=Path, required=True, help="the manifest (or file) to write")
+    if "settings" in parameters:
+        parser.add_argument("--settings", required=True, help="what shapes the result, as JSON")
+        parser.add_argument("--code", default="", help="fingerprint of the program, recorded in the manifest")
+    for name, parameter in parameters.items():
+        if name not in ("artifact", "settings", "output"):
+            parser.add_argument(f"--{name}", **FLAGS[parameter.annotation])
+    arguments = vars(parser.parse_args())
+    output, text = arguments.pop("output"), arguments.pop("settings", "{}")
+    code = arguments.pop("code", "")
+    settings = json.loads(text, object_hook=lambda pairs: SimpleNamespace(**pairs))
+    if "settings" in parameters:
+        arguments["settings"] = settings
+    if "output" in parameters:
+        arguments["output"] = output
+
+    artifact = None
+    try:
+        if "artifact" in parameters:
+            paths = [value for value in arguments.values() if isinstance(value, Path)]
+            paths += [path for value in arguments.values() if isinstance(value, list) for path in value]
+            artifact = arguments["artifact"] = Artifact(output, json.loads(text), code, paths)
+        main(**arguments)
+        if artifact:
+            artifact.seal()
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    finally:
+        if artifact:
+            artifact.discard()

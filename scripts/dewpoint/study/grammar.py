@@ -1,0 +1,253 @@
+"""The grammar of a study and of config.yaml: what can be written, what it means, what it is when left out."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Metric = Annotated[str, StringConstraints(pattern=r"^(MRR|R|nDCG|Hit|P)@[1-9][0-9]*$")]
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+# --- config.yaml --------------------------------------------------------------------------------
+
+
+class Config(Strict):
+    """What belongs to a run of the program."""
+
+    study: str = Field("studies/quickstart.yaml", description="the study to run")
+    output: str = Field("results", description="folder that results are written to, one folder a study in it")
+    data: str = Field("data", description="folder of prepared datasets, shared by all studies")
+    seed: int = Field(1, ge=0, description="seed of everything random, unless a model names its own")
+    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 on a GPU")
+    shards: Count = Field(1, description="parts that a corpus is encoded in, a job each")
+
+
+# --- datasets -----------------------------------------------------------------------------------
+
+
+class Pydocs(Strict):
+    """Docstrings of the standard library and of installed packages."""
+
+    source: Literal["pydocs"]
+    packages: list[str] = Field(["stdlib", "numpy", "pandas"], min_length=1, description="'stdlib' or package names")
+
+
+class Beir(Strict):
+    """A folder with corpus.jsonl, queries.jsonl and qrels/<split>.tsv, each plain or .gz."""
+
+    source: Literal["beir"]
+    path: str = Field(description="the folder")
+
+
+class PassageFile(Strict):
+    file: str
+    columns: dict[Literal["id", "text", "title", "document"], str] = Field({}, description="our name: the file's name")
+
+
+class QueryFile(Strict):
+    file: str
+    columns: dict[Literal["id", "text", "answers"], str] = Field({}, description="our name: the file's name")
+
+
+class JudgementFile(Strict):
+    file: str
+    columns: dict[Literal["query", "passage", "grade"], str] = Field({}, description="our name: the file's name")
+
+
+class Tables(Strict):
+    """One's own files: .csv, .tsv, .jsonl (each plain or .gz) or .parquet."""
+
+    source: Literal["table"]
+    corpus: PassageFile
+    queries: dict[Name, QueryFile] = Field(min_length=1, description="a file for each split")
+    judgements: dict[Name, JudgementFile] = Field(min_length=1, description="a file for each split")
+
+
+Dataset = Annotated[Pydocs | Beir | Tables, Field(discriminator="source")]
+
+
+# --- models -------------------------------------------------------------------------------------
+
+
+class Architecture(Strict):
+    """The shape of a new BERT and of its tokenizer."""
+
+    layers: Count = 12
+    hidden: Count = 768
+    heads: Count = 12
+    intermediate: Count | None = Field(None, description="four times hidden when left out")
+    positions: Count = 512
+    dropout: Share = 0.1
+    vocabulary: Count = Field(30_522, description="size of the WordPiece vocabulary learned from the model's data")
+
+
+class Model(Strict):
+    """A node of the model graph."""
+
+    from_: str = Field(alias="from", description="another model, hub:ORG/NAME, path:DIR, or scratch")
+    data: Name = Field(description="the dataset it is trained on")
+    seed: int | None = Field(None, ge=0, description="config.yaml's when left out")
+    batch_size: Count
+    learning_rate: float = Field(gt=0)
+    warmup: Share = Field(0.1, description="share of the steps in which the learning rate rises")
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    query_length: Count = Field(32, ge=3, description="tokens of a query, special ones included")
+    passage_length: Count = Field(128, ge=5, description="tokens of a passage, special ones included")
+
+
+class Pretraining(Model):
+    steps: Count = 10_000
+    length: Count = Field(128, ge=8, description="tokens of a training text, special ones included")
+    batch_size: Count = 256
+    learning_rate: float = Field(1e-4, gt=0)
+    architecture: Architecture | None = Field(None, description="with from: scratch")
+
+
+class Mlm(Pretraining):
+    """BERT's masked language modelling with whole words."""
+
+    recipe: Literal["mlm"]
+
+
+class Condenser(Pretraining):
+    """Masked words predicted through the late CLS."""
+
+    recipe: Literal["condenser"]
+    early_layers: Count = Field(6, description="layers before the split; the rest are late")
+    head_layers: Count = 2
+
+
+class CoCondenser(Condenser):
+    """Condenser with a contrast between spans of documents; a batch is so many documents, two spans each."""
+
+    recipe: Literal["cocondenser"]
+    spans_of: Literal["document", "passage"] = Field("document", description="what two sibling spans are cut from")
+    temperature: float = Field(1.0, gt=0)
+    chunk: int = Field(0, ge=0, description="spans held in memory at once (gradient cache); 0: all")
+
+
+class Retriever(Model):
+    """A query's positive against its negatives and the other passages of the batch."""
+
+    recipe: Literal["retriever"]
+    negatives: list[Name] = Field(min_length=1, description="rankers whose runs give the negatives")
+    negatives_depth: Count = Field(200, description="ranks that negatives are taken from")
+    negatives_kept: Count = Field(30, description="negatives kept for a query and ranker")
+    negatives_per_query: Count = Field(7, description="negatives beside each query's positive in a batch")
+    split: Name = "train"
+    epochs: Count = 3
+    batch_size: Count = Field(8, description="queries")
+    learning_rate: float = Field(5e-6, gt=0)
+    temperature: float = Field(1.0, gt=0)
+    chunk: int = Field(0, ge=0, description="texts held in memory at once (gradient cache); 0: all")
+
+
+AnyModel = Annotated[Mlm | Condenser | CoCondenser | Retriever, Field(discriminator="recipe")]
+
+
+# --- rankers ------------------------------------------------------------------------------------
+
+
+class Ranker(Strict):
+    depth: Count = Field(1000, description="passages kept for a query")
+
+
+class Bm25(Ranker):
+    """BM25 over title and text."""
+
+    kind: Literal["bm25"]
+    k1: float = Field(0.9, ge=0)
+    b: Share = 0.4
+
+
+class Dense(Ranker):
+    """Search by inner product over a model's vectors. Every retriever is one of its own name."""
+
+    kind: Literal["dense"]
+    model: Name
+    index: Literal["flat"] = "flat"
+
+
+class Fusion(Ranker):
+    """Several rankers made one."""
+
+    kind: Literal["fusion"]
+    of: list[Name] = Field(min_length=2)
+    method: Literal["reciprocal_rank", "weighted"] = Field(
+        "reciprocal_rank", description="sum of w / (k + rank), or of w times the score scaled to 0 … 1"
+    )
+    weights: list[float] | None = Field(None, description="one a ranker; all 1 when left out")
+    k: Count = Field(60, description="of reciprocal_rank")
+
+    @model_validator(mode="after")
+    def one_weight_a_ranker(self):
+        if self.weights and len(self.weights) != len(self.of):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.of)} rankers")
+        return self
+
+
+AnyRanker = Annotated[Bm25 | Dense | Fusion, Field(discriminator="kind")]
+
+
+# --- tables and the study -----------------------------------------------------------------------
+
+
+class Table(Strict):
+    """Rankers × metrics."""
+
+    title: str = ""
+    rankers: list[Name] = Field(min_length=1)
+    on: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+$")] = Field(
+        description="dataset/split"
+    )
+    metrics: list[Metric] = Field(min_length=1)
+
+    @property
+    def dataset(self) -> str:
+        return self.on.split("/")[0]
+
+    @property
+    def split(self) -> str:
+        return self.on.split("/")[1]
+
+
+class Study(Strict):
+    """Datasets, models, rankers and tables that belong together, everything expanded."""
+
+    title: str = ""
+    description: str = ""
+    datasets: dict[Name, Dataset] = Field(min_length=1)
+    models: dict[Name, AnyModel] = {}
+    rankers: dict[Name, AnyRanker] = {}
+    tables: dict[Name, Table] = Field(min_length=1)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a study as it is written: with `include:`, and `vary:` in any entry of four sections."""
+    written = Study.model_json_schema(by_alias=True)
+    written["title"] = "Dewpoint study"
+    written["properties"]["include"] = {
+        "type": "array",
+        "items": {"type": "string"},
+        "description": "other studies whose entries are taken in, relative to this file",
+    }
+    written["required"] = []
+    vary = {
+        "type": "object",
+        "additionalProperties": {"type": "array", "minItems": 1},
+        "description": "axes; the entry is written out for every combination, {axis} replaced in its name and values",
+    }
+    kinds = set(written["$defs"]) - {"Architecture", "PassageFile", "QueryFile", "JudgementFile"}
+    for kind in kinds:
+        written["$defs"][kind]["properties"]["vary"] = vary
+    for section in ("datasets", "models", "rankers", "tables"):
+        written["properties"][section].pop("minProperties", None)
+        written["properties"][section].pop("propertyNames", None)
+    return written

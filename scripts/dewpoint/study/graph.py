@@ -1,0 +1,243 @@
+"""What the rules ask of a study: which artifact needs which, and exactly the settings that each one consumes.
+
+Settings are sorted JSON. What cannot change a result is not in them; another artifact is never in them, it is an input.
+"""
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from dewpoint.artifact import read_manifest
+from dewpoint.errors import UserError
+from dewpoint.study.grammar import Beir, Config, Dense, Fusion, Model, Pydocs, Retriever, Study
+from dewpoint.study.load import load_config, load_study, needs
+
+NOT_TRAINING = {"from_", "data", "negatives", "query_length", "passage_length", "seed"}
+NEGATIVES = {"negatives_depth": "depth", "negatives_kept": "kept"}
+
+
+@dataclass(frozen=True)
+class Graph:
+    config: Config
+    study: Study
+
+    @classmethod
+    def load(cls, values: dict) -> "Graph":
+        """From what Snakemake read of config.yaml and --config."""
+        config = load_config(values)
+        graph = cls(config, load_study(Path(config.study)))
+        graph._refuse_foreign_datasets()
+        return graph
+
+    # --- where things lie -----------------------------------------------------------------------
+
+    @property
+    def data(self) -> str:
+        return self.config.data
+
+    @property
+    def results(self) -> str:
+        return f"{self.config.output}/{Path(self.config.study).stem}"
+
+    def dataset(self, name: str) -> str:
+        return f"{self.data}/{name}/manifest.json"
+
+    def model(self, name: str) -> str:
+        return f"{self.results}/models/{name}/manifest.json"
+
+    def tokenizer(self, model: str) -> str:
+        return f"{self.data}/tokenizers/{self.tokenizer_name(model)}/manifest.json"
+
+    def tokens(self, model: str, dataset: str) -> str:
+        return f"{self.data}/{dataset}/tokens/{self.tokenizer_name(model)}/manifest.json"
+
+    def run(self, ranker: str, dataset: str, split: str) -> str:
+        return f"{self.results}/runs/{ranker}/{dataset}.{split}.json"
+
+    def score(self, ranker: str, dataset: str, split: str) -> str:
+        return f"{self.results}/scores/{ranker}/{dataset}.{split}.json"
+
+    def embeddings(self, model: str, dataset: str, part: str) -> list[str]:
+        """The shards of a part: `corpus`, or `queries.<split>`, which is always one."""
+        shards = self.config.shards if part == "corpus" else 1
+        folder = f"{self.results}/embeddings/{model}/{dataset}"
+        return [f"{folder}/{part}-{shard}of{shards}.json" for shard in range(shards)]
+
+    def table(self, name: str) -> list[str]:
+        return [f"{self.results}/tables/{name}.{suffix}" for suffix in ("csv", "md")]
+
+    def table_scores(self, name: str) -> list[str]:
+        table = self.study.tables[name]
+        return [self.score(ranker, table.dataset, table.split) for ranker in table.rankers]
+
+    @property
+    def all_scores(self) -> list[str]:
+        return [self.score(*key) for key in self.scores]
+
+    @property
+    def all_models(self) -> list[str]:
+        """The models that the tables need, with all that they are made from."""
+        todo = [f"rankers.{ranker}" for ranker, _, _ in self.scores]
+        edges, found = needs(self.study), set()
+        while todo:
+            node = todo.pop()
+            todo += edges[node] if node not in found else []
+            found.add(node)
+        return [self.model(name) for name in self.study.models if f"models.{name}" in found]
+
+    def training_runs(self, model: str) -> list[str]:
+        """The runs over its training queries that give a retriever its negatives."""
+        retriever = self.study.models[model]
+        return [self.run(ranker, retriever.data, retriever.split) for ranker in retriever.negatives]
+
+    # --- the model graph ------------------------------------------------------------------------
+
+    def parent(self, model: str) -> str | None:
+        """The model of this study that another starts from."""
+        source = self.study.models[model].from_
+        return source if source in self.study.models else None
+
+    def root(self, model: str) -> Model:
+        """The first model of the chain: what is from scratch, from a hub or from a folder."""
+        parent = self.parent(model)
+        return self.root(parent) if parent else self.study.models[model]
+
+    def tokenizer_name(self, model: str) -> str:
+        root = self.root(model)
+        if root.from_ == "scratch":
+            return f"{root.data}-wordpiece-{root.architecture.vocabulary}"
+        kind, _, place = root.from_.partition(":")
+        return f"{kind}--{place.strip('/').replace('/', '--')}"
+
+    def tokenizer_root(self, tokenizer: str) -> Model:
+        return next(self.root(name) for name in self.study.models if self.tokenizer_name(name) == tokenizer)
+
+    def tokenizer_data(self, tokenizer: str) -> list[str]:
+        """The dataset that a new tokenizer is learned from; none when it is fetched."""
+        root = self.tokenizer_root(tokenizer)
+        return [self.dataset(root.data)] if root.from_ == "scratch" else []
+
+    def with_recipe(self, recipe: str) -> list[str]:
+        return [name for name, model in self.study.models.items() if model.recipe == recipe]
+
+    def with_kind(self, kind: str) -> list[str]:
+        return [name for name, ranker in self.study.rankers.items() if ranker.kind == kind]
+
+    @cached_property
+    def scores(self) -> dict[tuple[str, str, str], list[str]]:
+        """Metrics asked of each (ranker, dataset, split), in the order they are first named."""
+        asked: dict[tuple[str, str, str], list[str]] = {}
+        for table in self.study.tables.values():
+            for ranker in table.rankers:
+                known = asked.setdefault((ranker, table.dataset, table.split), [])
+                known += [metric for metric in table.metrics if metric not in known]
+        return asked
+
+    # --- settings -------------------------------------------------------------------------------
+
+    def dataset_settings(self, name: str) -> str:
+        return dump(self.study.datasets[name].model_dump(exclude_none=True))
+
+    def dataset_files(self, name: str) -> list[str]:
+        """The user's files that a dataset is made of; one that is not there is said at once."""
+        dataset = self.study.datasets[name]
+        if isinstance(dataset, Pydocs):
+            return []
+        if isinstance(dataset, Beir):
+            files = beir_files(Path(dataset.path))
+        else:
+            files = [dataset.corpus.file, *(f.file for f in (*dataset.queries.values(), *dataset.judgements.values()))]
+        for file in files:
+            if not Path(file).is_file():
+                raise UserError(f"{self.config.study}: datasets.{name}: no file '{file}'")
+        return files
+
+    def tokenizer_settings(self, tokenizer: str) -> str:
+        root = self.tokenizer_root(tokenizer)
+        scratch = root.from_ == "scratch"
+        return dump({"vocabulary": root.architecture.vocabulary} if scratch else {"source": source(root)})
+
+    def model_settings(self, name: str) -> str:
+        model = self.study.models[name]
+        settings = model.model_dump(exclude=NOT_TRAINING | NEGATIVES.keys())
+        settings |= {"seed": self.seed(model), "precision": self.config.precision, "source": source(model)}
+        if isinstance(model, Retriever):
+            settings |= {"query_length": model.query_length, "passage_length": model.passage_length}
+        return dump(settings)
+
+    def negatives_settings(self, name: str) -> str:
+        model = self.study.models[name]
+        settings = {short: getattr(model, long) for long, short in NEGATIVES.items()}
+        return dump(settings | {"seed": self.seed(model), "split": model.split})
+
+    def encode_settings(self, model: str, part: str) -> str:
+        side = "passage" if part == "corpus" else "query"
+        length = getattr(self.study.models[model], f"{side}_length")
+        return dump({"part": part, "length": length, "precision": self.config.precision})
+
+    def bm25_settings(self, ranker: str) -> str:
+        return dump(self.study.rankers[ranker].model_dump(include={"k1", "b"}))
+
+    def rank_settings(self, ranker: str, split: str) -> str:
+        return dump({"depth": self.study.rankers[ranker].depth, "split": split})
+
+    def fuse_settings(self, ranker: str) -> str:
+        fusion = self.study.rankers[ranker]
+        assert isinstance(fusion, Fusion)
+        settings = fusion.model_dump(include={"method", "depth"} | ({"k"} if fusion.method == "reciprocal_rank" else set()))
+        return dump(settings | {"weights": fusion.weights or [1.0] * len(fusion.of)})
+
+    def evaluate_settings(self, ranker: str, dataset: str, split: str) -> str:
+        return dump({"split": split, "metrics": self.scores[ranker, dataset, split]})
+
+    def table_settings(self, name: str) -> str:
+        return dump(self.study.tables[name].model_dump())
+
+    def report_settings(self) -> str:
+        described = self.study.model_dump(by_alias=True, exclude_none=True)
+        return dump({"study": Path(self.config.study).stem, "results": self.results, "described": described})
+
+    def seed(self, model: Model) -> int:
+        return self.config.seed if model.seed is None else model.seed
+
+    def dense_model(self, ranker: str) -> str:
+        dense = self.study.rankers[ranker]
+        assert isinstance(dense, Dense)
+        return dense.model
+
+    def _refuse_foreign_datasets(self) -> None:
+        """A dataset that another study defined otherwise is never silently made anew."""
+        for name in self.study.datasets:
+            manifest = Path(self.dataset(name))
+            if manifest.exists():
+                record = read_manifest(manifest)
+                if record["facts"]["study"] != self.config.study and dump(record["settings"]) != self.dataset_settings(name):
+                    raise UserError(
+                        f"{self.config.study}: datasets.{name}: {record['facts']['study']} made {manifest.parent} from "
+                        "another definition; use another name, or delete that folder"
+                    )
+
+
+def beir_files(folder: Path) -> list[str]:
+    """corpus, queries and qrels of a BEIR folder, as they are, plain or .gz."""
+    qrels = sorted({*folder.glob("qrels/*.tsv"), *folder.glob("qrels/*.tsv.gz")})
+    if not qrels:
+        raise UserError(f"{folder}: no qrels/<split>.tsv in it (nor .tsv.gz)")
+    tables = []
+    for name in ("corpus.jsonl", "queries.jsonl"):
+        known = [path for path in (folder / name, folder / f"{name}.gz") if path.is_file()]
+        if not known:
+            raise UserError(f"{folder}: no {name} in it (nor {name}.gz)")
+        tables.append(known[0])
+    return [str(path) for path in (*tables, *qrels)]
+
+
+def source(model: Model) -> str:
+    """What from_pretrained takes: a hub id or a folder; `scratch` and the study's own models stay as they are."""
+    kind, colon, place = model.from_.partition(":")
+    return place if colon else ("scratch" if kind == "scratch" else "study")
+
+
+def dump(settings: dict) -> str:
+    return json.dumps(settings, sort_keys=True, ensure_ascii=False)

@@ -1,0 +1,257 @@
+"""Reading a study: include, vary, grammar, cross-checks. Every mistake is one line that names the place."""
+
+import difflib
+import itertools
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from dewpoint.errors import UserError
+from dewpoint.study.grammar import Config, CoCondenser, Condenser, Dense, Fusion, Retriever, Study
+
+SECTIONS = ("datasets", "models", "rankers", "tables")
+
+
+def load_config(values: dict) -> Config:
+    """config.yaml, with what `--config` changed in it."""
+    return _validate(Config, values, "config.yaml")
+
+
+def load_study(path: Path) -> Study:
+    """The study in `path`, expanded and checked."""
+    written = read(path)
+    for section in SECTIONS:
+        written[section] = expand(written.get(section) or {}, f"{path}: {section}")
+    study = _validate(Study, written, str(path))
+    implied = {name: Dense(kind="dense", model=name) for name, m in study.models.items() if m.recipe == "retriever"}
+    taken = sorted(implied.keys() & study.rankers.keys())
+    if taken:
+        raise UserError(f"{path}: rankers.{taken[0]}: a retriever has this name, and is a ranker already; rename one")
+    study = study.model_copy(update={"rankers": implied | study.rankers})
+    _cross_check(study, str(path))
+    return study
+
+
+# --- include and vary ---------------------------------------------------------------------------
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML in which a key said twice is a mistake, not a silent last word."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"key '{key}' twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """The YAML of a study with the entries of those that it includes; its own win over included ones."""
+    path = Path(path)
+    if path.resolve() in above:
+        raise UserError(f"{path}: includes itself")
+    try:
+        written = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
+    except OSError:
+        known = sorted(map(str, path.parent.glob("*.yaml")))
+        raise UserError(f"{path}: no such study{_nearest(str(path), known)}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not UTF-8") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise UserError(f"{path}:{mark.line + 1 if mark else 1}: not YAML ({error.problem})") from None
+    if not isinstance(written, dict):
+        raise UserError(f"{path}: expected datasets, models, rankers and tables")
+    for section in SECTIONS:
+        if not isinstance(written.get(section) or {}, dict):
+            raise UserError(f"{path}: {section}: expected names with entries")
+    merged: dict[str, Any] = {}
+    for other in written.pop("include", None) or []:
+        included = read(path.parent / other, (*above, path.resolve()))
+        for section in SECTIONS:
+            merged[section] = merged.get(section, {}) | (included.get(section) or {})
+    for section in SECTIONS:
+        written[section] = merged.get(section, {}) | (written.get(section) or {})
+    return written
+
+
+def expand(entries: dict[str, Any], place: str) -> dict[str, Any]:
+    """Entries with `vary:` written out, one for each combination of its values."""
+    expanded: dict[str, Any] = {}
+    for name, entry in entries.items():
+        axes = entry.pop("vary", {}) if isinstance(entry, dict) else {}
+        if not isinstance(axes, dict) or not all(isinstance(values, list) and values for values in axes.values()):
+            raise UserError(f"{place}.{name}.vary: expected axes, each with a list of values")
+        for values in itertools.product(*axes.values()):
+            chosen = dict(zip(axes, values, strict=True))
+            one = _fill(name, chosen)
+            if one in expanded:
+                missing = [axis for axis in axes if f"{{{axis}}}" not in name]
+                hint = f"; put {{{missing[0]}}} in the name" if missing else ""
+                raise UserError(f"{place}.{name}: two entries are named '{one}'{hint}")
+            expanded[one] = _fill(entry, chosen)
+    return expanded
+
+
+def _fill(value: Any, chosen: dict[str, Any]) -> Any:
+    """`value` with {axis} replaced; a string that is nothing but {axis} becomes the value itself."""
+    if isinstance(value, dict):
+        return {_fill(key, chosen): _fill(inner, chosen) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_fill(inner, chosen) for inner in value]
+    if isinstance(value, str):
+        for axis, one in chosen.items():
+            if value == f"{{{axis}}}":
+                return one
+            value = value.replace(f"{{{axis}}}", str(one))
+    return value
+
+
+# --- one line for every mistake -----------------------------------------------------------------
+
+
+def _validate(kind: type[BaseModel], values: dict, path: str):
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first, more = error.errors()[0], error.error_count() - 1
+        location = [str(part) for part in first["loc"]]
+        message = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            message = "unknown key" + _nearest(location[-1], _known_keys(kind, location[:-1]))
+        elif first["type"] == "union_tag_invalid":
+            known = [tag.strip("' ") for tag in first["ctx"]["expected_tags"].split(",")]
+            key = first["ctx"]["discriminator"].strip("'")
+            message = f"unknown {key} '{first['ctx']['tag']}'" + _nearest(first["ctx"]["tag"], known)
+        elif first["type"] == "union_tag_not_found":
+            message = f"needs {first['ctx']['discriminator']}"
+        elif first["type"] != "missing" and not isinstance(first["input"], dict | list):
+            message += f", found {first['input']!r}"
+        if location[:1] and location[0] in ("datasets", "models", "rankers"):
+            location[2:3] = []  # pydantic puts the union's tag here
+        if location[-1:] == ["[key]"]:
+            location[-1] = "(name)"
+        rest = f" (and {more} more)" if more else ""
+        raise UserError(f"{path}: {'.'.join(location)}: {message}{rest}") from None
+
+
+def _known_keys(kind: type[BaseModel], location: list[str]) -> list[str]:
+    """What could have been written where an unknown key stands."""
+    from dewpoint.study import grammar
+
+    holders = {
+        value.model_fields[tag].annotation.__args__[0]: value
+        for value in vars(grammar).values()
+        if isinstance(value, type) and issubclass(value, BaseModel)
+        for tag in ("recipe", "kind", "source")
+        if tag in value.model_fields
+    }
+    holder = kind
+    for part in location:
+        if part in holders:
+            holder = holders[part]
+        elif part == "architecture":
+            holder = grammar.Architecture
+        elif part == "tables":
+            holder = grammar.Table
+        elif part in ("corpus", "queries", "judgements"):
+            holder = {"corpus": grammar.PassageFile, "queries": grammar.QueryFile}.get(part, grammar.JudgementFile)
+    return [field.alias or name for name, field in holder.model_fields.items()]
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(word, known, 1, 0.5)
+    return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}" if known else ""
+
+
+# --- cross-checks -------------------------------------------------------------------------------
+
+
+def _cross_check(study: Study, path: str) -> None:
+    def expect(name: str, known, place: str, what: str) -> None:
+        if name not in known:
+            raise UserError(f"{path}: {place}: no {what} '{name}'" + _nearest(name, list(known)))
+
+    for name, model in study.models.items():
+        place = f"models.{name}"
+        expect(model.data, study.datasets, f"{place}.data", "dataset")
+        source = model.from_
+        if not source.startswith(("hub:", "path:")) and source != "scratch":
+            expect(source, study.models, f"{place}.from", "model")
+        if source.startswith("path:") and not Path(source[5:]).is_dir():
+            raise UserError(f"{path}: {place}.from: no folder '{source[5:]}'")
+        if isinstance(model, Retriever):
+            if source == "scratch":
+                raise UserError(f"{path}: {place}.from: a retriever starts from another model, not from scratch")
+            for ranker in model.negatives:
+                expect(ranker, study.rankers, f"{place}.negatives", "ranker")
+                depth = study.rankers[ranker].depth
+                if model.negatives_depth > depth:
+                    raise UserError(
+                        f"{path}: {place}.negatives_depth: {model.negatives_depth}, but ranker '{ranker}' keeps {depth}"
+                    )
+        elif (source == "scratch") != (model.architecture is not None):
+            raise UserError(f"{path}: {place}.architecture: goes with from: scratch, and only with it")
+    for name, ranker in study.rankers.items():
+        if isinstance(ranker, Dense):
+            expect(ranker.model, study.models, f"rankers.{name}.model", "model")
+        if isinstance(ranker, Fusion):
+            for part in ranker.of:
+                expect(part, study.rankers, f"rankers.{name}.of", "ranker")
+    for name, table in study.tables.items():
+        expect(table.dataset, study.datasets, f"tables.{name}.on", "dataset")
+        for ranker in table.rankers:
+            expect(ranker, study.rankers, f"tables.{name}.rankers", "ranker")
+            for metric in table.metrics:
+                if int(metric.split("@")[1]) > study.rankers[ranker].depth:
+                    raise UserError(
+                        f"{path}: tables.{name}.metrics: {metric}, but ranker '{ranker}' keeps only "
+                        f"{study.rankers[ranker].depth} passages; raise its depth"
+                    )
+    _refuse_cycles(study, path)
+    for name, model in study.models.items():
+        _check_layers(study, name, model, path)
+
+
+def needs(study: Study) -> dict[str, list[str]]:
+    """What each model and ranker is made from, as `models.x` and `rankers.y`."""
+    edges: dict[str, list[str]] = {}
+    for name, model in study.models.items():
+        edges[f"models.{name}"] = [f"models.{model.from_}"] if model.from_ in study.models else []
+        edges[f"models.{name}"] += [f"rankers.{ranker}" for ranker in getattr(model, "negatives", [])]
+    for name, ranker in study.rankers.items():
+        edges[f"rankers.{name}"] = [f"models.{ranker.model}"] if isinstance(ranker, Dense) else []
+        edges[f"rankers.{name}"] += [f"rankers.{part}" for part in getattr(ranker, "of", [])]
+    return edges
+
+
+def _refuse_cycles(study: Study, path: str) -> None:
+    edges, done = needs(study), set()
+
+    def visit(node: str, trail: list[str]) -> None:
+        if node in trail:
+            raise UserError(f"{path}: {node}: needs itself: {' → '.join([*trail[trail.index(node) :], node])}")
+        if node not in done:
+            for need in edges[node]:
+                visit(need, [*trail, node])
+            done.add(node)
+
+    for node in edges:
+        visit(node, [])
+
+
+def _check_layers(study: Study, name: str, model, path: str) -> None:
+    """The split must leave a late layer, as far as the study says how many there are."""
+    if not isinstance(model, Condenser | CoCondenser):
+        return
+    root = model
+    while root.from_ in study.models:
+        root = study.models[root.from_]
+    if getattr(root, "architecture", None) and model.early_layers >= root.architecture.layers:
+        raise UserError(
+            f"{path}: models.{name}.early_layers: {model.early_layers} of {root.architecture.layers} layers leave none "
+            "after the split"
+        )

@@ -1,0 +1,51 @@
+"""Checkpoints without pickle: tensors in safetensors, the step and the history in JSON, renamed into place at once."""
+
+import json
+import os
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+from torch import nn
+
+
+def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, history: list) -> None:
+    from safetensors.torch import save_file
+
+    partial = _partial(folder)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    tensors = {}
+    for name, parameter in model.named_parameters():
+        tensors[f"model.{name}"] = parameter.detach().contiguous()
+        for part, value in optimizer.state[parameter].items():
+            tensors[f"{part}.{name}"] = value.contiguous()
+    save_file(tensors, partial / "tensors.safetensors")
+    (partial / "state.json").write_text(json.dumps({"step": step, "history": history}))
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(partial, folder)
+
+
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, list]:
+    """(step to go on with, history); (0, []) when there is no checkpoint."""
+    from safetensors.torch import load_file
+
+    if not folder.exists() and (_partial(folder) / "state.json").exists():
+        os.replace(_partial(folder), folder)  # killed between removing the old one and renaming the new one
+    if not folder.exists():
+        return 0, []
+    parts: dict[str, dict[str, torch.Tensor]] = defaultdict(dict)
+    for key, tensor in load_file(folder / "tensors.safetensors").items():
+        part, name = key.split(".", 1)
+        parts[name][part] = tensor
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(parts[name].pop("model"))
+            optimizer.state[parameter] = {part: tensor.to(parameter.device) for part, tensor in parts[name].items()}
+    state = json.loads((folder / "state.json").read_text())
+    return state["step"], state["history"]
+
+
+def _partial(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".partial")

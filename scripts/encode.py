@@ -1,0 +1,23 @@
+"""Encode one part of a dataset, or one shard of it, with one model."""
+
+from pathlib import Path
+
+from dewpoint.artifact import Artifact
+from dewpoint.data.tokens import TokenStore
+from dewpoint.models.backbone import pick_device, precision
+from dewpoint.models.encoder import Encoder
+from dewpoint.program import Settings, run
+from dewpoint.search.encode import encode, shard_rows
+
+
+def main(artifact: Artifact, settings: Settings, tokens: Path, model: Path, shard: int, shards: int) -> None:
+    store = TokenStore(tokens)
+    segments = store.passages() if settings.part == "corpus" else [store.column(settings.part)]
+    rows = shard_rows(len(segments[0]), shard, shards)
+    encoder = Encoder(model.parent).to(pick_device())
+    with precision(settings.precision, pick_device()):
+        encode(encoder, segments, rows, settings.length, store, artifact.beside(".parquet"))
+
+
+if __name__ == "__main__":
+    run(main)

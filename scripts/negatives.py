@@ -1,0 +1,18 @@
+"""Turn runs over the training queries into negatives."""
+
+from pathlib import Path
+
+from dewpoint.artifact import Artifact
+from dewpoint.data.dataset import Dataset
+from dewpoint.data.negatives import write_negatives
+from dewpoint.data.runs import read_run
+from dewpoint.program import Settings, run
+
+
+def main(artifact: Artifact, settings: Settings, dataset: Path, runs: list[Path]) -> None:
+    positives = Dataset(dataset).positives(settings.split)
+    write_negatives(artifact, [read_run(path) for path in runs], positives, settings.depth, settings.kept, settings.seed)
+
+
+if __name__ == "__main__":
+    run(main)
