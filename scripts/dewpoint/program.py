@@ -34,18 +34,15 @@ def run(main: Callable) -> None:
     parameters = inspect.signature(main).parameters
     parser = argparse.ArgumentParser(description=inspect.getdoc(sys.modules["__main__"]))
     parser.add_argument("--output", type=Path, required=True, help="the manifest (or file) to write")
-    if "settings" in parameters:
-        parser.add_argument("--settings", required=True, help="what shapes the result, as JSON")
-        parser.add_argument("--code", default="", help="fingerprint of the program, recorded in the manifest")
+    parser.add_argument("--settings", default="{}", help="what shapes the result, as JSON")
+    parser.add_argument("--code", default="", help="fingerprint of the program, recorded in the manifest")
     for name, parameter in parameters.items():
         if name not in ("artifact", "settings", "output"):
             parser.add_argument(f"--{name}", **FLAGS[parameter.annotation])
     arguments = vars(parser.parse_args())
-    output, text = arguments.pop("output"), arguments.pop("settings", "{}")
-    code = arguments.pop("code", "")
-    settings = json.loads(text, object_hook=lambda pairs: SimpleNamespace(**pairs))
+    output, settings, code = (arguments.pop(name) for name in ("output", "settings", "code"))
     if "settings" in parameters:
-        arguments["settings"] = settings
+        arguments["settings"] = json.loads(settings, object_hook=lambda pairs: SimpleNamespace(**pairs))
     if "output" in parameters:
         arguments["output"] = output
 
@@ -54,7 +51,7 @@ def run(main: Callable) -> None:
         if "artifact" in parameters:
             paths = [value for value in arguments.values() if isinstance(value, Path)]
             paths += [path for value in arguments.values() if isinstance(value, list) for path in value]
-            artifact = arguments["artifact"] = Artifact(output, json.loads(text), code, paths)
+            artifact = arguments["artifact"] = Artifact(output, json.loads(settings), code, paths)
         main(**arguments)
         if artifact:
             artifact.seal()

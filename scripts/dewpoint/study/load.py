@@ -2,6 +2,7 @@
 
 import difflib
 import itertools
+import re
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,13 @@ def load_study(path: Path) -> Study:
 # --- include and vary ---------------------------------------------------------------------------
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """YAML in which a key said twice is a mistake, not a silent last word."""
+class _Yaml(yaml.SafeLoader):
+    """YAML as it is meant: `on` is a word, 2e-5 is a number, and a key said twice is a mistake."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float"))]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node, deep=False):
         keys = [self.construct_object(key, deep) for key, _ in node.value]
@@ -48,13 +54,19 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+BOOLEAN = re.compile(r"^(true|false)$", re.IGNORECASE)
+NUMBER = re.compile(r"^[-+]?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][-+]?[0-9]+)?$")
+_Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", BOOLEAN, list("tTfF"))
+_Yaml.add_implicit_resolver("tag:yaml.org,2002:float", NUMBER, list("-+.0123456789"))
+
+
 def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The YAML of a study with the entries of those that it includes; its own win over included ones."""
     path = Path(path)
     if path.resolve() in above:
         raise UserError(f"{path}: includes itself")
     try:
-        written = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
+        written = yaml.load(path.read_text(encoding="utf-8"), _Yaml)
     except OSError:
         known = sorted(map(str, path.parent.glob("*.yaml")))
         raise UserError(f"{path}: no such study{_nearest(str(path), known)}") from None

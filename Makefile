@@ -1,0 +1,48 @@
+.DEFAULT_GOAL := help
+SHELL := bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# GPU=1 takes the environment with faiss-gpu
+LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
+
+.PHONY: help setup quickstart ask test lint schema lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+setup: $(VENV)/.runtime ## the pinned environment in .venv (GPU=1: with faiss-gpu)
+
+quickstart: setup ## the default study, from docstrings to a report
+	$(BIN)/snakemake --cores all
+
+ask: setup ## type a question, see what BM25 and the dense retriever find
+	@$(BIN)/python scripts/ask.py
+
+test: lint ## everything that can be checked on a laptop
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.development ## ruff, snakefmt, snakemake --lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+schema: setup ## the JSON schema of a study, for editors
+	$(BIN)/python scripts/schema.py > docs/study.schema.json
+
+lock: ## pin the environments anew from envs/direct.txt
+	envs/lock.sh
+
+clean: ## remove results, prepared data and Snakemake's memory; .venv stays
+	rm -rf results data .snakemake
+
+$(VENV)/.runtime: $(LOCK)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)
+	touch $@
+
+$(VENV)/.development: envs/dev.txt $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/dev.txt
+	touch $@
