@@ -15,7 +15,7 @@ configfile: "config.yaml"
 
 sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
 # the programs run in the environment that Snakemake itself runs in, unless --sdm gives them another
-os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 
 
 include: "rules/common.smk"
@@ -28,6 +28,12 @@ include: "rules/index.smk"
 include: "rules/rank.smk"
 include: "rules/evaluate.smk"
 include: "rules/report.smk"
+
+
+localrules:
+    all,
+    table,
+    report,
 
 
 rule all:

@@ -4,7 +4,6 @@ from dewpoint.errors import UserError
 from dewpoint.study.fingerprint import fingerprint
 from dewpoint.study.graph import Graph
 
-
 try:
     graph = Graph.load(config)
 except UserError as error:

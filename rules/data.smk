@@ -6,20 +6,21 @@ rule prepare:
         files=lambda w: graph.dataset_files(w.dataset),
     output:
         f"{DATA}/{{dataset}}/manifest.json",
-    params:
-        settings=lambda w: graph.dataset_settings(w.dataset),
-        code=fingerprint("prepare"),
     log:
         f"{DATA}/.logs/prepare/{{dataset}}.log",
     benchmark:
         f"{DATA}/.benchmarks/prepare/{{dataset}}.jsonl"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=4000,
         runtime=120,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.dataset_settings(w.dataset),
+        code=fingerprint("prepare"),
     shell:
-        "python scripts/prepare.py --settings {params.settings:q} --code {params.code} --study {config[study]:q}"
+        "python scripts/prepare.py --settings {params.settings:q} --code {params.code}"
+        f" --study {graph.config.study}"
         " --files {input.files:q} --output {output:q} &> {log:q}"
 
 
@@ -28,18 +29,18 @@ rule tokenizer:
         dataset=lambda w: graph.tokenizer_data(w.tokenizer),
     output:
         f"{DATA}/tokenizers/{{tokenizer}}/manifest.json",
-    params:
-        settings=lambda w: graph.tokenizer_settings(w.tokenizer),
-        code=fingerprint("tokenizer"),
     log:
         f"{DATA}/.logs/tokenizer/{{tokenizer}}.log",
     benchmark:
         f"{DATA}/.benchmarks/tokenizer/{{tokenizer}}.jsonl"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=4000,
         runtime=60,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.tokenizer_settings(w.tokenizer),
+        code=fingerprint("tokenizer"),
     shell:
         "python scripts/tokenizer.py --settings {params.settings:q} --code {params.code}"
         " --dataset {input.dataset:q} --output {output:q} &> {log:q}"
@@ -51,19 +52,19 @@ rule tokenize:
         tokenizer=f"{DATA}/tokenizers/{{tokenizer}}/manifest.json",
     output:
         f"{DATA}/{{dataset}}/tokens/{{tokenizer}}/manifest.json",
-    params:
-        settings="{}",
-        code=fingerprint("tokenize_texts"),
     log:
         f"{DATA}/.logs/tokenize/{{dataset}}/{{tokenizer}}.log",
     benchmark:
         f"{DATA}/.benchmarks/tokenize/{{dataset}}/{{tokenizer}}.jsonl"
+    conda:
+        ENVIRONMENT
     threads: 8
     resources:
         mem_mb=8000,
         runtime=240,
-    conda:
-        ENVIRONMENT
+    params:
+        settings="{}",
+        code=fingerprint("tokenize_texts"),
     shell:
         "python scripts/tokenize_texts.py --settings {params.settings:q} --code {params.code}"
         " --dataset {input.dataset:q} --tokenizer {input.tokenizer:q} --output {output:q} &> {log:q}"

@@ -7,19 +7,19 @@ rule encode:
         model=f"{RESULTS}/models/{{model}}/manifest.json",
     output:
         f"{RESULTS}/embeddings/{{model}}/{{dataset}}/{{part}}-{{shard}}of{{shards}}.json",
-    params:
-        settings=lambda w: graph.encode_settings(w.model, w.part),
-        code=fingerprint("encode"),
     log:
         f"{RESULTS}/logs/encode/{{model}}/{{dataset}}.{{part}}-{{shard}}of{{shards}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/encode/{{model}}/{{dataset}}.{{part}}-{{shard}}of{{shards}}.jsonl"
+    conda:
+        ENVIRONMENT
     threads: 8
     resources:
         mem_mb=8000,
         runtime=720,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.encode_settings(w.model, w.part),
+        code=fingerprint("encode"),
     shell:
         "python scripts/encode.py --settings {params.settings:q} --code {params.code} --tokens {input.tokens:q}"
         " --model {input.model:q} --shard {wildcards.shard} --shards {wildcards.shards} --output {output:q} &> {log:q}"

@@ -7,18 +7,18 @@ rule evaluate:
         run=f"{RESULTS}/runs/{{ranker}}/{{dataset}}.{{split}}.json",
     output:
         f"{RESULTS}/scores/{{ranker}}/{{dataset}}.{{split}}.json",
-    params:
-        settings=lambda w: graph.evaluate_settings(w.ranker, w.dataset, w.split),
-        code=fingerprint("evaluate"),
     log:
         f"{RESULTS}/logs/evaluate/{{ranker}}/{{dataset}}.{{split}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/evaluate/{{ranker}}/{{dataset}}.{{split}}.jsonl"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=4000,
         runtime=30,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.evaluate_settings(w.ranker, w.dataset, w.split),
+        code=fingerprint("evaluate"),
     shell:
         "python scripts/evaluate.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
         " --run {input.run:q} --output {output:q} &> {log:q}"
@@ -30,18 +30,18 @@ rule table:
     output:
         csv=report(f"{RESULTS}/tables/{{table}}.csv", category="Tables"),
         md=f"{RESULTS}/tables/{{table}}.md",
-    params:
-        settings=lambda w: graph.table_settings(w.table),
-        code=fingerprint("table"),
     log:
         f"{RESULTS}/logs/table/{{table}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/table/{{table}}.jsonl"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=1000,
         runtime=10,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.table_settings(w.table),
+        code=fingerprint("table"),
     shell:
         "python scripts/table.py --settings {params.settings:q} --scores {input.scores:q} --output {output.csv:q}"
         " &> {log:q}"

@@ -6,20 +6,20 @@ rule bm25:
         dataset=f"{DATA}/{{dataset}}/manifest.json",
     output:
         f"{RESULTS}/indexes/{{ranker}}/{{dataset}}/manifest.json",
-    params:
-        settings=lambda w: graph.bm25_settings(w.ranker),
-        code=fingerprint("bm25"),
-    wildcard_constraints:
-        ranker=one_of(graph.with_kind("bm25")),
     log:
         f"{RESULTS}/logs/bm25/{{ranker}}/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/bm25/{{ranker}}/{{dataset}}.jsonl"
+    wildcard_constraints:
+        ranker=one_of(graph.with_kind("bm25")),
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=16000,
         runtime=240,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.bm25_settings(w.ranker),
+        code=fingerprint("bm25"),
     shell:
         "python scripts/bm25.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
         " --output {output:q} &> {log:q}"
@@ -30,21 +30,21 @@ rule index:
         embeddings=lambda w: graph.embeddings(graph.dense_model(w.ranker), w.dataset, "corpus"),
     output:
         f"{RESULTS}/indexes/{{ranker}}/{{dataset}}/manifest.json",
-    params:
-        settings="{}",
-        code=fingerprint("index"),
-    wildcard_constraints:
-        ranker=one_of(graph.with_kind("dense")),
     log:
         f"{RESULTS}/logs/index/{{ranker}}/{{dataset}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/index/{{ranker}}/{{dataset}}.jsonl"
+    wildcard_constraints:
+        ranker=one_of(graph.with_kind("dense")),
+    conda:
+        ENVIRONMENT
     threads: 8
     resources:
         mem_mb=32000,
         runtime=240,
-    conda:
-        ENVIRONMENT
+    params:
+        settings="{}",
+        code=fingerprint("index"),
     shell:
         "python scripts/index.py --settings {params.settings:q} --code {params.code}"
         " --embeddings {input.embeddings:q} --output {output:q} &> {log:q}"

@@ -7,18 +7,18 @@ rule negatives:
         runs=lambda w: graph.training_runs(w.model),
     output:
         f"{RESULTS}/negatives/{{model}}.json",
-    params:
-        settings=lambda w: graph.negatives_settings(w.model),
-        code=fingerprint("negatives"),
     log:
         f"{RESULTS}/logs/negatives/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/negatives/{{model}}.jsonl"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=8000,
         runtime=60,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.negatives_settings(w.model),
+        code=fingerprint("negatives"),
     shell:
         "python scripts/negatives.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
         " --runs {input.runs:q} --output {output:q} &> {log:q}"

@@ -7,21 +7,21 @@ rule mlm:
         parent=parent,
     output:
         f"{RESULTS}/models/{{model}}/manifest.json",
-    params:
-        settings=lambda w: graph.model_settings(w.model),
-        code=fingerprint("mlm"),
-    wildcard_constraints:
-        model=one_of(graph.with_recipe("mlm")),
     log:
         f"{RESULTS}/logs/mlm/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/mlm/{{model}}.jsonl"
+    wildcard_constraints:
+        model=one_of(graph.with_recipe("mlm")),
+    conda:
+        ENVIRONMENT
     threads: 8
     resources:
         mem_mb=16000,
         runtime=2880,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.model_settings(w.model),
+        code=fingerprint("mlm"),
     shell:
         "python scripts/mlm.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
         " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q} --parent {input.parent:q}"
@@ -34,21 +34,21 @@ rule condenser:
         parent=parent,
     output:
         f"{RESULTS}/models/{{model}}/manifest.json",
-    params:
-        settings=lambda w: graph.model_settings(w.model),
-        code=fingerprint("condenser"),
-    wildcard_constraints:
-        model=one_of(graph.with_recipe("condenser")),
     log:
         f"{RESULTS}/logs/condenser/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/condenser/{{model}}.jsonl"
+    wildcard_constraints:
+        model=one_of(graph.with_recipe("condenser")),
+    conda:
+        ENVIRONMENT
     threads: 8
     resources:
         mem_mb=16000,
         runtime=2880,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.model_settings(w.model),
+        code=fingerprint("condenser"),
     shell:
         "python scripts/condenser.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
         " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q} --parent {input.parent:q}"
@@ -61,21 +61,21 @@ rule cocondenser:
         parent=parent,
     output:
         f"{RESULTS}/models/{{model}}/manifest.json",
-    params:
-        settings=lambda w: graph.model_settings(w.model),
-        code=fingerprint("cocondenser"),
-    wildcard_constraints:
-        model=one_of(graph.with_recipe("cocondenser")),
     log:
         f"{RESULTS}/logs/cocondenser/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/cocondenser/{{model}}.jsonl"
+    wildcard_constraints:
+        model=one_of(graph.with_recipe("cocondenser")),
+    conda:
+        ENVIRONMENT
     threads: 8
     resources:
         mem_mb=16000,
         runtime=2880,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.model_settings(w.model),
+        code=fingerprint("cocondenser"),
     shell:
         "python scripts/cocondenser.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
         " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q} --parent {input.parent:q}"

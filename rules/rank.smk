@@ -7,20 +7,20 @@ rule rank_bm25:
         index=f"{RESULTS}/indexes/{{ranker}}/{{dataset}}/manifest.json",
     output:
         f"{RESULTS}/runs/{{ranker}}/{{dataset}}.{{split}}.json",
-    params:
-        settings=lambda w: graph.rank_settings(w.ranker, w.split),
-        code=fingerprint("rank_bm25"),
-    wildcard_constraints:
-        ranker=one_of(graph.with_kind("bm25")),
     log:
         f"{RESULTS}/logs/rank/{{ranker}}/{{dataset}}.{{split}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/rank/{{ranker}}/{{dataset}}.{{split}}.jsonl"
+    wildcard_constraints:
+        ranker=one_of(graph.with_kind("bm25")),
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=16000,
         runtime=240,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.rank_settings(w.ranker, w.split),
+        code=fingerprint("rank_bm25"),
     shell:
         "python scripts/rank_bm25.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
         " --index {input.index:q} --output {output:q} &> {log:q}"
@@ -32,21 +32,21 @@ rule rank_dense:
         index=f"{RESULTS}/indexes/{{ranker}}/{{dataset}}/manifest.json",
     output:
         f"{RESULTS}/runs/{{ranker}}/{{dataset}}.{{split}}.json",
-    params:
-        settings=lambda w: graph.rank_settings(w.ranker, w.split),
-        code=fingerprint("rank_dense"),
-    wildcard_constraints:
-        ranker=one_of(graph.with_kind("dense")),
     log:
         f"{RESULTS}/logs/rank/{{ranker}}/{{dataset}}.{{split}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/rank/{{ranker}}/{{dataset}}.{{split}}.jsonl"
+    wildcard_constraints:
+        ranker=one_of(graph.with_kind("dense")),
+    conda:
+        ENVIRONMENT
     threads: 8
     resources:
         mem_mb=32000,
         runtime=240,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.rank_settings(w.ranker, w.split),
+        code=fingerprint("rank_dense"),
     shell:
         "python scripts/rank_dense.py --settings {params.settings:q} --code {params.code}"
         " --queries {input.queries:q} --index {input.index:q} --output {output:q} &> {log:q}"
@@ -57,20 +57,20 @@ rule fuse:
         runs=lambda w: [graph.run(part, w.dataset, w.split) for part in graph.study.rankers[w.ranker].of],
     output:
         f"{RESULTS}/runs/{{ranker}}/{{dataset}}.{{split}}.json",
-    params:
-        settings=lambda w: graph.fuse_settings(w.ranker),
-        code=fingerprint("fuse"),
-    wildcard_constraints:
-        ranker=one_of(graph.with_kind("fusion")),
     log:
         f"{RESULTS}/logs/rank/{{ranker}}/{{dataset}}.{{split}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/rank/{{ranker}}/{{dataset}}.{{split}}.jsonl"
+    wildcard_constraints:
+        ranker=one_of(graph.with_kind("fusion")),
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=8000,
         runtime=60,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.fuse_settings(w.ranker),
+        code=fingerprint("fuse"),
     shell:
         "python scripts/fuse.py --settings {params.settings:q} --code {params.code} --runs {input.runs:q}"
         " --output {output:q} &> {log:q}"

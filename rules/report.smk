@@ -8,17 +8,17 @@ rule report:
         models=graph.all_models,
     output:
         report(f"{RESULTS}/report.html", category="Report"),
-    params:
-        settings=graph.report_settings(),
-        code=fingerprint("report"),
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
         f"{RESULTS}/benchmarks/report.jsonl"
+    conda:
+        ENVIRONMENT
     resources:
         mem_mb=2000,
         runtime=10,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=graph.report_settings(),
+        code=fingerprint("report"),
     shell:
         "python scripts/report.py --settings {params.settings:q} --output {output:q} &> {log:q}"

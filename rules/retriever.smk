@@ -8,21 +8,21 @@ rule retriever:
         parent=parent,
     output:
         f"{RESULTS}/models/{{model}}/manifest.json",
-    params:
-        settings=lambda w: graph.model_settings(w.model),
-        code=fingerprint("retriever"),
-    wildcard_constraints:
-        model=one_of(graph.with_recipe("retriever")),
     log:
         f"{RESULTS}/logs/retriever/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/retriever/{{model}}.jsonl"
+    wildcard_constraints:
+        model=one_of(graph.with_recipe("retriever")),
+    conda:
+        ENVIRONMENT
     threads: 8
     resources:
         mem_mb=16000,
         runtime=1440,
-    conda:
-        ENVIRONMENT
+    params:
+        settings=lambda w: graph.model_settings(w.model),
+        code=fingerprint("retriever"),
     shell:
         "python scripts/retriever.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
         " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q} --negatives {input.negatives:q}"

@@ -57,6 +57,7 @@ class Artifact:
         """Move the files into place, then write the manifest by atomic rename."""
         names = sorted(str(p.relative_to(self.staging)) for p in self.staging.rglob("*") if p.is_file())
         files = {name: _describe(self.staging / name) for name in names}
+        self.manifest.unlink(missing_ok=True)  # an old one must not vouch for new files
         for name in names:
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(self.staging / name, self.folder / name)
@@ -95,8 +96,9 @@ def read_manifest(manifest: Path) -> dict[str, Any]:
         raise UserError(f"{manifest}: no such manifest; run the rule that makes it") from None
     except ValueError as error:
         raise UserError(f"{manifest}: not a manifest ({error}); delete it and run again") from None
-    if record.get("format") != FORMAT:
-        raise UserError(f"{manifest}: format {record.get('format')}, expected {FORMAT}; delete it and run again")
+    found = record.get("format") if isinstance(record, dict) else None
+    if found != FORMAT:
+        raise UserError(f"{manifest}: format {found}, expected {FORMAT}; delete it and run again")
     return record
 
 
@@ -157,16 +159,10 @@ def _device() -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    names = {"faiss": ("faiss-cpu", "faiss-gpu")}
-    found = {}
-    for module in LIBRARIES:
-        if module in sys.modules:
-            for name in names.get(module, (module,)):
-                try:
-                    found[name] = importlib.metadata.version(name)
-                except importlib.metadata.PackageNotFoundError:
-                    pass
-    return found
+    """Versions of the libraries that this process has loaded."""
+    distributions = importlib.metadata.packages_distributions()
+    names = {distributions[module][0] for module in LIBRARIES if module in sys.modules and module in distributions}
+    return {name: importlib.metadata.version(name) for name in sorted(names)}
 
 
 def _commit() -> str | None:

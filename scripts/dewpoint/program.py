@@ -3,7 +3,8 @@
     def main(artifact: Artifact, settings: Settings, dataset: Path, runs: list[Path]): ...
 
 is called as `--settings JSON --dataset PATH --runs PATH PATH --output MANIFEST [--code FINGERPRINT]`. All paths are
-recorded as inputs; an optional one may be left empty. The artifact is sealed when `main` returns, and nothing is left behind when it does not.
+recorded as inputs; an optional one may be left empty. The artifact is sealed when `main` returns; when it does not,
+nothing is left behind.
 """
 
 import argparse
@@ -56,7 +57,7 @@ def run(main: Callable) -> None:
         if artifact:
             artifact.seal()
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {' '.join(str(error).splitlines())}")
     finally:
         if artifact:
             artifact.discard()

@@ -28,7 +28,7 @@ class DatasetWriter:
         self.tables: dict[str, TableWriter] = {}
         self.passages: dict[str, int] = {}
         self.queries: dict[str, dict[str, int]] = {}
-        self.judged: dict[str, set[tuple[int, int]]] = {}
+        self.judged: dict[str, dict[tuple[int, int], int]] = {}
         self.empty = 0
 
     def passage(self, place: str, id: str, text: str, title: str = "", document: str = "") -> None:
@@ -36,6 +36,11 @@ class DatasetWriter:
         _add(self.passages, place, id, "passage")
         self.empty += not text.strip()
         self._table("corpus", CORPUS).add(id, title, text, document or id)
+
+    def end_of_corpus(self, place: str) -> None:
+        """All passages have come: refuse a dataset that could not be searched."""
+        if not self.passages:
+            raise UserError(f"{place}: the corpus is empty, no passage was found")
 
     def query(self, place: str, split: str, id: str, text: str, answers: tuple[str, ...] = ()) -> None:
         if not text.strip():
@@ -49,14 +54,15 @@ class DatasetWriter:
         for row, kind, id in zip(rows, ("query", "passage"), (query, passage), strict=True):
             if row is None:
                 raise UserError(f"{place}: judgement names unknown {kind} '{id}'")
-        if rows not in self.judged.setdefault(split, set()):
-            self.judged[split].add(rows)
+        judged = self.judged.setdefault(split, {})
+        if rows not in judged:
+            judged[rows] = grade
             self._table(f"judgements.{split}", JUDGEMENTS).add(*rows, grade)
+        elif judged[rows] != grade:
+            raise UserError(f"{place}: query '{query}', passage '{passage}': grade {grade}, but {judged[rows]} before")
 
     def finish(self) -> None:
-        """Close the files; refuse a dataset that could not be searched."""
-        if not self.passages:
-            raise UserError("the corpus is empty: no passage was found")
+        """Close the files, and note what is in them."""
         for split in self.queries:
             self._table(f"judgements.{split}", JUDGEMENTS)
         for table in self.tables.values():
@@ -95,16 +101,18 @@ class TableWriter:
 
     def _flush(self) -> None:
         if self.rows:
-            columns = [pa.array(column, type) for column, type in zip(zip(*self.rows), self.schema.types, strict=True)]
-            self.file.write_table(pa.Table.from_arrays(columns, schema=self.schema))
+            columns = zip(zip(*self.rows, strict=True), self.schema.types, strict=True)
+            arrays = [pa.array(column, type) for column, type in columns]
+            self.file.write_table(pa.Table.from_arrays(arrays, schema=self.schema))
         self.rows = []
 
 
 def _add(rows: dict[str, int], place: str, id: str, kind: str) -> None:
     if not id:
         raise UserError(f"{place}: a {kind} without an id")
-    if rows.setdefault(id, len(rows)) != len(rows) - 1:
+    if id in rows:
         raise UserError(f"{place}: {kind} id '{id}' was used before")
+    rows[id] = len(rows)
 
 
 @dataclass

@@ -8,7 +8,7 @@ RATE = 0.15
 def mask_words(
     ids: np.ndarray, special: dict[str, int], continues: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(masked ids, where [rows, length]): words picked at random up to round(RATE · tokens), at least one token a row.
+    """(masked ids, where [rows, length]): words picked at random, up to max(1, round(RATE · tokens)) tokens a row.
 
     `continues[id]` says whether a token goes on the word before it. A word that would overflow the budget is passed
     over. Of the picked tokens 80 % become [MASK], 10 % a random ordinary token, 10 % stay.

@@ -7,6 +7,7 @@ import numpy as np
 
 from dewpoint.data.negatives import Negatives
 from dewpoint.data.tokens import Ragged, Slices, assemble, truncate
+from dewpoint.errors import UserError
 
 WINDOWS, SPANS, INSTANCES, BATCH, MASKS = range(5)  # what a random generator is for
 
@@ -24,6 +25,8 @@ class Epochs:
     seed: int
 
     def __post_init__(self):
+        if not self.count:
+            raise UserError("nothing to train on: every text is too short, or no query has a positive")
         self.steps = -(-self.count // self.size)
         self.order = lru_cache(maxsize=1)(lambda epoch: rng(self.seed, INSTANCES, epoch).permutation(self.count))
 

@@ -45,7 +45,7 @@ def load_language_model(source: str | Path):
     """A masked language model from a folder or a hub id, in float32 masters."""
     from transformers import AutoModelForMaskedLM
 
-    return _load(AutoModelForMaskedLM, source)
+    return _load(AutoModelForMaskedLM, source, dtype=torch.float32)
 
 
 def load_encoder(source: str | Path):
@@ -57,6 +57,10 @@ def load_encoder(source: str | Path):
 
 
 def _load(auto, source: str | Path, **options):
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # of weights that one class has and another has not, it would print a table
     try:
         return auto.from_pretrained(source, **options)
     except (OSError, ValueError) as error:

@@ -39,9 +39,7 @@ class Condenser(nn.Module):
         from transformers.masking_utils import create_bidirectional_mask
 
         hidden = torch.cat([late[:, :1], early[:, 1:]], dim=1)
-        mask = create_bidirectional_mask(
-            config=self.language_model.config, inputs_embeds=hidden, attention_mask=mask
-        )
+        mask = create_bidirectional_mask(config=self.language_model.config, inputs_embeds=hidden, attention_mask=mask)
         for layer in self.head:
             hidden = layer(hidden, mask)
         return hidden

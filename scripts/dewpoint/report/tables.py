@@ -20,9 +20,10 @@ def write_table(settings, scores: list[Path], output: Path) -> None:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    cells = [["ranker", *table.columns], *([name, *(f"{value:.3f}" for value in row)] for name, *row in table.itertuples())]
+    rows = [[name, *(f"{value:.3f}" for value in values)] for name, *values in table.itertuples()]
+    cells = [["ranker", *table.columns], *rows]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ["| " + " | ".join(_pad(cell, width, i) for i, (cell, width) in enumerate(zip(row, widths))) + " |" for row in cells]
+    lines = ["| " + " | ".join(map(_pad, row, widths, range(len(row)))) + " |" for row in cells]
     rule = "|" + "|".join("-" * (width + 1) + ("-" if i == 0 else ":") for i, width in enumerate(widths)) + "|"
     return "\n".join([lines[0], rule, *lines[1:]])
 

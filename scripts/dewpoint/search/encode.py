@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import Ragged, TokenStore, assemble, truncate
 from dewpoint.models.encoder import Encoder
 from dewpoint.search.vectors import VectorWriter
@@ -21,7 +22,9 @@ def shard_rows(total: int, shard: int, shards: int) -> np.ndarray:
     return np.arange(total * shard // shards, total * (shard + 1) // shards)
 
 
-def encode(model: Encoder, segments: list[Ragged], rows: np.ndarray, length: int, store: TokenStore, path: Path) -> None:
+def encode(
+    model: Encoder, segments: list[Ragged], rows: np.ndarray, length: int, store: TokenStore, path: Path
+) -> None:
     """Write the rows' vectors as float16, a window of rows at a time."""
     model.eval()
     began = time.monotonic()
@@ -51,3 +54,17 @@ def encode_window(
         vectors[batch] = model(*model.inputs(ids, store.special["pad"])).float().cpu().numpy()
         start += len(batch)
     return vectors
+
+
+class QuestionEncoder:
+    """Vectors of questions typed by hand."""
+
+    def __init__(self, folder: Path, length: int):
+        self.model = Encoder(folder).eval()
+        self.tokenizer, self.length = load_tokenizer(folder), length
+
+    @torch.inference_mode()
+    def __call__(self, question: str) -> np.ndarray:
+        """float32 [1, dimension]."""
+        ids = self.tokenizer(question, truncation=True, max_length=self.length)["input_ids"]
+        return self.model(*self.model.inputs(np.array([ids]), self.tokenizer.pad_token_id)).float().cpu().numpy()

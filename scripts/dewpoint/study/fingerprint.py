@@ -13,12 +13,14 @@ NO_RESULT = {"dewpoint/errors.py", "dewpoint/program.py", "dewpoint/lease.py", "
 
 
 def fingerprint(program: str) -> str:
-    """Sixteen digits for scripts/<program>.py, the same wherever the project lies."""
+    """Sixteen digits for scripts/<program>.py, with its modules' templates; the same wherever the project lies."""
     digest = hashlib.sha256()
     for path in sorted(reach(SCRIPTS / f"{program}.py")):
         name = path.relative_to(SCRIPTS).as_posix()
         if name not in NO_RESULT:
             digest.update(f"{name}\n{_parse(path)[0]}\n".encode())
+            for template in sorted(path.parent.glob(f"{path.stem}.*.j2")):
+                digest.update(template.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -44,9 +46,9 @@ def _parse(path: Path) -> tuple[str, tuple[Path, ...]]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             imported |= _files(node.module)
             imported |= {file for alias in node.names for file in _files(f"{node.module}.{alias.name}")}
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if ast.get_docstring(node, clean=False) is not None:
-                node.body[0] = ast.Pass()
+        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if documented and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
     return ast.dump(tree), tuple(sorted(imported))
 
 

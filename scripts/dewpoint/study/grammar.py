@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
-Metric = Annotated[str, StringConstraints(pattern=r"^(MRR|R|nDCG|Hit|P)@[1-9][0-9]*$")]
+METRICS = ("MRR", "R", "nDCG", "Hit", "P")
+Metric = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(METRICS)})@[1-9][0-9]*$")]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -85,6 +86,12 @@ class Architecture(Strict):
     positions: Count = 512
     dropout: Share = 0.1
     vocabulary: Count = Field(30_522, description="size of the WordPiece vocabulary learned from the model's data")
+
+    @model_validator(mode="after")
+    def heads_share_hidden(self):
+        if self.hidden % self.heads:
+            raise ValueError(f"hidden {self.hidden} is not a multiple of heads {self.heads}")
+        return self
 
 
 class Model(Strict):

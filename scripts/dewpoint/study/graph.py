@@ -58,6 +58,9 @@ class Graph:
     def score(self, ranker: str, dataset: str, split: str) -> str:
         return f"{self.results}/scores/{ranker}/{dataset}.{split}.json"
 
+    def index(self, ranker: str, dataset: str) -> str:
+        return f"{self.results}/indexes/{ranker}/{dataset}/manifest.json"
+
     def embeddings(self, model: str, dataset: str, part: str) -> list[str]:
         """The shards of a part: `corpus`, or `queries.<split>`, which is always one."""
         shards = self.config.shards if part == "corpus" else 1
@@ -77,14 +80,22 @@ class Graph:
 
     @property
     def all_models(self) -> list[str]:
-        """The models that the tables need, with all that they are made from."""
+        return [self.model(name) for name in self.needed.models]
+
+    @cached_property
+    def needed(self) -> Study:
+        """The part of the study that its tables need, with all that it is made from."""
         todo = [f"rankers.{ranker}" for ranker, _, _ in self.scores]
         edges, found = needs(self.study), set()
         while todo:
             node = todo.pop()
             todo += edges[node] if node not in found else []
             found.add(node)
-        return [self.model(name) for name in self.study.models if f"models.{name}" in found]
+        models = {name: model for name, model in self.study.models.items() if f"models.{name}" in found}
+        rankers = {name: ranker for name, ranker in self.study.rankers.items() if f"rankers.{name}" in found}
+        used = {dataset for _, dataset, _ in self.scores} | {model.data for model in models.values()}
+        datasets = {name: dataset for name, dataset in self.study.datasets.items() if name in used}
+        return self.study.model_copy(update={"datasets": datasets, "models": models, "rankers": rankers})
 
     def training_runs(self, model: str) -> list[str]:
         """The runs over its training queries that give a retriever its negatives."""
@@ -185,7 +196,9 @@ class Graph:
     def fuse_settings(self, ranker: str) -> str:
         fusion = self.study.rankers[ranker]
         assert isinstance(fusion, Fusion)
-        settings = fusion.model_dump(include={"method", "depth"} | ({"k"} if fusion.method == "reciprocal_rank" else set()))
+        settings = fusion.model_dump(
+            include={"method", "depth"} | ({"k"} if fusion.method == "reciprocal_rank" else set())
+        )
         return dump(settings | {"weights": fusion.weights or [1.0] * len(fusion.of)})
 
     def evaluate_settings(self, ranker: str, dataset: str, split: str) -> str:
@@ -195,8 +208,9 @@ class Graph:
         return dump(self.study.tables[name].model_dump())
 
     def report_settings(self) -> str:
-        described = self.study.model_dump(by_alias=True, exclude_none=True)
-        return dump({"study": Path(self.config.study).stem, "results": self.results, "described": described})
+        """The study goes as a string, which keeps the order of its entries."""
+        described = self.needed.model_dump_json(by_alias=True, exclude_defaults=True)
+        return dump({"data": self.data, "results": self.results, "study": described})
 
     def seed(self, model: Model) -> int:
         return self.config.seed if model.seed is None else model.seed
@@ -212,7 +226,9 @@ class Graph:
             manifest = Path(self.dataset(name))
             if manifest.exists():
                 record = read_manifest(manifest)
-                if record["facts"]["study"] != self.config.study and dump(record["settings"]) != self.dataset_settings(name):
+                if record["facts"]["study"] != self.config.study and dump(record["settings"]) != self.dataset_settings(
+                    name
+                ):
                     raise UserError(
                         f"{self.config.study}: datasets.{name}: {record['facts']['study']} made {manifest.parent} from "
                         "another definition; use another name, or delete that folder"

@@ -10,7 +10,18 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from dewpoint.errors import UserError
-from dewpoint.study.grammar import Config, CoCondenser, Condenser, Dense, Fusion, Retriever, Study
+from dewpoint.study.grammar import (
+    METRICS,
+    CoCondenser,
+    Condenser,
+    Config,
+    Dense,
+    Fusion,
+    Pydocs,
+    Retriever,
+    Study,
+    Tables,
+)
 
 SECTIONS = ("datasets", "models", "rankers", "tables")
 
@@ -38,6 +49,9 @@ def load_study(path: Path) -> Study:
 # --- include and vary ---------------------------------------------------------------------------
 
 
+MERGE = "tag:yaml.org,2002:merge"
+
+
 class _Yaml(yaml.SafeLoader):
     """YAML as it is meant: `on` is a word, 2e-5 is a number, and a key said twice is a mistake."""
 
@@ -47,7 +61,7 @@ class _Yaml(yaml.SafeLoader):
     }
 
     def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep) for key, _ in node.value]
+        keys = [self.construct_object(key, deep) for key, _ in node.value if key.tag != MERGE]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"key '{key}' twice", node.start_mark)
@@ -80,8 +94,14 @@ def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     for section in SECTIONS:
         if not isinstance(written.get(section) or {}, dict):
             raise UserError(f"{path}: {section}: expected names with entries")
+    for key in written:
+        if key not in Study.model_fields and key != "include":
+            raise UserError(f"{path}: {key}: unknown key{_nearest(str(key), [*Study.model_fields, 'include'])}")
+    includes = written.pop("include", None) or []
+    if not isinstance(includes, list) or not all(isinstance(other, str) for other in includes):
+        raise UserError(f"{path}: include: expected a list of studies, such as [shared.yaml]")
     merged: dict[str, Any] = {}
-    for other in written.pop("include", None) or []:
+    for other in includes:
         included = read(path.parent / other, (*above, path.resolve()))
         for section in SECTIONS:
             merged[section] = merged.get(section, {}) | (included.get(section) or {})
@@ -94,12 +114,15 @@ def expand(entries: dict[str, Any], place: str) -> dict[str, Any]:
     """Entries with `vary:` written out, one for each combination of its values."""
     expanded: dict[str, Any] = {}
     for name, entry in entries.items():
-        axes = entry.pop("vary", {}) if isinstance(entry, dict) else {}
+        axes = {}
+        if isinstance(entry, dict):
+            axes = entry.get("vary", {})
+            entry = {key: value for key, value in entry.items() if key != "vary"}
         if not isinstance(axes, dict) or not all(isinstance(values, list) and values for values in axes.values()):
             raise UserError(f"{place}.{name}.vary: expected axes, each with a list of values")
         for values in itertools.product(*axes.values()):
             chosen = dict(zip(axes, values, strict=True))
-            one = _fill(name, chosen)
+            one = str(_fill(name, chosen))
             if one in expanded:
                 missing = [axis for axis in axes if f"{{{axis}}}" not in name]
                 hint = f"; put {{{missing[0]}}} in the name" if missing else ""
@@ -129,7 +152,8 @@ def _validate(kind: type[BaseModel], values: dict, path: str):
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        first, more = error.errors()[0], error.error_count() - 1
+        errors = error.errors()
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
         location = [str(part) for part in first["loc"]]
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
@@ -140,13 +164,15 @@ def _validate(kind: type[BaseModel], values: dict, path: str):
             message = f"unknown {key} '{first['ctx']['tag']}'" + _nearest(first["ctx"]["tag"], known)
         elif first["type"] == "union_tag_not_found":
             message = f"needs {first['ctx']['discriminator']}"
+        elif first["type"] == "string_pattern_mismatch":
+            message = _expected(first["ctx"]["pattern"], first["input"])
         elif first["type"] != "missing" and not isinstance(first["input"], dict | list):
             message += f", found {first['input']!r}"
         if location[:1] and location[0] in ("datasets", "models", "rankers"):
             location[2:3] = []  # pydantic puts the union's tag here
         if location[-1:] == ["[key]"]:
             location[-1] = "(name)"
-        rest = f" (and {more} more)" if more else ""
+        rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise UserError(f"{path}: {'.'.join(location)}: {message}{rest}") from None
 
 
@@ -162,7 +188,9 @@ def _known_keys(kind: type[BaseModel], location: list[str]) -> list[str]:
         if tag in value.model_fields
     }
     holder = kind
-    for part in location:
+    for index, part in enumerate(location):
+        if index == 1:
+            continue  # the entry's name
         if part in holders:
             holder = holders[part]
         elif part == "architecture":
@@ -172,6 +200,18 @@ def _known_keys(kind: type[BaseModel], location: list[str]) -> list[str]:
         elif part in ("corpus", "queries", "judgements"):
             holder = {"corpus": grammar.PassageFile, "queries": grammar.QueryFile}.get(part, grammar.JudgementFile)
     return [field.alias or name for name, field in holder.model_fields.items()]
+
+
+def _expected(pattern: str, found: str) -> str:
+    """What a pattern stands for, in words."""
+    if "MRR" in pattern:
+        kinds = {kind.lower(): kind for kind in METRICS}
+        kind, _, cutoff = found.partition("@")
+        close = difflib.get_close_matches(kind.lower(), kinds, 1, 0.5)
+        nearest = f"; did you mean '{kinds[close[0]]}@{cutoff or 10}'?" if close else ""
+        return f"unknown metric '{found}', write {', '.join(f'{kind}@10' for kind in METRICS)}{nearest}"
+    expected = "dataset/split" if "/" in pattern else "a name of letters, digits, - and _"
+    return f"expected {expected}, found '{found}'"
 
 
 def _nearest(word: str, known: list[str]) -> str:
@@ -187,6 +227,11 @@ def _cross_check(study: Study, path: str) -> None:
         if name not in known:
             raise UserError(f"{path}: {place}: no {what} '{name}'" + _nearest(name, list(known)))
 
+    def expect_split(split: str, dataset, place: str) -> None:
+        known = judged_splits(dataset)
+        if known and split not in known:
+            raise UserError(f"{path}: {place}: no judged split '{split}'" + _nearest(split, known))
+
     for name, model in study.models.items():
         place = f"models.{name}"
         expect(model.data, study.datasets, f"{place}.data", "dataset")
@@ -198,6 +243,7 @@ def _cross_check(study: Study, path: str) -> None:
         if isinstance(model, Retriever):
             if source == "scratch":
                 raise UserError(f"{path}: {place}.from: a retriever starts from another model, not from scratch")
+            expect_split(model.split, study.datasets[model.data], f"{place}.split")
             for ranker in model.negatives:
                 expect(ranker, study.rankers, f"{place}.negatives", "ranker")
                 depth = study.rankers[ranker].depth
@@ -215,6 +261,7 @@ def _cross_check(study: Study, path: str) -> None:
                 expect(part, study.rankers, f"rankers.{name}.of", "ranker")
     for name, table in study.tables.items():
         expect(table.dataset, study.datasets, f"tables.{name}.on", "dataset")
+        expect_split(table.split, study.datasets[table.dataset], f"tables.{name}.on")
         for ranker in table.rankers:
             expect(ranker, study.rankers, f"tables.{name}.rankers", "ranker")
             for metric in table.metrics:
@@ -226,6 +273,16 @@ def _cross_check(study: Study, path: str) -> None:
     _refuse_cycles(study, path)
     for name, model in study.models.items():
         _check_layers(study, name, model, path)
+
+
+def judged_splits(dataset) -> list[str]:
+    """The splits with queries and judgements, as far as the study or the files' names tell."""
+    if isinstance(dataset, Pydocs):
+        return ["train", "dev", "test"]
+    if isinstance(dataset, Tables):
+        return [split for split in dataset.queries if split in dataset.judgements]
+    files = Path(dataset.path).glob("qrels/*.tsv*")
+    return sorted({file.name.removesuffix(".gz").removesuffix(".tsv") for file in files})
 
 
 def needs(study: Study) -> dict[str, list[str]]:

@@ -25,9 +25,9 @@ def backward(
     cache every chunk's graph is kept and nothing is computed twice. Returns the loss over the vectors.
     """
     if not cached or len(chunks) == 1:
-        vectors, extras = zip(*(_seeded(seed, index, encode, chunk, True) for index, chunk in enumerate(chunks)))
-        value = loss(torch.cat([v.float() for v in vectors]))
-        (value + sum(extra for extra in extras if extra is not None)).backward()
+        encoded = [_seeded(seed, index, encode, chunk, True) for index, chunk in enumerate(chunks)]
+        value = loss(torch.cat([vectors.float() for vectors, _ in encoded]))
+        (value + sum(extra for _, extra in encoded if extra is not None)).backward()
         return value.item()
 
     with torch.no_grad():

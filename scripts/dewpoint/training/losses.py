@@ -17,7 +17,7 @@ def ranking_loss(queries: Tensor, passages: Tensor, targets: Tensor, masked: Ten
 
 
 def span_loss(spans: Tensor, temperature: float = 1.0):
-    """L_ij = -log( exp(h_i1·h_i2) / Σ_{(k,l) ≠ (i,j)} exp(h_ij·h_kl) ); rows 2i and 2i + 1 are the spans of document i."""
+    """L_ij = -log( exp(h_i1·h_i2) / Σ_{(k,l) ≠ (i,j)} exp(h_ij·h_kl) ); document i's spans are rows 2i and 2i + 1."""
     scores = spans @ spans.T / temperature
     scores.fill_diagonal_(-torch.inf)
     return cross_entropy(scores, torch.arange(len(spans), device=spans.device) ^ 1)

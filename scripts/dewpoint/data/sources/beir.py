@@ -12,6 +12,7 @@ def write(writer: DatasetWriter, path: str) -> None:
     folder = Path(path)
     for place, row in json_lines(find(folder / "corpus.jsonl")):
         writer.passage(place, text(row, "_id", place), text(row, "text", place), text(row, "title", place, ""))
+    writer.end_of_corpus(str(folder / "corpus.jsonl"))
     queries: dict[str, tuple[str, str]] = {}
     for place, row in json_lines(find(folder / "queries.jsonl")):
         id = text(row, "_id", place)
@@ -19,7 +20,9 @@ def write(writer: DatasetWriter, path: str) -> None:
             raise UserError(f"{place}: query id '{id}' was used before")
         queries[id] = place, text(row, "text", place)
     for qrels in sorted({*folder.glob("qrels/*.tsv"), *folder.glob("qrels/*.tsv.gz")}):
-        split = qrels.name.split(".")[0]
+        split = qrels.name.removesuffix(".gz").removesuffix(".tsv")
+        if split in writer.queries:  # read already, its .gz is a copy
+            continue
         known = set()
         for place, query, passage, value in _judgements(qrels):
             if query not in known:

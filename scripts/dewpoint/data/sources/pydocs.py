@@ -34,6 +34,7 @@ def write(writer: DatasetWriter, packages: list[str]) -> None:
             pairs.append((module, name, *pair))
     for module, name, question, answer in pairs:
         writer.passage(module, name, answer, title(name, question), module)
+    writer.end_of_corpus(f"pydocs: packages {', '.join(packages)}")
     for module, name, question, _ in pairs:
         writer.query(module, split(name), name, question)
         writer.judgement(module, split(name), name, name)
@@ -94,7 +95,7 @@ def split(name: str) -> str:
 
 
 def _stem(word: str) -> str:
-    return re.sub(r"(?:s|es|ed|ing)$", "", word.lower())
+    return re.sub(r"(?:e|s|es|ed|ing)$", "", word.lower())
 
 
 def _documented(node: ast.AST, name: str) -> Iterator[tuple[str, ast.AST]]:

@@ -41,7 +41,7 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             continue
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{place}: not JSON ({error})") from None
         if not isinstance(value, dict):
             raise UserError(f"{place}: expected a JSON object, found {type(value).__name__}")
@@ -56,34 +56,42 @@ def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     elif suffix in (".jsonl", ".json"):
         yield from json_lines(path)
     elif suffix in (".csv", ".tsv"):
-        yield from _delimited(path, "," if suffix == ".csv" else "\t", suffix == ".csv")
+        yield from _delimited(path, suffix)
     else:
         raise UserError(f"{path}: unknown table format '{suffix}'; use .csv, .tsv, .jsonl or .parquet")
 
 
-def _delimited(path: Path, delimiter: str, quoted: bool) -> Iterator[tuple[str, dict[str, str]]]:
-    place = str(path)
+def _delimited(path: Path, suffix: str) -> Iterator[tuple[str, dict[str, str]]]:
+    rows = _quoted(path) if suffix == ".csv" else ((place, line.split("\t")) for place, line in lines(path) if line)
+    _, header = next(rows, (None, None))
+    if header is None:
+        raise UserError(f"{path}: empty; its first row must name the columns")
+    for place, row in rows:
+        if len(row) != len(header):
+            raise UserError(f"{place}: {len(row)} fields, the header has {len(header)}")
+        yield place, dict(zip(header, row, strict=True))
+
+
+def _quoted(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """(place where it begins, fields) of every row of a .csv; one row may go over several lines."""
+    place = None
 
     def text() -> Iterator[str]:
         nonlocal place
-        for place, line in lines(path):
+        for here, line in lines(path):
+            place = place or here
             yield line + "\n"
 
     csv.field_size_limit(2**31 - 1)
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    reader = csv.reader(text(), delimiter=delimiter, quoting=quoting, strict=True)
+    reader = csv.reader(text(), strict=True)
     try:
-        header = next(reader, None)
-        if header is None:
-            raise UserError(f"{path}: empty; its first row must name the columns")
         for row in reader:
-            if len(row) != len(header):
-                if not row:
-                    continue
-                raise UserError(f"{place}: {len(row)} fields, the header has {len(header)}")
-            yield place, dict(zip(header, row, strict=True))
+            if row:
+                yield place, row
+            place = None
     except csv.Error as error:
-        raise UserError(f"{place}: {error}") from None
+        hint = "; a quote in it is never closed" if "end of data" in str(error) else ""
+        raise UserError(f"{place}: not CSV ({error}){hint}") from None
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -107,14 +115,21 @@ def text(row: dict[str, Any], column: str, place: str, default: str | None = Non
     value = row.get(column)
     if value is None:
         return default or ""
-    return value if isinstance(value, str) else str(value)
+    if isinstance(value, dict | list):
+        raise UserError(f"{place}: column '{column}' holds a {type(value).__name__}, expected text")
+    value = str(value)
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"{place}: column '{column}' holds half a character at {error.start + 1}; mend it") from None
+    return value
 
 
 def grade(value: Any, place: str) -> int:
     """A grade as a whole number; files write 1, "1" and 1.0."""
     try:
         number = float(value)
-        if number == int(number):
+        if number == int(number) and abs(number) < 2**31:
             return int(number)
     except (TypeError, ValueError, OverflowError):
         pass

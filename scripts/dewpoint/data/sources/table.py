@@ -1,6 +1,8 @@
 """`table`: one's own files, with a map from our column names to theirs."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from dewpoint.data.dataset import DatasetWriter
 from dewpoint.data.sources.reading import grade, records, text
@@ -9,7 +11,7 @@ from dewpoint.errors import UserError
 
 def write(writer: DatasetWriter, corpus, queries, judgements) -> None:
     """Passages, then each split's queries, then its judgements."""
-    for place, row in records(Path(corpus.file)):
+    for place, row in _rows(corpus):
         name = vars(corpus.columns)
         writer.passage(
             place,
@@ -18,24 +20,25 @@ def write(writer: DatasetWriter, corpus, queries, judgements) -> None:
             text(row, name.get("title", "title"), place, ""),
             text(row, name.get("document", "document"), place, ""),
         )
+    writer.end_of_corpus(corpus.file)
     for split, file in vars(queries).items():
         name = vars(file.columns)
-        for place, row in records(Path(file.file)):
+        for place, row in _rows(file):
             answers = row.get(name.get("answers", "answers"))
-            if isinstance(answers, str):
-                answers = [answers] if answers else []
+            if not isinstance(answers, list):
+                answers = [] if answers in (None, "") else [answers]
             writer.query(
                 place,
                 split,
                 text(row, name.get("id", "id"), place),
                 text(row, name.get("text", "text"), place),
-                tuple(map(str, answers or ())),
+                tuple(map(str, answers)),
             )
     for split, file in vars(judgements).items():
         if split not in vars(queries):
             raise UserError(f"{file.file}: judgements of split '{split}', which has no queries")
         name = vars(file.columns)
-        for place, row in records(Path(file.file)):
+        for place, row in _rows(file):
             writer.judgement(
                 place,
                 split,
@@ -43,3 +46,14 @@ def write(writer: DatasetWriter, corpus, queries, judgements) -> None:
                 text(row, name.get("passage", "passage"), place),
                 grade(row.get(name.get("grade", "grade"), 1), place),
             )
+
+
+def _rows(file) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, row) of a file; a column that the study names must be in one of its rows at least."""
+    unseen = set(vars(file.columns).values())
+    row = None
+    for place, row in records(Path(file.file)):
+        unseen -= row.keys()
+        yield place, row
+    if row is not None and unseen:
+        raise UserError(f"{file.file}: no row has a column '{min(unseen)}'; there is {', '.join(map(str, row))}")

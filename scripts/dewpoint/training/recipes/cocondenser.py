@@ -1,6 +1,6 @@
 """`cocondenser`: Condenser plus a contrast between spans, so that passages of one document lie together.
 
-    L = 1/(2n) Σ_ij L_co_ij + Σ_masked (head MLM + late MLM) / number masked        2n spans of n documents a step
+L = 1/(2n) Σ_ij L_co_ij + Σ_masked (head MLM + late MLM) / number masked        2n spans of n documents a step
 """
 
 from pathlib import Path
@@ -38,7 +38,11 @@ def train(artifact: Artifact, settings, dataset: Path, tokens: Path, tokenizer: 
 
         chunks = batch.chunks(settings.chunk or len(ids))
         contrast = gradient_cache.backward(
-            chunks, encode, lambda spans: span_loss(spans, settings.temperature), settings.seed + step, bool(settings.chunk)
+            chunks,
+            encode,
+            lambda spans: span_loss(spans, settings.temperature),
+            settings.seed + step,
+            bool(settings.chunk),
         )
         return {"contrast": contrast, **sums}
 

@@ -1,6 +1,6 @@
 """`condenser`: masked words predicted by a head that must go through the late CLS.
 
-    L = Σ_masked CE(W h_cd_i, x_i) + Σ_masked CE(W h_late_i, x_i), over their number in the batch
+L = Σ_masked CE(W h_cd_i, x_i) + Σ_masked CE(W h_late_i, x_i), over their number in the batch
 """
 
 from pathlib import Path

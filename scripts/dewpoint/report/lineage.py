@@ -1,0 +1,92 @@
+"""What was made for a study: found by following the inputs that manifests record, never by what else lies about."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from dewpoint.artifact import read_manifest
+
+STAGES = ("negatives", "embeddings", "indexes", "runs", "scores")  # after the training of models
+
+
+@dataclass(frozen=True)
+class Made:
+    """An artifact below the results folder. A model's stage is its recipe, any other's the folder it lies in."""
+
+    stage: str
+    name: str
+    manifest: dict[str, Any]
+
+    @property
+    def seconds(self) -> float:
+        return self.manifest["run"]["seconds"]
+
+    @property
+    def memory_mb(self) -> int:
+        return self.manifest["run"]["peak_memory_mb"]
+
+    @property
+    def device_memory_mb(self) -> int:
+        return self.manifest["run"].get("peak_device_memory_mb", 0)
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    made: list[Made]
+
+    @property
+    def seconds(self) -> float:
+        return sum(one.seconds for one in self.made)
+
+    @property
+    def memory_mb(self) -> int:
+        return max(one.memory_mb for one in self.made)
+
+    @property
+    def device_memory_mb(self) -> int:
+        return max(one.device_memory_mb for one in self.made)
+
+
+def follow(manifests: Iterable[Path], results: Path) -> list[Made]:
+    """The artifacts with these manifests and all below `results` that they come from, as far as they are there."""
+    results = results.absolute()
+    found: dict[Path, Made] = {}
+    todo = [path.absolute() for path in manifests]
+    for path in todo:
+        if path in found or path.suffix != ".json" or not path.is_relative_to(results) or not path.is_file():
+            continue
+        manifest = read_manifest(path)
+        name = path.relative_to(results).with_suffix("").as_posix().removesuffix("/manifest")
+        stage = manifest["settings"].get("recipe") or name.split("/")[0]
+        found[path] = Made(stage, name, manifest)
+        todo += [Path(source).absolute() for source in manifest["inputs"]]
+    return list(found.values())
+
+
+def stages(made: list[Made]) -> list[Stage]:
+    """In the order of the work: recipes as they come, then the rest."""
+    names = dict.fromkeys(one.stage for one in made)
+    names = sorted(names, key=lambda name: STAGES.index(name) if name in STAGES else -1)
+    return [Stage(name, [one for one in made if one.stage == name]) for name in names]
+
+
+def environment(made: list[Made]) -> dict[str, list[str]]:
+    """What it was all made with; more than one value where artifacts differ."""
+    runs = [one.manifest["run"] for one in made]
+    finished = sorted(datetime.fromisoformat(run["finished"]) for run in runs)
+    dates = dict.fromkeys(f"{date:%Y-%m-%d %H:%M}" for date in (finished[0], finished[-1])) if finished else {}
+    return {
+        "finished": [" to ".join(dates)],
+        "device": _distinct(run["device"] for run in runs),
+        "seed": _distinct(one.manifest["settings"].get("seed") for one in made),
+        "commit": _distinct(run["commit"] for run in runs),
+        "python": _distinct(run["python"] for run in runs),
+        "packages": sorted(_distinct(f"{name} {version}" for run in runs for name, version in run["versions"].items())),
+    }
+
+
+def _distinct(values: Iterable[Any]) -> list[str]:
+    return list(dict.fromkeys(str(value) for value in values if value is not None))

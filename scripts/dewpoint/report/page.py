@@ -1,0 +1,144 @@
+"""The page that shows what came out of a study: gathered here, written by page.html.j2."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from dewpoint.artifact import read_manifest
+from dewpoint.report import curves
+from dewpoint.report.graph import picture
+from dewpoint.report.lineage import environment, follow, stages
+from dewpoint.study.grammar import Study, Table
+
+
+@dataclass(frozen=True)
+class Cell:
+    text: str
+    best: bool
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A table of the study as it is shown."""
+
+    title: str
+    on: str
+    queries: int
+    columns: list[str]
+    rows: list[tuple[str, list[Cell]]]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one recipe's models: what they share, and where they differ."""
+
+    recipe: str
+    shared: dict[str, str]
+    differing: list[str]
+    models: dict[str, list[str]]  # what differs
+
+
+def page(study: Study, results: Path, data: Path) -> str:
+    """The HTML of a study's report; whatever optional part is missing is left out."""
+    scores = [
+        results / "scores" / ranker / f"{table.dataset}.{table.split}.json"
+        for table in study.tables.values()
+        for ranker in table.rankers
+    ]
+    folders = {name: results / "models" / name for name in study.models}
+    made = follow([*(folder / "manifest.json" for folder in folders.values()), *scores], results)
+    models = _manifests(folders)
+    metrics = {name: folder / "metrics.jsonl" for name, folder in folders.items()}
+    panels = [curves.panel(name, path) for name, path in metrics.items() if path.is_file()]
+    template = _templates().get_template("page.html.j2")
+    return template.render(
+        study=study,
+        title=study.title or results.name,
+        tables=[measured(name, table, results) for name, table in study.tables.items()],
+        picture=picture(study),
+        panels=[panel for panel in panels if panel],
+        shape=curves,
+        datasets=_manifests({name: data / name for name in study.datasets}),
+        models=models,
+        settings=settings_of({name: manifest["settings"] for name, manifest in models.items()}),
+        stages=stages(made),
+        environment={what: values for what, values in environment(made).items() if values},
+    )
+
+
+def measured(name: str, table: Table, results: Path) -> Measured:
+    """A table's CSV; every value that reads like the best of its column is marked."""
+    path = results / "tables" / f"{name}.csv"
+    values = pd.read_csv(path, index_col="ranker", dtype={"ranker": str}, keep_default_na=False, na_values=[""])
+    best = values.max()
+    rows = [
+        (ranker, [Cell(number(value), number(value) == number(best[column])) for column, value in row.items()])
+        for ranker, row in values.iterrows()
+    ]
+    score = read_manifest(results / "scores" / table.rankers[0] / f"{table.dataset}.{table.split}.json")
+    return Measured(table.title or name, table.on, score["facts"]["queries"], list(values.columns), rows)
+
+
+def settings_of(models: dict[str, dict[str, Any]]) -> list[Settings]:
+    """The settings that models were trained with, one entry a recipe."""
+    recipes: dict[str, dict[str, dict[str, str]]] = {}
+    for name, settings in models.items():
+        flat = {key: value for key, value in settings.items() if key not in ("recipe", "architecture")}
+        flat |= settings.get("architecture") or {}
+        written = {key: plain(value) for key, value in flat.items() if value is not None}
+        recipes.setdefault(settings["recipe"], {})[name] = written
+    found = []
+    for recipe, models in recipes.items():
+        keys = dict.fromkeys(key for settings in models.values() for key in settings)
+        values = {key: [settings.get(key, "") for settings in models.values()] for key in keys}
+        shared = {key: value[0] for key, value in values.items() if len(set(value)) == 1}
+        differing = [key for key in keys if key not in shared]
+        rows = {name: [settings.get(key, "") for key in differing] for name, settings in models.items()}
+        found.append(Settings(recipe, shared, differing, rows))
+    return found
+
+
+def _manifests(folders: dict[str, Path]) -> dict[str, dict[str, Any]]:
+    """The manifests of those folders that have one."""
+    paths = {name: folder / "manifest.json" for name, folder in folders.items()}
+    return {name: read_manifest(path) for name, path in paths.items() if path.is_file()}
+
+
+def _templates() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters |= {"duration": duration, "memory": memory}
+    return environment
+
+
+# --- how values are written -----------------------------------------------------------------------
+
+
+def number(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.3f}"
+
+
+def plain(value: Any) -> str:
+    """A setting as text: a list's values in a row, numbers without needless digits."""
+    if isinstance(value, list):
+        return ", ".join(map(plain, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def duration(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def memory(megabytes: int) -> str:
+    return f"{megabytes / 1024:.1f} GB" if megabytes >= 1024 else f"{megabytes} MB"

@@ -1,0 +1,104 @@
+"""Negatives: what a run leaves when positives are out, as a slow reading of the run says."""
+
+import numpy as np
+import pyarrow.parquet as pq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dewpoint.artifact import Artifact, read_manifest
+from dewpoint.data.negatives import pick, read_negatives, write_negatives
+from dewpoint.data.runs import Run, ranked, read_run, write_run
+
+PAIR = st.tuples(st.integers(0, 7), st.integers(0, 30))
+RUNS = st.dictionaries(PAIR, st.integers(0, 3), max_size=80)
+POSITIVES = st.sets(PAIR, max_size=15)
+
+
+def run_of(scores: dict[tuple[int, int], float]) -> Run:
+    pairs = np.array(list(scores), np.int32).reshape(-1, 2)
+    return ranked(pairs[:, 0], pairs[:, 1], np.array(list(scores.values()), np.float32), 1000)
+
+
+def columns(pairs) -> tuple[np.ndarray, np.ndarray]:
+    table = np.array(sorted(pairs), np.int32).reshape(-1, 2)
+    return table[:, 0], table[:, 1]
+
+
+def slow_free(scores, positives, depth):
+    """For each judged query the unjudged passages among the first `depth`."""
+    free = {}
+    for query in {query for query, _ in positives}:
+        found = sorted((-score, p) for (q, p), score in scores.items() if q == query)
+        free[query] = {p for _, p in found[:depth] if (query, p) not in positives}
+    return free
+
+
+@settings(max_examples=150, deadline=None)
+@given(RUNS, POSITIVES, st.integers(1, 12), st.integers(1, 8))
+def test_a_query_keeps_unjudged_passages_within_the_depth(scores, positives, depth, kept):
+    query, passage = pick(run_of(scores), columns(positives), depth, kept, np.random.default_rng(0))
+    found = {}
+    for q, p in zip(query.tolist(), passage.tolist(), strict=True):
+        found.setdefault(q, []).append(p)
+    free = slow_free(scores, positives, depth)
+    assert list(found) == sorted(q for q in free if free[q])
+    for q, passages in found.items():
+        assert len(passages) == len(set(passages)) == min(kept, len(free[q]))
+        assert set(passages) <= free[q]
+
+
+def test_the_choice_is_random_and_a_function_of_the_seed():
+    run, positives = run_of({(0, p): float(-p) for p in range(30)}), columns({(0, 3)})
+    draws = [pick(run, positives, 30, 5, np.random.default_rng(seed))[1].tolist() for seed in (0, 0, *range(1, 200))]
+    assert draws[0] == draws[1] != draws[2]
+    share = np.bincount(np.concatenate(draws), minlength=30) / len(draws)
+    assert share[3] == 0
+    assert np.allclose(np.delete(share, 3), 5 / 29, atol=0.1)
+
+
+def test_every_judged_query_is_an_instance_of_each_ranker(tmp_path):
+    runs = [run_of({(0, 1): 2.0, (0, 2): 1.0, (5, 1): 1.0}), run_of({(1, 4): 1.0, (0, 1): 1.0})]
+    positives = columns({(0, 1), (1, 2), (1, 3)})
+
+    def written(name, seed=0):
+        artifact = Artifact(tmp_path / f"{name}.json")
+        write_negatives(artifact, runs, positives, 10, 10, seed)
+        artifact.seal()
+        return artifact.manifest
+
+    rows = pq.read_table(written("a").with_suffix(".parquet")).to_pylist()
+    assert [(row["query"], row["source"], row["passages"]) for row in rows] == [
+        (0, 0, [2]),
+        (1, 0, []),
+        (0, 1, []),
+        (1, 1, [4]),
+    ]
+    negatives = read_negatives(tmp_path / "a.json")
+    assert (negatives.query.tolist(), negatives.passages.tolist()) == ([0, 1, 0, 1], [2, 4])
+    assert negatives.offsets.tolist() == [0, 1, 1, 1, 2]
+    assert [fact["queries_without"] for fact in read_manifest(tmp_path / "a.json")["facts"]["sources"]] == [1, 1]
+    assert read_manifest(written("b"))["files"]["b.parquet"] == read_manifest(written("c"))["files"]["c.parquet"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(RUNS, st.integers(1, 6))
+def test_a_run_is_ranked_by_score_then_passage_row(scores, depth):
+    pairs = np.array(list(scores), np.int32).reshape(-1, 2)
+    run = ranked(pairs[:, 0], pairs[:, 1], np.array(list(scores.values()), np.float32), depth)
+    expected = []
+    for query in sorted({query for query, _ in scores}):
+        found = sorted((-score, p) for (q, p), score in scores.items() if q == query)[:depth]
+        expected += [(query, p, rank, -score) for rank, (score, p) in enumerate(found, 1)]
+    found = zip(*(column.tolist() for column in (run.query, run.passage, run.rank, run.score)), strict=True)
+    assert list(found) == expected
+
+
+def test_a_run_is_read_as_it_was_written(tmp_path):
+    run = run_of({(2, 9): 0.5, (0, 4): 1.5, (0, 3): 1.5})
+    artifact = Artifact(tmp_path / "d.test.json")
+    write_run(artifact, run)
+    artifact.seal()
+    again = read_run(artifact.manifest)
+    for column in ("query", "passage", "rank", "score"):
+        assert getattr(again, column).tolist() == getattr(run, column).tolist()
+    assert read_manifest(artifact.manifest)["facts"] == {"rows": 3, "queries": 2}

@@ -1,0 +1,116 @@
+"""A retriever's batches: which passages stand beside a query, and which of them count as negatives."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from ragged import SPECIAL, numbered, ragged
+
+from dewpoint.data.negatives import Negatives
+from dewpoint.data.streams import RetrieverBatches
+from dewpoint.errors import UserError
+
+QUERIES, PASSAGES = 6, 30
+JUDGED = {0: [3], 1: [4, 9, 11], 2: [3, 5], 4: [29], 5: [0, 1]}
+POOLS = [(0, [10, 12, 14, 16, 18]), (1, [2, 6]), (2, []), (3, [7, 8]), (4, [20, 21, 22]), (0, [25, 26, 27]), (5, [13])]
+
+
+def stream(pools=POOLS, judged=JUDGED, size=3, wanted=2, seed=0):
+    """Passage p is the one token 1000 + p, query q is 2000 + q."""
+    pairs = np.array([(query, passage) for query, passages in judged.items() for passage in passages]).reshape(-1, 2)
+    flat = np.array([passage for _, pool in pools for passage in pool], np.int32)
+    offsets = np.concatenate([[0], np.cumsum([len(pool) for _, pool in pools])]).astype(np.int64)
+    negatives = Negatives(np.array([query for query, _ in pools], np.int64), flat, offsets)
+    settings = SimpleNamespace(batch_size=size, negatives_per_query=wanted, query_length=8, passage_length=8)
+    passages = [ragged([[]] * PASSAGES), numbered([1] * PASSAGES, 1000)]
+    judged = pairs[::-1, 0].astype(np.int32), pairs[::-1, 1].astype(np.int32)
+    return RetrieverBatches([numbered([1] * QUERIES, 2000)], passages, judged, negatives, settings, SPECIAL, seed)
+
+
+def read(batch):
+    """(queries, passages of each) of a batch as row numbers."""
+    queries, passages = (ids[:, 1] - first for ids, first in ((batch.queries, 2000), (batch.passages, 1000)))
+    return queries.tolist(), passages.reshape(len(queries), -1).tolist()
+
+
+def instances(made, epoch):
+    """(query, positive, negatives) of an epoch."""
+    steps = range(epoch * made.epochs.steps, (epoch + 1) * made.epochs.steps)
+    return [(q, p[0], p[1:]) for step in steps for q, p in zip(*read(made.batch(step)), strict=True)]
+
+
+def test_an_epoch_has_every_query_with_a_positive_once_for_each_ranker():
+    """Query 3 has no positive, query 0 has two rankers' negatives."""
+    made = stream()
+    for epoch in range(3):
+        assert sorted(query for query, _, _ in instances(made, epoch)) == [0, 0, 1, 2, 4, 5]
+
+
+def test_the_first_passage_of_a_query_is_the_target_and_judged():
+    made = stream()
+    for step in range(10):
+        batch = made.batch(step)
+        queries, passages = read(batch)
+        assert batch.targets.tolist() == [3 * row for row in range(len(queries))]
+        assert all(passage[0] in JUDGED[query] for query, passage in zip(queries, passages, strict=True))
+
+
+def test_what_is_judged_relevant_is_no_negative_and_the_target_is_never_masked():
+    """Query by query, passage by passage: masked when judged for that query, unless it is the target."""
+    made, collisions = stream(size=6, wanted=4), 0
+    for step in range(20):
+        batch = made.batch(step)
+        queries, passages = read(batch)
+        flat = sum(passages, [])
+        for row, query in enumerate(queries):
+            expected = [p in JUDGED[query] and at != batch.targets[row] for at, p in enumerate(flat)]
+            assert batch.masked[row].tolist() == expected
+            collisions += sum(expected)
+    assert collisions > 20  # passages 3 of queries 0 and 2 meet, and topped-up ones
+
+
+def test_positives_rotate_by_epoch():
+    made = stream()
+    for query, passages in JUDGED.items():
+        seen = [positive for epoch in range(6) for q, positive, _ in instances(made, epoch) if q == query]
+        times = 12 // len(passages) if query == 0 else 6 // len(passages)
+        assert sorted(seen) == sorted(passages * times)
+
+
+def test_negatives_go_round_the_pool():
+    """In epochs 0, 1, 2, … the pool is read two by two, round and round."""
+    made = stream([(0, [10, 12, 14, 16, 18])])
+    drawn = [instances(made, epoch)[0][2] for epoch in range(5)]
+    assert sum(drawn, []) == [10, 12, 14, 16, 18, 10, 12, 14, 16, 18]
+
+
+@pytest.mark.parametrize("wanted", [1, 2, 3, 5])
+def test_short_pools_are_topped_up_at_random(wanted):
+    made = stream([(1, [2, 6]), (2, []), (4, [20, 21, 22])], wanted=wanted)
+    pools = {1: {2, 6}, 2: set(), 4: {20, 21, 22}}
+    others = set()
+    for epoch in range(12):
+        for query, _, negatives in instances(made, epoch):
+            assert len(negatives) == wanted
+            first = negatives[: min(wanted, len(pools[query]))]
+            assert set(first) <= pools[query]
+            assert len(set(first)) == len(first)
+            others |= set(negatives[len(first) :])
+    assert len(others) > 8 and others <= set(range(PASSAGES))
+
+
+def test_no_pool_at_all_is_random_passages():
+    drawn = {p for epoch in range(20) for _, _, negatives in instances(stream([(0, []), (1, [])]), epoch) for p in negatives}
+    assert len(drawn) > 15
+
+
+def test_a_batch_depends_on_seed_and_step_alone():
+    one, two, other = stream(), stream(), stream(seed=1)
+    for step in (7, 0, 3):
+        assert read(one.batch(step)) == read(two.batch(step))
+    assert any(read(one.batch(step)) != read(other.batch(step)) for step in range(3))
+
+
+def test_no_query_with_a_positive_is_a_mistake():
+    with pytest.raises(UserError, match="nothing to train on"):
+        stream([(3, [7])])

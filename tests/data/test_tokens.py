@@ -1,0 +1,106 @@
+"""Tokens: cut, assembled and stored as a slow reading of the same texts says."""
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from programs import call, prepare, tables
+from ragged import SPECIAL, padded, ragged
+
+from dewpoint.data.dataset import Dataset
+from dewpoint.data.streams import join
+from dewpoint.data.tokenizer import train_wordpiece
+from dewpoint.data.tokens import TokenStore, assemble, ragged_range, truncate
+
+TOKENS = st.lists(st.integers(1, 99), max_size=12)
+
+
+def slow_input(texts: list[list[int]], length: int) -> list[int]:
+    """[CLS] text [SEP] …: all but the last text at most half of what [CLS] leaves, the last what fits."""
+    ids = [SPECIAL["cls"]]
+    for text in texts[:-1]:
+        text = text[: (length - 1) // 2]
+        ids += [*text, SPECIAL["sep"]] if text else []
+    last = texts[-1][: length - len(ids) - 1]
+    ids += [*last, SPECIAL["sep"]] if last else []
+    return ids if len(ids) > 1 else [SPECIAL["cls"], SPECIAL["sep"]]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data(), st.integers(1, 2), st.integers(5, 20))
+def test_inputs_equal_slow_ones(data, segments, length):
+    texts = data.draw(st.lists(st.tuples(*[TOKENS] * segments), min_size=1, max_size=6))
+    rows = data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=8))
+    columns = [ragged([list(text[part]) for text in texts]) for part in range(segments)]
+    ids = assemble(truncate(columns, np.array(rows, np.int64), length), SPECIAL)
+    assert ids.tolist() == padded([slow_input(texts[row], length) for row in rows])
+    assert ids.shape[1] <= length
+
+
+@given(st.lists(st.integers(0, 5)))
+def test_ragged_range(counts):
+    row, column = ragged_range(np.array(counts, np.int64))
+    assert list(zip(row.tolist(), column.tolist(), strict=True)) == [(r, c) for r, n in enumerate(counts) for c in range(n)]
+
+
+@given(st.lists(st.tuples(TOKENS, st.integers(0, 3))))
+def test_join_keeps_passage_order_within_a_document(passages):
+    order = dict.fromkeys(unit for _, unit in passages)
+    unit = np.array([list(order).index(unit) for _, unit in passages], np.int64)
+    joined = join(ragged([tokens for tokens, _ in passages]), unit)
+    parts = [joined.values[a:b].tolist() for a, b in zip(joined.offsets[:-1], joined.offsets[1:], strict=True)]
+    assert parts == [sum((tokens for tokens, unit in passages if unit == one), []) for one in order]
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A dataset whose texts are odd, tokenised by the programs."""
+    folder = tmp_path_factory.mktemp("stored")
+    words = ["alpha", "beta", "gamma rays", "", "naïve café", "日本語", "alphabet  soup\tof", "[SEP] [CLS]", "e = mc²", "🙂"]
+    corpus = "id\ttitle\ttext\n" + "".join(f"p{i}\t{words[-1 - i]}\t{word}\n" for i, word in enumerate(words))
+    corpus = corpus.replace("\tof", " of")
+    queries = "id\ttext\n" + "".join(f"q{i}\t{word}?\n" for i, word in enumerate(reversed(words))).replace("\tof", " of")
+    files = {"corpus.tsv": corpus, "queries.tsv": queries, "judgements.csv": "query,passage\nq0,p0\n"}
+    dataset = prepare(folder, tables(folder, files))
+    tokenizer = call("tokenizer", folder / "tokenizer/manifest.json", {"vocabulary": 80}, dataset=dataset)
+    tokens = call("tokenize_texts", folder / "tokens/manifest.json", {}, dataset=dataset, tokenizer=tokenizer)
+    return Dataset(dataset), tokenizer.parent, TokenStore(tokens)
+
+
+def test_the_store_holds_what_the_tokenizer_says_row_by_row(stored):
+    from transformers import AutoTokenizer
+
+    dataset, folder, store = stored
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert store.vocabulary == len(tokenizer) == 80
+    assert store.special == {name: tokenizer.convert_tokens_to_ids(f"[{name.upper()}]") for name in SPECIAL}
+    for table, column in [("corpus", "title"), ("corpus", "text"), ("queries.test", "text")]:
+        texts, tokens = dataset.column(table, column).to_pylist(), store.column(table, column)
+        expected = tokenizer(texts, add_special_tokens=False)["input_ids"]
+        starts = zip(tokens.offsets[:-1], tokens.offsets[1:], strict=True)
+        assert [tokens.values[start:end].tolist() for start, end in starts] == expected
+
+
+def test_a_small_vocabulary_takes_two_bytes_a_token(stored):
+    _, _, store = stored
+    schema = pq.read_schema(store.manifest.with_name("corpus.parquet"))
+    assert {str(field.type) for field in schema} == {"list<element: uint16>"}
+
+
+def test_an_input_equals_the_tokenizers_own(stored):
+    """A title-less passage and a query are what the tokenizer's own template gives."""
+    from transformers import AutoTokenizer
+
+    dataset, folder, store = stored
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    texts = dataset.column("queries.test", "text").to_pylist()
+    ours = assemble(truncate(store.queries("test"), np.arange(len(texts)), 8), store.special)
+    theirs = tokenizer(texts, max_length=8, truncation=True, padding="longest")["input_ids"]
+    assert ours.tolist() == theirs
+
+
+def test_the_vocabulary_has_the_size_that_was_asked_for():
+    tokenizer = train_wordpiece(lambda: iter([["some words of a text", "and more words"]]), 40)
+    assert sorted(tokenizer.get_vocab().values()) == list(range(len(tokenizer)))
+    assert tokenizer.get_vocab()["[PAD]"] == 0

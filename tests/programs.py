@@ -1,0 +1,85 @@
+"""The programs of scripts/ as a shell calls them, and the files that they read."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from dewpoint.program import run
+
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+
+
+def arguments(output: Path, settings: dict, **options: str | Path | list) -> list[str]:
+    words = ["--output", str(output), "--settings", json.dumps(settings)]
+    for name, value in options.items():
+        words += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+    return words
+
+
+def call(program: str, output: Path, settings: dict, **options: str | Path | list) -> Path:
+    """scripts/<program>.py in this process; a user's mistake comes as SystemExit with its line."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [program, *arguments(output, settings, **options)])
+        run(import_module(program).main)
+    return output
+
+
+def shell(program: str, output: Path, settings: dict, **options: str | Path | list) -> subprocess.CompletedProcess:
+    """scripts/<program>.py in a process of its own."""
+    command = [sys.executable, SCRIPTS / f"{program}.py", *arguments(output, settings, **options)]
+    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "default"})
+
+
+def prepare(folder: Path, settings: dict, name: str = "out") -> Path:
+    """The manifest of a dataset made by the program that makes them."""
+    return call("prepare", folder / name / "manifest.json", settings, code="x", study="study.yaml", files=[])
+
+
+def write_files(folder: Path, files: dict[str, str | bytes]) -> None:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+TABLES = {
+    "corpus.csv": "id,text\np1,one\np2,two\n",
+    "queries.csv": "id,text\nq1,first?\nq2,second?\n",
+    "judgements.csv": "query,passage,grade\nq1,p1,1\nq2,p2,2\n",
+}
+BEIR = {
+    "corpus.jsonl": '{"_id": "p1", "text": "one"}\n{"_id": "p2", "text": "two", "title": "Two"}\n',
+    "queries.jsonl": '{"_id": "q1", "text": "first?"}\n{"_id": "q2", "text": "second?"}\n',
+    "qrels/test.tsv": "query-id\tcorpus-id\tscore\nq1\tp1\t1\nq2\tp2\t2\n",
+}
+
+
+def replaced(files: dict[str, str | bytes], others: dict[str, str | bytes]) -> dict[str, str | bytes]:
+    """`files` with others in place of those of the same stem; one without content is left out."""
+    stems = {name.split(".")[0] for name in others}
+    kept = {name: content for name, content in files.items() if name.split(".")[0] not in stems}
+    return kept | {name: content for name, content in others.items() if content is not None}
+
+
+def tables(folder: Path, others: dict[str, str | bytes] | None = None, **columns: dict[str, str]) -> dict:
+    """Settings of a `table` dataset in `folder`, its files written: TABLES, or others instead of some of them."""
+    files = replaced(TABLES, others or {})
+    write_files(folder, files)
+    names = {name.split(".")[0]: name for name in others or {}} | {name.split(".")[0]: name for name in files}
+    one = {stem: {"file": f"{folder}/{name}", "columns": columns.get(stem, {})} for stem, name in names.items()}
+    return {
+        "source": "table",
+        "corpus": one["corpus"],
+        "queries": {"test": one["queries"]},
+        "judgements": {"test": one["judgements"]},
+    }
+
+
+def beir(folder: Path, others: dict[str, str | bytes] | None = None) -> dict:
+    write_files(folder, replaced(BEIR, others or {}))
+    return {"source": "beir", "path": str(folder)}

@@ -1,0 +1,169 @@
+"""Artifacts appear whole or not at all, and say what they are made of."""
+
+import os
+import sys
+
+import pytest
+from programs import arguments, prepare, tables, write_files
+
+from dewpoint import program
+from dewpoint.artifact import Artifact, content_hash, member, read_manifest
+from dewpoint.errors import UserError
+
+
+def make(manifest, files, **options):
+    artifact = Artifact(manifest, **options)
+    for name, text in files.items():
+        artifact.path(name).write_text(text)
+    artifact.seal()
+    return read_manifest(manifest)
+
+
+def tree(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_nothing_is_to_be_seen_before_the_seal(tmp_path):
+    artifact = Artifact(tmp_path / "a/manifest.json")
+    artifact.path("sub/x.txt").write_text("x")
+    assert [name for name in tree(tmp_path / "a") if not name.startswith(".partial")] == []
+    artifact.seal()
+    assert tree(tmp_path) == ["a/manifest.json", "a/sub/x.txt"]
+
+
+def test_the_manifest_comes_last(tmp_path, monkeypatch):
+    order, replace = [], os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: (order.append(b.name), replace(a, b)))
+    make(tmp_path / "manifest.json", {"b": "", "a": "", "z/z": ""})
+    assert order == ["a", "b", "z", "manifest.json"]
+
+
+def test_an_old_manifest_never_vouches_for_new_files(tmp_path, monkeypatch):
+    """A crash between two files of a second making leaves no manifest."""
+    make(tmp_path / "manifest.json", {"a": "old", "b": "old"})
+    replace = os.replace
+
+    def crash(source, target):
+        if target.name == "b":
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", crash)
+    with pytest.raises(KeyboardInterrupt):
+        make(tmp_path / "manifest.json", {"a": "new", "b": "new"})
+    assert not (tmp_path / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("error", [UserError("line 1\nline 2"), RuntimeError("a bug"), KeyboardInterrupt()])
+def test_a_program_that_fails_leaves_nothing(tmp_path, monkeypatch, error):
+    def main(artifact: Artifact) -> None:
+        artifact.path("half.txt").write_text("half")
+        raise error
+
+    monkeypatch.setattr(sys, "argv", ["main", *arguments(tmp_path / "out/manifest.json", {})])
+    with pytest.raises(SystemExit if isinstance(error, UserError) else type(error)) as raised:
+        program.run(main)
+    assert tree(tmp_path) == []
+    if isinstance(error, UserError):
+        assert raised.value.code == "error: line 1 line 2"
+
+
+def test_a_stale_staging_folder_is_no_part_of_an_artifact(tmp_path):
+    write_files(tmp_path, {".partial-manifest.json/left.txt": "from a killed process"})
+    assert list(make(tmp_path / "manifest.json", {"a": "x"})["files"]) == ["a"]
+
+
+def test_single_files_share_a_folder(tmp_path):
+    for name in ("d.test", "d.train"):
+        artifact = Artifact(tmp_path / f"{name}.json")
+        artifact.beside(".txt").write_text(name)
+        artifact.seal()
+    assert tree(tmp_path) == ["d.test.json", "d.test.txt", "d.train.json", "d.train.txt"]
+    assert member(tmp_path / "d.test.json").read_text() == "d.test"
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        (lambda path: path.unlink(), "{0}/a.txt: is missing, its manifest says 5 bytes; delete {0}/manifest.json"),
+        (lambda path: path.write_text("he"), "{0}/a.txt: has 2 bytes, its manifest says 5 bytes; delete {0}/manifest"),
+    ],
+)
+def test_a_member_that_is_not_whole_is_refused_by_name(tmp_path, fault, message):
+    make(tmp_path / "manifest.json", {"a.txt": "hello"})
+    fault(tmp_path / "a.txt")
+    with pytest.raises(UserError) as error:
+        member(tmp_path / "manifest.json", "a.txt")
+    assert str(error.value).startswith(message.format(tmp_path))
+
+
+def test_a_member_that_never_was(tmp_path):
+    make(tmp_path / "manifest.json", {"a.txt": "", "b.txt": ""})
+    with pytest.raises(UserError, match=r"manifest\.json: has no file 'c\.txt', only a\.txt, b\.txt"):
+        member(tmp_path / "manifest.json", "c.txt")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "no such manifest; run the rule that makes it"),
+        ('{"format": 1, "files"', "not a manifest (Expecting ':'"),
+        (b"\xff\xfe", "not a manifest ("),
+        ("[]", "format None, expected 1; delete it and run again"),
+        ('{"format": 0}', "format 0, expected 1; delete it and run again"),
+    ],
+)
+def test_what_is_no_manifest(tmp_path, content, message):
+    write_files(tmp_path, {} if content is None else {"manifest.json": content})
+    with pytest.raises(UserError) as error:
+        read_manifest(tmp_path / "manifest.json")
+    assert str(error.value).startswith(f"{tmp_path}/manifest.json: {message}")
+
+
+def test_the_same_content_has_the_same_hash(tmp_path):
+    one, two = (read_manifest(prepare(tmp_path, tables(tmp_path), name)) for name in ("one", "two"))
+    other = read_manifest(prepare(tmp_path, tables(tmp_path, {"corpus.csv": "id,text\np1,one\np2,too\n"}), "other"))
+    assert one["content"] == two["content"] != other["content"]
+    assert one["files"] == two["files"]
+    assert one["files"]["corpus.parquet"]["rows"] == 2
+
+
+def test_names_are_content_too(tmp_path):
+    one = make(tmp_path / "one/manifest.json", {"a": "x", "b": "y"})
+    two = make(tmp_path / "two/manifest.json", {"a": "y", "b": "x"})
+    assert one["content"] != two["content"]
+
+
+def test_inputs_are_known_by_what_they_hold(tmp_path):
+    """A manifest made again with the same files is the same input; any other file counts byte by byte."""
+    manifest, plain = tmp_path / "in/manifest.json", tmp_path / "plain.txt"
+    make(manifest, {"a": "x"}, settings={"n": 1})
+    first = content_hash(manifest)
+    make(manifest, {"a": "x"}, settings={"n": 2})
+    assert content_hash(manifest) == first
+    make(manifest, {"a": "y"})
+    assert content_hash(manifest) != first
+    plain.write_text("{}")
+    assert content_hash(plain) == content_hash(plain) != ""
+
+
+def test_the_workspace_follows_settings_code_and_inputs(tmp_path):
+    write_files(tmp_path, {"i": "1", "j": "2"})
+    options = {"settings": {"a": 1, "b": 2}, "code": "x", "inputs": [tmp_path / "i"]}
+
+    def key(**changes):
+        return Artifact(tmp_path / "out/manifest.json", **options | changes).workspace()
+
+    other = [key(settings={"a": 1, "b": 3}), key(code="y"), key(inputs=[tmp_path / "j"]), key(inputs=[])]
+    assert key() == key(settings={"b": 2, "a": 1})
+    assert len({key(), *other}) == 5
+    changed = key()
+    (tmp_path / "i").write_text("3")
+    assert key() != changed
+
+
+def test_a_manifest_says_how_it_was_made(tmp_path):
+    (tmp_path / "i").write_text("")
+    record = make(tmp_path / "o/manifest.json", {"a": ""}, settings={"k": "v"}, code="c", inputs=[tmp_path / "i"])
+    assert (record["settings"], record["code"], list(record["inputs"])) == ({"k": "v"}, "c", [str(tmp_path / "i")])
+    assert {"seconds", "peak_memory_mb", "device", "python", "versions", "commit", "finished"} <= set(record["run"])

@@ -1,0 +1,106 @@
+"""A tiny dataset, its tokens and its negatives, for programs that train."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from dewpoint.artifact import Artifact
+from dewpoint.data.dataset import Dataset, DatasetWriter
+from dewpoint.data.negatives import write_negatives
+from dewpoint.data.runs import ranked
+from dewpoint.data.tokenizer import load_tokenizer, train_wordpiece
+from dewpoint.data.tokens import write_tokens
+
+WORDS = ["dew", "air", "water", "cold", "warm", "glass", "grass", "cloud", "vapour", "night", "stone", "leaf", "river"]
+
+
+def sentence(random: np.random.Generator, words: int) -> str:
+    return " ".join(random.choice(WORDS, words))
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory) -> SimpleNamespace:
+    """Manifests of a dataset of 40 passages in 8 documents and 20 training queries, all made on the spot."""
+    root, random = tmp_path_factory.mktemp("world"), np.random.default_rng(7)
+    artifact = Artifact(root / "data" / "manifest.json")
+    writer = DatasetWriter(artifact)
+    texts = [sentence(random, 8 + row % 30) for row in range(40)]
+    for row, text in enumerate(texts):
+        writer.passage("", f"p{row}", text, sentence(random, row % 3), f"d{row % 8}")
+    for row in range(20):
+        writer.query("", "train", f"q{row}", " ".join(texts[2 * row].split()[: 3 + row % 5]))
+        writer.judgement("", "train", f"q{row}", f"p{2 * row}")
+    writer.finish()
+    artifact.seal()
+    dataset = Dataset(artifact.manifest)
+
+    tokenizer = Artifact(root / "tokenizer" / "manifest.json")
+    train_wordpiece(lambda: [texts], 60).save_pretrained(tokenizer.path("."))
+    tokenizer.seal()
+    tokens = Artifact(root / "tokens" / "manifest.json")
+    write_tokens(dataset, load_tokenizer(tokenizer.folder), tokens)
+    tokens.seal()
+
+    query, passage = np.repeat(np.arange(20), 40), np.tile(np.arange(40), 20)
+    run = ranked(query, passage, random.random(800).astype(np.float32), 30)
+    negatives = Artifact(root / "negatives.json")
+    write_negatives(negatives, [run], dataset.positives("train"), 30, 10, seed=1)
+    negatives.seal()
+    paths = {"dataset": artifact, "tokenizer": tokenizer, "tokens": tokens, "negatives": negatives}
+    return SimpleNamespace(root=root, **{name: Path(made.manifest) for name, made in paths.items()})
+
+
+def settings(**changed) -> dict:
+    """The settings of any recipe, small; a program takes what it needs."""
+    architecture = {"layers": 2, "hidden": 16, "heads": 2, "intermediate": None, "positions": 64, "dropout": 0.1}
+    return {
+        "architecture": architecture,
+        "source": "scratch",
+        "seed": 3,
+        "precision": "float32",
+        "steps": 6,
+        "epochs": 2,
+        "length": 24,
+        "batch_size": 6,
+        "learning_rate": 1e-3,
+        "warmup": 0.1,
+        "weight_decay": 0.01,
+        "clip": 1.0,
+        "early_layers": 1,
+        "head_layers": 1,
+        "spans_of": "document",
+        "temperature": 1.0,
+        "chunk": 0,
+        "split": "train",
+        "negatives_per_query": 2,
+        "query_length": 12,
+        "passage_length": 24,
+    } | changed
+
+
+@pytest.fixture(scope="session")
+def trained(world):
+    """Trains a recipe in this process and gives the artifact's manifest; `parent` is another such manifest."""
+    from dewpoint.training.recipes import cocondenser, condenser, mlm, retriever
+
+    recipes = {"mlm": mlm, "condenser": condenser, "cocondenser": cocondenser, "retriever": retriever}
+
+    def train(recipe: str, name: str, parent: Path | None = None, **changed) -> Path:
+        values = settings(source="study" if parent else "scratch", **changed)
+        artifact = Artifact(world.root / name / "manifest.json", values, "code", [parent] if parent else [])
+        options = SimpleNamespace(**values | {"architecture": SimpleNamespace(**values["architecture"])})
+        negatives = {"negatives": world.negatives} if recipe == "retriever" else {}
+        recipes[recipe].train(
+            artifact, options, world.dataset, world.tokens, world.tokenizer, **negatives, parent=parent
+        )
+        artifact.seal()
+        return artifact.manifest
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def bert(trained) -> Path:
+    return trained("mlm", "bert")

@@ -1,0 +1,73 @@
+"""The quickstart in miniature, run once by Snakemake in a copy of the project."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PARTS = ("Snakefile", "config.yaml", "rules", "scripts", "envs", "profiles", "studies")
+JOB = re.compile(r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    output: (.*)$", re.MULTILINE)
+
+
+@dataclass
+class Project:
+    """A copy of the project in a folder of its own."""
+
+    folder: Path
+
+    def snakemake(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, env=environment())
+        assert not check or done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+        return done
+
+    def pending(self) -> dict[str, set[str]]:
+        """What a run would do: rule → what its outputs are about, such as the names of models."""
+        told = self.snakemake("--dry-run")
+        jobs: dict[str, set[str]] = {}
+        for rule, output in JOB.findall(told.stdout + told.stderr):
+            subject = (output.removeprefix("results/mini/").split("/") * 2)[1]
+            jobs.setdefault(rule, set()).add(Path(subject).stem)
+        return jobs
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text, f"{file} has no {old!r}"
+        path.write_text(text.replace(old, new, 1))
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"HF_HUB_OFFLINE": "1"}
+
+
+def copy_project(folder: Path) -> Project:
+    folder.mkdir()
+    for part in PARTS:
+        source = ROOT / part
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
+    shutil.copy(ROOT / "tests" / "studies" / "mini.yaml", folder / "studies")
+    project = Project(folder)
+    project.edit("config.yaml", "studies/quickstart.yaml", "studies/mini.yaml")
+    return project
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Project:
+    """A finished run; not to be changed."""
+    project = copy_project(tmp_path_factory.mktemp("workflow") / "project")
+    project.snakemake()
+    return project
+
+
+@pytest.fixture
+def project(finished, tmp_path) -> Project:
+    """A copy of the finished run, Snakemake's memory and all, made without keeping times: what a clone or cp does."""
+    shutil.copytree(finished.folder, tmp_path / "copy", copy_function=shutil.copyfile)
+    return Project(tmp_path / "copy")

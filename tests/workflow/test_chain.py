@@ -1,0 +1,83 @@
+"""The whole chain, in miniature."""
+
+import json
+import re
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from workflow.conftest import copy_project
+
+
+def contents(folder) -> dict[str, str]:
+    """The hash of every run's rows."""
+    return {
+        str(path.relative_to(folder)): json.loads(path.read_text())["content"]
+        for path in sorted(folder.glob("results/mini/runs/*/*.json"))
+    }
+
+
+def test_every_stage_leaves_its_artifact(finished):
+    results = finished.folder / "results" / "mini"
+    table = pd.read_csv(results / "tables" / "stages.csv", index_col="ranker")
+    assert list(table.index) == [
+        "bm25",
+        "cocondenser-zero-shot",
+        "bert-first",
+        "condenser-first",
+        "first",
+        "second",
+        "hybrid",
+    ]
+    assert table.notna().all(axis=None) and ((table >= 0) & (table <= 1)).all(axis=None)
+    for name in ("condenser", "cocondenser"):
+        assert (results / "models" / name / "head.safetensors").exists()
+    record = json.loads((results / "models" / "second" / "manifest.json").read_text())
+    assert str(results.relative_to(finished.folder) / "negatives" / "second.json") in record["inputs"]
+    assert record["run"]["seconds"] > 0 and record["run"]["peak_memory_mb"] > 0
+
+
+def test_no_training_query_meets_its_positive_as_a_negative(finished):
+    judged = pq.read_table(finished.folder / "data/pydocs/judgements.train.parquet").to_pandas()
+    positives = set(zip(judged["query"], judged["passage"], strict=True))
+    negatives = pq.read_table(finished.folder / "results/mini/negatives/second.parquet").to_pandas()
+    assert set(negatives["source"]) == {0, 1}
+    pairs = {
+        (query, passage)
+        for query, passages in zip(negatives["query"], negatives["passages"], strict=True)
+        for passage in passages
+    }
+    assert pairs and not pairs & positives
+
+
+def test_two_runs_from_scratch_are_the_same(finished, tmp_path):
+    again = copy_project(tmp_path / "again")
+    again.snakemake()
+    assert contents(again.folder) == contents(finished.folder) != {}
+
+
+def test_a_run_ends_with_the_table_and_the_page(finished):
+    told = finished.snakemake("--forcerun", "table")
+    assert re.search(r"\| hybrid +\|", told.stdout + told.stderr)
+    assert "results/mini/report.html" in told.stdout + told.stderr
+
+
+def test_snakemakes_own_report(finished, tmp_path):
+    finished.snakemake("--report", str(tmp_path / "report.html"))
+    assert "stages" in (tmp_path / "report.html").read_text()
+
+
+def test_a_broken_study_is_one_line(project):
+    project.edit("studies/mini.yaml", "negatives: [bm25, first]", "negatives: [bm25, frist]")
+    failed = project.snakemake("--dry-run", check=False)
+    assert failed.returncode == 1
+    assert "models.second.negatives: no ranker 'frist'; did you mean 'first'?" in failed.stderr + failed.stdout
+
+
+def test_a_truncated_artifact_is_named(project):
+    corpus = project.folder / "data/pydocs/corpus.parquet"
+    corpus.write_bytes(corpus.read_bytes()[:-100])
+    project.edit("studies/mini.yaml", "bm25: {kind: bm25,", "bm25: {kind: bm25, k1: 1.2,")
+    failed = project.snakemake("results/mini/indexes/bm25/pydocs/manifest.json", check=False)
+    assert re.search(r"error: data/pydocs/corpus\.parquet: has [\d,]+ bytes, its manifest says", failed.stderr)
+    assert "Traceback" not in failed.stderr

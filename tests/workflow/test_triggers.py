@@ -1,0 +1,100 @@
+"""What runs again after which change: exactly what the change can affect."""
+
+import os
+import time
+
+RETRIEVERS = {"bert-first", "condenser-first", "first", "second"}
+DENSE = RETRIEVERS | {"cocondenser-zero-shot"}
+TABLES = {"table": {"stages"}, "report": {"report"}}
+
+
+def below(models: set[str]) -> dict[str, set[str]]:
+    """What follows when these retrievers are trained anew."""
+    hybrid = {"hybrid"} if "second" in models else set()
+    return {
+        "encode": models,
+        "index": models,
+        "rank_dense": models,
+        "fuse": hybrid,
+        "evaluate": models | hybrid,
+        **TABLES,
+    }
+
+
+def touch(folder) -> None:
+    later = time.time() + 60
+    for path in folder.rglob("*"):
+        if path.is_file() and ".snakemake" not in path.parts:
+            os.utime(path, (later, later))
+
+
+def named(jobs: dict[str, set[str]]) -> dict[str, set[str]]:
+    return {rule: subjects for rule, subjects in jobs.items() if subjects and rule != "all"}
+
+
+def test_nothing_changed(finished):
+    began = time.monotonic()
+    told = finished.snakemake()
+    assert "Nothing to be done" in told.stdout + told.stderr
+    assert time.monotonic() - began <= 5
+
+
+def test_a_copy_with_everything_touched(project):
+    """Contents count, not times: every script, study and result is newer than what was made from it, and elsewhere."""
+    touch(project.folder)
+    assert project.pending() == {}
+
+
+def test_a_comment(project):
+    project.edit("scripts/dewpoint/training/losses.py", "scores = ", "# a comment\n    scores = ")
+    project.edit("scripts/dewpoint/search/bm25.py", '"""The best', '"""Truly the best')
+    assert project.pending() == {}
+
+
+def test_a_loss(project):
+    project.edit("scripts/dewpoint/training/losses.py", "/ temperature", "/ (2 * temperature)")
+    expected = {"cocondenser": {"cocondenser"}, "retriever": RETRIEVERS, "negatives": {"second"}}
+    expected |= below(RETRIEVERS | {"cocondenser-zero-shot"}) | {"encode": RETRIEVERS | {"cocondenser"}}
+    assert named(project.pending()) == expected
+
+
+def test_k1_of_bm25(project):
+    project.edit("studies/mini.yaml", "bm25: {kind: bm25,", "bm25: {kind: bm25, k1: 1.2,")
+    expected = {"bm25": {"bm25"}, "rank_bm25": {"bm25"}, "negatives": RETRIEVERS, "retriever": RETRIEVERS}
+    expected |= below(RETRIEVERS)
+    expected["evaluate"] = expected["evaluate"] | {"bm25"}
+    assert named(project.pending()) == expected
+
+
+def test_the_second_retrievers_learning_rate(project):
+    text = (project.folder / "studies/mini.yaml").read_text()
+    before, _, after = text.partition("  second:")
+    changed = after.replace("learning_rate: ", "learning_rate: 1", 1)
+    (project.folder / "studies/mini.yaml").write_text(f"{before}  second:{changed}")
+    assert named(project.pending()) == {"retriever": {"second"}} | below({"second"})
+
+
+def test_two_values_of_one_type_swapped(project):
+    project.edit("studies/mini.yaml", "weights: [0.3, 0.7]", "weights: [0.7, 0.3]")
+    assert named(project.pending()) == {"fuse": {"hybrid"}, "evaluate": {"hybrid"}, **TABLES}
+
+
+def test_two_numbers_of_one_rule_swapped(project):
+    project.edit(
+        "studies/mini.yaml",
+        "steps: 6\n    length: 64\n    batch_size: 16",
+        "steps: 16\n    length: 64\n    batch_size: 6",
+    )
+    assert project.pending()["mlm"] == {"bert"}
+
+
+def test_a_metric(project):
+    project.edit("studies/mini.yaml", "metrics: [MRR@10, R@100]", "metrics: [MRR@10, R@100, nDCG@10]")
+    assert named(project.pending()) == {"evaluate": DENSE | {"bm25", "hybrid"}, **TABLES}
+
+
+def test_more_shards_encode_only_the_corpus_again(project):
+    project.edit("config.yaml", "shards: 1", "shards: 3")
+    jobs = named(project.pending())
+    assert jobs["encode"] == RETRIEVERS | {"cocondenser"} and jobs["index"] == DENSE
+    assert not jobs.keys() & {"mlm", "condenser", "cocondenser", "bm25", "rank_bm25"}
