@@ -48,7 +48,7 @@ JUDGEMENTS = {
     "judgements.csv": [
         ("query,passage\nq1,p1\nq3,p2\n", ":3: judgement names unknown query 'q3'"),
         ("query,passage\nq1,p1\nq2,p3\n", ":3: judgement names unknown passage 'p3'"),
-        ("query,passage\n\"q\n1\",p1\n", ":2: judgement names unknown query 'q 1'"),
+        ('query,passage\n"q\n1",p1\n', ":2: judgement names unknown query 'q 1'"),
         ("query,passage,grade\nq1,p1,good\n", ":2: grade 'good' is not a whole number"),
         ("query,passage,grade\nq1,p1,0.5\n", ":2: grade '0.5' is not a whole number"),
         ("query,passage,grade\nq1,p1,nan\n", ":2: grade 'nan' is not a whole number"),
@@ -130,7 +130,11 @@ def test_judgements_of_a_split_without_queries(tmp_path):
         (tables, {"corpus.csv": "id,text\np1,one\np1,two\n"}, "{}/corpus.csv:3: passage id 'p1' was used before"),
         (tables, {"queries.csv": b"id,text\nq1,caf\xe9\n"}, "{}/queries.csv:2: not UTF-8 at byte 7 of the line"),
         (beir, {"qrels/test.tsv": "q1\tp7\t1\n"}, "{}/qrels/test.tsv:1: judgement names unknown passage 'p7'"),
-        (lambda folder, _: {"source": "pydocs", "packages": ["no_such_thing"]}, None, "pydocs: package 'no_such_thing'"),
+        (
+            lambda folder, _: {"source": "pydocs", "packages": ["no_such_thing"]},
+            None,
+            "pydocs: package 'no_such_thing'",
+        ),
     ],
 )
 def test_on_the_command_line(tmp_path, make, others, message):

@@ -41,7 +41,9 @@ def slow_where(ids: np.ndarray, rng: np.random.Generator) -> list[list[bool]]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.lists(st.lists(TOKEN, max_size=40), min_size=1, max_size=2), min_size=2, max_size=5), st.integers(0, 9))
+@given(
+    st.lists(st.lists(st.lists(TOKEN, max_size=40), min_size=1, max_size=2), min_size=2, max_size=5), st.integers(0, 9)
+)
 def test_words_are_picked_as_a_slow_reading_picks_them(texts, seed):
     sep = SPECIAL["sep"]
     ids = np.array(padded([[SPECIAL["cls"], *sum(([*part, sep] for part in parts), [])] for parts in texts]))

@@ -71,7 +71,9 @@ def test_each_query_is_judged_by_its_own_passage_in_its_split(planted, tmp_path)
         ("dev", ["planted.core.read_table"], [2]),
         ("train", ["planted.core.Frame", "planted.core.open_door"], [0, 3]),
     ]:
-        queries, judgements = (pq.read_table(manifest.with_name(f"{x}.{name}.parquet")) for x in ("queries", "judgements"))
+        queries, judgements = (
+            pq.read_table(manifest.with_name(f"{x}.{name}.parquet")) for x in ("queries", "judgements")
+        )
         assert queries["id"].to_pylist() == ids
         assert judgements["query"].to_pylist() == list(range(len(ids)))
         assert judgements["passage"].to_pylist() == passages
@@ -109,7 +111,9 @@ def test_unknown_package(tmp_path, package):
 
 def test_no_docstring_at_all(planted, tmp_path):
     (planted / "core.py").write_text("x = 1\n")
-    with pytest.raises(SystemExit, match="^error: pydocs: packages planted: the corpus is empty, no passage was found$"):
+    with pytest.raises(
+        SystemExit, match="^error: pydocs: packages planted: the corpus is empty, no passage was found$"
+    ):
         prepare(tmp_path, {"source": "pydocs", "packages": ["planted"]})
 
 

@@ -100,7 +100,9 @@ def test_short_pools_are_topped_up_at_random(wanted):
 
 
 def test_no_pool_at_all_is_random_passages():
-    drawn = {p for epoch in range(20) for _, _, negatives in instances(stream([(0, []), (1, [])]), epoch) for p in negatives}
+    drawn = {
+        p for epoch in range(20) for _, _, negatives in instances(stream([(0, []), (1, [])]), epoch) for p in negatives
+    }
     assert len(drawn) > 15
 
 

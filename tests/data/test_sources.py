@@ -82,7 +82,10 @@ def test_columns_by_other_names(tmp_path):
 @pytest.mark.parametrize(
     ("file", "content"),
     [
-        ("queries.jsonl", '{"id":1,"text":"a","answers":["x","y"]}\n{"id":2,"text":"b","answers":42}\n{"id":3,"text":"c"}'),
+        (
+            "queries.jsonl",
+            '{"id":1,"text":"a","answers":["x","y"]}\n{"id":2,"text":"b","answers":42}\n{"id":3,"text":"c"}',
+        ),
         ("queries.parquet", None),
     ],
 )
@@ -115,7 +118,11 @@ def read(path):
         ("a.csv", '\ufeff"id","text"\n1,a\n', [("1", "a")]),
         ("a.tsv", 'id\ttext\n1\t"a\n2\tb, "c" d"\n', [("1", '"a'), ("2", 'b, "c" d"')]),
         ("a.tsv", "id\ttext\r\n1\ta\rb\r\n\r\n2\t c \r\n", [("1", "a\rb"), ("2", " c ")]),
-        ("a.jsonl", '\ufeff{"id": "1", "text": "a\\nb"}\r\n\r\n{"id": "2", "text": "\u2028"}', [("1", "a\nb"), ("2", "\u2028")]),
+        (
+            "a.jsonl",
+            '\ufeff{"id": "1", "text": "a\\nb"}\r\n\r\n{"id": "2", "text": "\u2028"}',
+            [("1", "a\nb"), ("2", "\u2028")],
+        ),
     ],
 )
 def test_text_formats(tmp_path, name, content, expected):

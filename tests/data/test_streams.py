@@ -24,7 +24,9 @@ def pieces(ids):
 def document_of(piece, documents):
     """The document that a piece is a contiguous part of."""
     assert piece == list(range(piece[0], piece[0] + len(piece)))
-    first, last = np.searchsorted(documents.offsets - documents.offsets[0] + documents.values[0], [piece[0], piece[-1]], "right")
+    first, last = np.searchsorted(
+        documents.offsets - documents.offsets[0] + documents.values[0], [piece[0], piece[-1]], "right"
+    )
     assert first == last
     return int(first) - 1
 

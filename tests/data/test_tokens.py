@@ -41,7 +41,9 @@ def test_inputs_equal_slow_ones(data, segments, length):
 @given(st.lists(st.integers(0, 5)))
 def test_ragged_range(counts):
     row, column = ragged_range(np.array(counts, np.int64))
-    assert list(zip(row.tolist(), column.tolist(), strict=True)) == [(r, c) for r, n in enumerate(counts) for c in range(n)]
+    assert list(zip(row.tolist(), column.tolist(), strict=True)) == [
+        (r, c) for r, n in enumerate(counts) for c in range(n)
+    ]
 
 
 @given(st.lists(st.tuples(TOKENS, st.integers(0, 3))))
@@ -57,10 +59,23 @@ def test_join_keeps_passage_order_within_a_document(passages):
 def stored(tmp_path_factory):
     """A dataset whose texts are odd, tokenised by the programs."""
     folder = tmp_path_factory.mktemp("stored")
-    words = ["alpha", "beta", "gamma rays", "", "naïve café", "日本語", "alphabet  soup\tof", "[SEP] [CLS]", "e = mc²", "🙂"]
+    words = [
+        "alpha",
+        "beta",
+        "gamma rays",
+        "",
+        "naïve café",
+        "日本語",
+        "alphabet  soup\tof",
+        "[SEP] [CLS]",
+        "e = mc²",
+        "🙂",
+    ]
     corpus = "id\ttitle\ttext\n" + "".join(f"p{i}\t{words[-1 - i]}\t{word}\n" for i, word in enumerate(words))
     corpus = corpus.replace("\tof", " of")
-    queries = "id\ttext\n" + "".join(f"q{i}\t{word}?\n" for i, word in enumerate(reversed(words))).replace("\tof", " of")
+    queries = "id\ttext\n" + "".join(f"q{i}\t{word}?\n" for i, word in enumerate(reversed(words))).replace(
+        "\tof", " of"
+    )
     files = {"corpus.tsv": corpus, "queries.tsv": queries, "judgements.csv": "query,passage\nq0,p0\n"}
     dataset = prepare(folder, tables(folder, files))
     tokenizer = call("tokenizer", folder / "tokenizer/manifest.json", {"vocabulary": 80}, dataset=dataset)

@@ -19,7 +19,9 @@ def columns(rows, *types):
 
 
 def run_of(found):
-    rows = [(query, passage, -float(rank)) for query, passages in found.items() for rank, passage in enumerate(passages)]
+    rows = [
+        (query, passage, -float(rank)) for query, passages in found.items() for rank, passage in enumerate(passages)
+    ]
     return Run(*columns(rows, np.int32, np.int32, np.float32)) if rows else Run(*(np.zeros(0, np.int32) for _ in "qps"))
 
 

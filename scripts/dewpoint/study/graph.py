@@ -191,7 +191,9 @@ class Graph:
         return dump(self.study.rankers[ranker].model_dump(include={"k1", "b"}))
 
     def rank_settings(self, ranker: str, split: str) -> str:
-        return dump({"depth": self.study.rankers[ranker].depth, "split": split})
+        """BM25 reads the split's queries itself; a dense ranker is handed their vectors."""
+        settings = {"depth": self.study.rankers[ranker].depth}
+        return dump(settings | ({"split": split} if self.study.rankers[ranker].kind == "bm25" else {}))
 
     def fuse_settings(self, ranker: str) -> str:
         fusion = self.study.rankers[ranker]

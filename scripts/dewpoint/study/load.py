@@ -52,7 +52,7 @@ def load_study(path: Path) -> Study:
 MERGE = "tag:yaml.org,2002:merge"
 
 
-class _Yaml(yaml.SafeLoader):
+class Yaml(yaml.SafeLoader):
     """YAML as it is meant: `on` is a word, 2e-5 is a number, and a key said twice is a mistake."""
 
     yaml_implicit_resolvers = {
@@ -61,17 +61,19 @@ class _Yaml(yaml.SafeLoader):
     }
 
     def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep) for key, _ in node.value if key.tag != MERGE]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key '{key}' twice", node.start_mark)
+        seen = []
+        for node_of_key in (key for key, _ in node.value if key.tag != MERGE):
+            key = self.construct_object(node_of_key, deep)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key '{key}' twice", node_of_key.start_mark)
+            seen.append(key)
         return super().construct_mapping(node, deep)
 
 
 BOOLEAN = re.compile(r"^(true|false)$", re.IGNORECASE)
 NUMBER = re.compile(r"^[-+]?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][-+]?[0-9]+)?$")
-_Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", BOOLEAN, list("tTfF"))
-_Yaml.add_implicit_resolver("tag:yaml.org,2002:float", NUMBER, list("-+.0123456789"))
+Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", BOOLEAN, list("tTfF"))
+Yaml.add_implicit_resolver("tag:yaml.org,2002:float", NUMBER, list("-+.0123456789"))
 
 
 def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     if path.resolve() in above:
         raise UserError(f"{path}: includes itself")
     try:
-        written = yaml.load(path.read_text(encoding="utf-8"), _Yaml)
+        written = yaml.load(path.read_text(encoding="utf-8"), Yaml)
     except OSError:
         known = sorted(map(str, path.parent.glob("*.yaml")))
         raise UserError(f"{path}: no such study{_nearest(str(path), known)}") from None
@@ -88,7 +90,8 @@ def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise UserError(f"{path}: not UTF-8") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        raise UserError(f"{path}:{mark.line + 1 if mark else 1}: not YAML ({error.problem})") from None
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise UserError(f"{path}:{mark.line + 1 if mark else 1}: not YAML ({problem})") from None
     if not isinstance(written, dict):
         raise UserError(f"{path}: expected datasets, models, rankers and tables")
     for section in SECTIONS:

@@ -1,0 +1,192 @@
+"""Every mistake in a study is one line: the file, the place, what is wrong, the nearest name."""
+
+import pytest
+from sample_study import STUDY, load, write
+
+from dewpoint.errors import UserError
+from dewpoint.study.load import load_config, load_study
+
+GRAMMAR = [
+    # unknown keys, recipes, kinds, sources
+    ("layers: 2", "layrs: 2", "models.bert.architecture.layrs: unknown key; did you mean 'layers'?"),
+    ("early_layers: 1}", "early_layer: 1}", "models.condenser.early_layer: unknown key; did you mean 'early_layers'?"),
+    (
+        "negatives: [bm25]}",
+        "negative: [bm25]}",
+        "models.first.negative: unknown key; did you mean 'negatives'? (and 1 more)",
+    ),
+    ("{file: c.csv}", "{fil: c.csv}", "datasets.own.corpus.fil: unknown key; did you mean 'file'? (and 1 more)"),
+    (
+        "{file: q.csv}",
+        "{file: q.csv, colums: {}}",
+        "datasets.own.queries.train.colums: unknown key; did you mean 'columns'?",
+    ),
+    ("  t: {", "  table: {tile: x, ", "tables.table.tile: unknown key; did you mean 'title'?"),
+    ("models:", "modles:", "modles: unknown key; did you mean 'models'?"),
+    ("recipe: mlm", "recipe: mln", "models.bert: unknown recipe 'mln'; did you mean 'mlm'?"),
+    ("recipe: mlm, ", "", "models.bert: needs 'recipe'"),
+    ("kind: bm25", "kind: bm52", "rankers.bm25: unknown kind 'bm52'; did you mean 'bm25'?"),
+    ("source: pydocs", "source: pydoc", "datasets.d: unknown source 'pydoc'; did you mean 'pydocs'?"),
+    (
+        "{file: c.csv}",
+        "{file: c.csv, columns: {titel: x}}",
+        "datasets.own.corpus.columns.titel.(name): Input should be 'id'",
+    ),
+    # values
+    (
+        "layers: 2",
+        "layers: -2",
+        "models.bert.architecture.layers: Input should be greater than or equal to 1, found -2",
+    ),
+    ("seed: 7", "learning_rate: -1e-3", "models.co.learning_rate: Input should be greater than 0, found -0.001"),
+    ("seed: 7", "seed: -7", "models.co.seed: Input should be greater than or equal to 0, found -7"),
+    ("seed: 7", "warmup: 1.5", "models.co.warmup: Input should be less than or equal to 1, found 1.5"),
+    ("seed: 7", "steps: 10.5", "models.co.steps: Input should be a valid integer, got a number with a fractional part"),
+    (
+        "kind: bm25",
+        "kind: bm25, k1: nope",
+        "rankers.bm25.k1: Input should be a valid number, unable to parse string as a",
+    ),
+    ("negatives: [bm25]", "negatives: bm25", "models.first.negatives: Input should be a valid list, found 'bm25'"),
+    ("negatives: [bm25]", "negatives: []", "models.first.negatives: List should have at least 1 item"),
+    ("heads: 2", "heads: 3", "models.bert.architecture: hidden 32 is not a multiple of heads 3"),
+    ("[1, 0.5]", "[1]", "rankers.weighted: 1 weights for 2 rankers"),
+    ("  bert:", "  be rt:", "models.be rt: expected a name of letters, digits, - and _, found 'be rt'"),
+    ("d/test", "dtest", "tables.t.on: expected dataset/split, found 'dtest'"),
+    (
+        "MRR@10",
+        "MRr@10",
+        "tables.t.metrics.0: unknown metric 'MRr@10', write MRR@10, R@10, nDCG@10, Hit@10, P@10; did you ",
+    ),
+    (
+        "R@100",
+        "NDCG@5",
+        "tables.t.metrics.1: unknown metric 'NDCG@5', write MRR@10, R@10, nDCG@10, Hit@10, P@10; did you mean 'nDCG@5'?",
+    ),
+    ("R@100", "R@0", "tables.t.metrics.1: unknown metric 'R@0'"),
+    # what belongs together
+    (
+        ", architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}",
+        "",
+        "models.bert.architecture: goes with from: scratch",
+    ),
+    (
+        "early_layers: 1}",
+        "early_layers: 1, architecture: {}}",
+        "models.condenser.architecture: goes with from: scratch",
+    ),
+    ("from: co, ", "from: scratch, ", "models.first.from: a retriever starts from another model, not from scratch"),
+    ("early_layers: 1}", "early_layers: 2}", "models.condenser.early_layers: 2 of 2 layers leave none after the split"),
+    (
+        "early_layers: 1, seed",
+        "early_layers: 6, seed",
+        "models.co.early_layers: 6 of 2 layers leave none after the split",
+    ),
+    ("  zero:", "  first:", "rankers.first: a retriever has this name, and is a ranker already; rename one"),
+    ("R@100", "R@2000", "tables.t.metrics: R@2000, but ranker 'bm25' keeps only 1000 passages; raise its depth"),
+    ("[bm25]}", "[bm25], negatives_depth: 1001}", "models.first.negatives_depth: 1001, but ranker 'bm25' keeps 1000"),
+    ("kind: bm25}", "kind: bm25, depth: 90}", "models.first.negatives_depth: 200, but ranker 'bm25' keeps 90"),
+    # names of nothing
+    ("from: bert", "from: brt", "models.condenser.from: no model 'brt'; did you mean 'bert'?"),
+    ("from: bert", "from: path:nowhere", "models.condenser.from: no folder 'nowhere'"),
+    ("from: co, data: d", "from: co, data: dd", "models.first.data: no dataset 'dd'; did you mean 'd'?"),
+    ("negatives: [bm25]", "negatives: [bm52]", "models.first.negatives: no ranker 'bm52'; did you mean 'bm25'?"),
+    ("model: co", "model: cc", "rankers.zero.model: no model 'cc'; did you mean 'co'?"),
+    ("[second, bm25]", "[secnd, bm25]", "rankers.hybrid.of: no ranker 'secnd'; did you mean 'second'?"),
+    ("[bm25, second, h", "[bm25, secon, h", "tables.t.rankers: no ranker 'secon'; did you mean 'second'?"),
+    ("d/test", "x/test", "tables.t.on: no dataset 'x'; known: d, own"),
+    ("d/test", "d/tset", "tables.t.on: no judged split 'tset'; did you mean 'test'?"),
+    ("d/test", "own/dev", "tables.t.on: no judged split 'dev'; known: train, test"),
+    ("[bm25]}", "[bm25], split: trian}", "models.first.split: no judged split 'trian'; did you mean 'train'?"),
+    # cycles
+    ("[bm25]}", "[first]}", "models.first: needs itself: models.first → rankers.first → models.first"),
+    (
+        "[bm25]}",
+        "[hybrid]}",
+        "models.first: needs itself: models.first → rankers.hybrid → rankers.second → models.second → ",
+    ),
+    ("from: bert", "from: co", "models.condenser: needs itself: models.condenser → models.co → models.condenser"),
+    ("[second, bm25]", "[hybrid, bm25]", "rankers.hybrid: needs itself: rankers.hybrid → rankers.hybrid"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), GRAMMAR)
+def test_one_line(tmp_path, old, new, message):
+    with pytest.raises(UserError) as error:
+        load(tmp_path, (old, new))
+    assert str(error.value).startswith(f"{tmp_path}/study.yaml: {message}")
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_the_sample_has_no_mistake(tmp_path):
+    study = load(tmp_path)
+    assert list(study.rankers) == ["first", "second", "bm25", "zero", "hybrid", "weighted"]
+    assert study.rankers["first"].model == "first"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"shard": 2}, "config.yaml: shard: unknown key; did you mean 'shards'?"),
+        ({"seed": -1}, "config.yaml: seed: Input should be greater than or equal to 0, found -1"),
+        (
+            {"precision": "fp16"},
+            "config.yaml: precision: Input should be 'auto', 'float32' or 'bfloat16', found 'fp16'",
+        ),
+    ],
+)
+def test_config(values, message):
+    with pytest.raises(UserError) as error:
+        load_config(values)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", ": expected datasets, models, rankers and tables"),
+        (b"- a\n", ": expected datasets, models, rankers and tables"),
+        (b"datasets: 5\n", ": datasets: expected names with entries"),
+        (b"models: [a]\n", ": models: expected names with entries"),
+        (b"title: caf\xe9\n", ": not UTF-8"),
+        (b"title: x\nmodels: {a: [}\n", ":2: not YAML (expected the node content, but found '}')"),
+        (b"models:\n  a: {}\n  b: {}\n  a: {}\n", ":4: not YAML (key 'a' twice)"),
+        (b"title: x\n", ": datasets: Dictionary should have at least 1 item"),
+        (b"include: base.yaml\n", ": include: expected a list of studies, such as [shared.yaml]"),
+        (b"include: [1]\n", ": include: expected a list of studies, such as [shared.yaml]"),
+        (b"models:\n  a: *nowhere\n", ":2: not YAML (found undefined alias 'nowhere')"),
+        (b"models: {? [a] : 1}\n", ":1: not YAML (found unhashable key)"),
+        (b"models: {a: \x00}\n", ":1: not YAML (unacceptable character #x0000: special characters are not allowed)"),
+    ],
+)
+def test_not_a_study(tmp_path, content, message):
+    path = tmp_path / "study.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as error:
+        load_study(path)
+    assert str(error.value).startswith(f"{path}{message}")
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_study_that_is_not_there(tmp_path):
+    write(tmp_path, name="quickstart.yaml")
+    with pytest.raises(UserError) as error:
+        load_study(tmp_path / "quikstart.yaml")
+    assert str(error.value) == f"{tmp_path}/quikstart.yaml: no such study; did you mean '{tmp_path}/quickstart.yaml'?"
+
+
+def test_a_beir_folder_tells_its_splits(tmp_path):
+    (tmp_path / "b/qrels").mkdir(parents=True)
+    for name in ("dev.tsv", "test.tsv.gz"):
+        (tmp_path / "b/qrels" / name).touch()
+    beir = ("{source: pydocs, packages: [json]}", f"{{source: beir, path: {tmp_path}/b}}")
+    with pytest.raises(UserError, match="no judged split 'train'; known: dev, test"):
+        load(tmp_path, beir)
+    retrievers = STUDY[STUDY.index("  first: {recipe") : STUDY.index("rankers:\n")]
+    rest = [
+        (retrievers, ""),
+        ("[second, bm25]", "[zero, bm25]"),
+        ("[first, zero]", "[bm25, zero]"),
+        ("second, hybrid", "hybrid"),
+    ]
+    assert load(tmp_path, beir, *rest).tables["t"].split == "test"

@@ -1,0 +1,184 @@
+"""Settings: a change reaches exactly the jobs that it concerns, and no job carries what it never reads."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+from programs import SCRIPTS, call, tables
+from sample_study import load
+
+from dewpoint.errors import UserError
+from dewpoint.study.fingerprint import NO_RESULT, reach
+from dewpoint.study.grammar import Config
+from dewpoint.study.graph import Graph
+
+
+def settings(graph: Graph) -> dict[str, str]:
+    """The settings of every job of a study but the report."""
+    study = graph.study
+    tokenizers = {graph.tokenizer_name(model) for model in study.models}
+    found = {f"dataset {name}": graph.dataset_settings(name) for name in study.datasets}
+    found |= {f"tokenizer {name}": graph.tokenizer_settings(name) for name in tokenizers}
+    found |= {f"{model.recipe} {name}": graph.model_settings(name) for name, model in study.models.items()}
+    found |= {f"negatives {name}": graph.negatives_settings(name) for name in graph.with_recipe("retriever")}
+    for part in ("corpus", "queries.test"):
+        found |= {f"encode {name} {part}": graph.encode_settings(name, part) for name in study.models}
+    found |= {f"bm25 {name}": graph.bm25_settings(name) for name in graph.with_kind("bm25")}
+    found |= {
+        f"rank_{kind} {name}": graph.rank_settings(name, "test")
+        for kind in ("bm25", "dense")
+        for name in graph.with_kind(kind)
+    }
+    found |= {f"fuse {name}": graph.fuse_settings(name) for name in graph.with_kind("fusion")}
+    found |= {f"evaluate {ranker}": graph.evaluate_settings(ranker, *on) for ranker, *on in graph.scores}
+    return found | {f"table {name}": graph.table_settings(name) for name in study.tables}
+
+
+def changed(folder, change=None, **config):
+    before = settings(Graph(Config(), load(folder)))
+    after = settings(Graph(Config(**config), load(folder, *[change] if change else [])))
+    return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+
+
+MODELS = {"mlm bert", "condenser condenser", "cocondenser co", "retriever first", "retriever second"}
+ENCODE = {f"encode {name.split()[1]} {part}" for name in MODELS for part in ("corpus", "queries.test")}
+EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighted")}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "jobs"),
+    [
+        ("[json]", "[json, email]", {"dataset d"}),
+        ("c.csv", "d.csv", {"dataset own"}),
+        ("{file: c.csv}", "{file: c.csv, columns: {id: pid}}", {"dataset own"}),
+        ("hidden: 32", "hidden: 64", {"mlm bert"}),
+        ("vocabulary: 500", "vocabulary: 600", {"mlm bert", "tokenizer d-wordpiece-500", "tokenizer d-wordpiece-600"}),
+        ("{layers", "{dropout: 0, layers", {"mlm bert"}),
+        ("early_layers: 1}", "early_layers: 1, learning_rate: 1e-3}", {"condenser condenser"}),
+        ("early_layers: 1}", "early_layers: 1, query_length: 16}", {"encode condenser queries.test"}),
+        ("seed: 7", "seed: 8", {"cocondenser co"}),
+        ("from: condenser", "from: bert", set()),  # another input
+        ("[bm25]}", "[bm25], learning_rate: 1e-3}", {"retriever first"}),
+        ("[bm25]}", "[bm25], chunk: 4}", {"retriever first"}),
+        ("[bm25]}", "[bm25], negatives_depth: 100}", {"negatives first"}),
+        ("[bm25]}", "[bm25], negatives_kept: 10}", {"negatives first"}),
+        ("[bm25]}", "[bm25], seed: 3}", {"negatives first", "retriever first"}),
+        ("[bm25]}", "[bm25], query_length: 16}", {"retriever first", "encode first queries.test"}),
+        ("[bm25]}", "[bm25], passage_length: 64}", {"retriever first", "encode first corpus"}),
+        ("[bm25]}", "[bm25, zero]}", set()),  # one more input
+        ("kind: bm25", "kind: bm25, k1: 1.2", {"bm25 bm25"}),
+        ("kind: bm25", "kind: bm25, b: 0.75", {"bm25 bm25"}),
+        ("kind: bm25", "kind: bm25, depth: 900", {"rank_bm25 bm25"}),
+        ("model: co", "model: bert", set()),  # another input
+        ("model: co", "model: co, depth: 900", {"rank_dense zero"}),
+        ("[second, bm25]", "[second, bm25], k: 10", {"fuse hybrid"}),
+        ("[second, bm25]", "[second, bm25], weights: [1, 1]", set()),
+        ("[second, bm25]", "[second, bm25], weights: [1, 2]", {"fuse hybrid"}),
+        ("method: weighted", "method: weighted, k: 10", set()),
+        ("title: Sample", "title: Other", set()),
+        ("{rankers", "{title: T, rankers", {"table t"}),
+        ("R@100]", "R@100, P@5]", {"table t", *EVALUATE}),
+    ],
+)
+def test_a_change_of_the_study(tmp_path, old, new, jobs):
+    assert changed(tmp_path, (old, new)) == jobs
+
+
+@pytest.mark.parametrize(
+    ("config", "jobs"),
+    [
+        ({"shards": 8}, set()),
+        ({"output": "elsewhere", "data": "there"}, set()),
+        ({"seed": 2}, MODELS - {"cocondenser co"} | {"negatives first", "negatives second"}),
+        ({"precision": "float32"}, MODELS | ENCODE),
+    ],
+)
+def test_a_change_of_the_config(tmp_path, config, jobs):
+    assert changed(tmp_path, **config) == jobs
+
+
+def test_inputs_follow_the_names(tmp_path):
+    graph = Graph(Config(study="s.yaml"), load(tmp_path))
+    assert graph.training_runs("second") == ["results/s/runs/bm25/d.train.json", "results/s/runs/first/d.train.json"]
+    assert [graph.parent(name) for name in graph.study.models] == [None, "bert", "condenser", "co", "co"]
+    assert {graph.tokenizer_name(name) for name in graph.study.models} == {"d-wordpiece-500"}
+    assert Graph(Config(shards=2), graph.study).embeddings("co", "d", "corpus")[1].endswith("/co/d/corpus-1of2.json")
+    assert len(Graph(Config(shards=2), graph.study).embeddings("co", "d", "queries.test")) == 1
+
+
+def read_by(program: str) -> set[str]:
+    """Names that a program and what it imports read from their settings."""
+    names = set()
+    for path in reach(SCRIPTS / f"{program}.py"):
+        if path.relative_to(SCRIPTS).as_posix() not in NO_RESULT:
+            for node in ast.walk(ast.parse(path.read_text())):
+                if (
+                    isinstance(node, ast.Attribute)
+                    and getattr(node.value, "attr", getattr(node.value, "id", "")) == "settings"
+                ):
+                    names.add(node.attr)
+    return names
+
+
+def test_no_job_carries_what_it_never_reads(tmp_path):
+    """A model's recipe chooses its program; it says nothing to it."""
+    for job, written in settings(Graph(Config(), load(tmp_path))).items():
+        program = job.split()[0]
+        if program not in ("dataset", "table"):
+            unread = json.loads(written).keys() - {"recipe"} - read_by(program)
+            assert not unread, f"{job}: {unread}"
+
+
+# --- datasets that two studies share -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("study", "title", "refused"), [("a", "x", False), ("a", "y", False), ("b", "x", False), ("b", "y", True)]
+)
+def test_a_dataset_of_another_study(tmp_path, study, title, refused):
+    """Study `a` made `own`; `a` may define it anew, `b` may only share it."""
+    files = tables(tmp_path)
+    inline = json.dumps(files)
+    other = inline if title == "x" else inline.replace('"columns": {}', '"columns": {"title": "text"}', 1)
+
+    def graph(name, definition):
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(
+            f"datasets: {{own: {definition}}}\nrankers: {{bm25: {{kind: bm25}}}}\n"
+            "tables: {t: {rankers: [bm25], on: own/test, metrics: [MRR@10]}}\n"
+        )
+        return Graph.load({"study": str(path), "data": str(tmp_path / "data")})
+
+    first = graph("a", inline)
+    call(
+        "prepare",
+        Path(first.dataset("own")),
+        json.loads(first.dataset_settings("own")),
+        study=f"{tmp_path}/a.yaml",
+        files=[],
+    )
+    if refused:
+        with pytest.raises(UserError) as error:
+            graph(study, other)
+        assert str(error.value) == (
+            f"{tmp_path}/b.yaml: datasets.own: {tmp_path}/a.yaml made {tmp_path}/data/own from another definition; "
+            "use another name, or delete that folder"
+        )
+    else:
+        assert graph(study, other).dataset("own") == first.dataset("own")
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    graph = Graph(Config(study="s.yaml"), load(tmp_path))
+    with pytest.raises(UserError, match=r"^s\.yaml: datasets\.own: no file 'c\.csv'$"):
+        graph.dataset_files("own")
+
+
+def test_a_model_of_a_hub_or_a_folder_is_named_by_its_place(tmp_path):
+    study = load(tmp_path, ("from: bert", "from: hub:ORG/NAME"))
+    graph = Graph(Config(), study)
+    assert graph.tokenizer_name("first") == "hub--ORG--NAME"
+    assert json.loads(graph.tokenizer_settings("hub--ORG--NAME")) == {"source": "ORG/NAME"}
+    assert graph.tokenizer_data("hub--ORG--NAME") == []
+    assert json.loads(graph.model_settings("condenser"))["source"] == "ORG/NAME"
