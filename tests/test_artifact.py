@@ -4,11 +4,11 @@ import os
 import sys
 
 import pytest
-from programs import arguments, prepare, tables, write_files
 
 from dewpoint import program
 from dewpoint.artifact import Artifact, content_hash, member, read_manifest
 from dewpoint.errors import UserError
+from programs import arguments, prepare, tables, write_files
 
 
 def make(manifest, files, **options):

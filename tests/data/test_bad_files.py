@@ -3,6 +3,7 @@
 import gzip
 
 import pytest
+
 from programs import beir, prepare, shell, tables
 
 CORPUS = {

@@ -3,9 +3,9 @@
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ragged import SPECIAL, padded
 
 from dewpoint.data.masking import RATE, mask_words
+from ragged import SPECIAL, padded
 
 VOCABULARY = 200
 CONTINUES = np.arange(VOCABULARY) >= 150  # tokens from 150 on go on the word before
@@ -46,7 +46,7 @@ def slow_where(ids: np.ndarray, rng: np.random.Generator) -> list[list[bool]]:
 )
 def test_words_are_picked_as_a_slow_reading_picks_them(texts, seed):
     sep = SPECIAL["sep"]
-    ids = np.array(padded([[SPECIAL["cls"], *sum(([*part, sep] for part in parts), [])] for parts in texts]))
+    ids = np.array(padded([[SPECIAL["cls"], *(id for part in parts for id in [*part, sep])] for parts in texts]))
     masked, where = mask_words(ids, SPECIAL, CONTINUES, np.random.default_rng(seed))
     assert where.tolist() == slow_where(ids, np.random.default_rng(seed))
     assert (masked == ids)[~where].all()

@@ -9,9 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from programs import prepare, write_files
 
 from dewpoint.data.sources.pydocs import docstrings, question_and_answer, split, title
+from programs import prepare, write_files
 
 ANSWER = "Here follows what a reader needs who wants to know every detail of how this thing works, number {}."
 
@@ -112,7 +112,7 @@ def test_unknown_package(tmp_path, package):
 def test_no_docstring_at_all(planted, tmp_path):
     (planted / "core.py").write_text("x = 1\n")
     with pytest.raises(
-        SystemExit, match="^error: pydocs: packages planted: the corpus is empty, no passage was found$"
+        SystemExit, match=r"^error: pydocs: packages planted: the corpus is empty, no passage was found$"
     ):
         prepare(tmp_path, {"source": "pydocs", "packages": ["planted"]})
 

@@ -1,14 +1,15 @@
 """A retriever's batches: which passages stand beside a query, and which of them count as negatives."""
 
+from itertools import chain
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from ragged import SPECIAL, numbered, ragged
 
 from dewpoint.data.negatives import Negatives
 from dewpoint.data.streams import RetrieverBatches
 from dewpoint.errors import UserError
+from ragged import SPECIAL, numbered, ragged
 
 QUERIES, PASSAGES = 6, 30
 JUDGED = {0: [3], 1: [4, 9, 11], 2: [3, 5], 4: [29], 5: [0, 1]}
@@ -61,7 +62,7 @@ def test_what_is_judged_relevant_is_no_negative_and_the_target_is_never_masked()
     for step in range(20):
         batch = made.batch(step)
         queries, passages = read(batch)
-        flat = sum(passages, [])
+        flat = list(chain.from_iterable(passages))
         for row, query in enumerate(queries):
             expected = [p in JUDGED[query] and at != batch.targets[row] for at, p in enumerate(flat)]
             assert batch.masked[row].tolist() == expected
@@ -81,7 +82,7 @@ def test_negatives_go_round_the_pool():
     """In epochs 0, 1, 2, … the pool is read two by two, round and round."""
     made = stream([(0, [10, 12, 14, 16, 18])])
     drawn = [instances(made, epoch)[0][2] for epoch in range(5)]
-    assert sum(drawn, []) == [10, 12, 14, 16, 18, 10, 12, 14, 16, 18]
+    assert list(chain.from_iterable(drawn)) == [10, 12, 14, 16, 18, 10, 12, 14, 16, 18]
 
 
 @pytest.mark.parametrize("wanted", [1, 2, 3, 5])

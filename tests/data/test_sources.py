@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from programs import beir, prepare, tables, write_files
 
 from dewpoint.artifact import read_manifest
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.sources.reading import records
+from programs import beir, prepare, tables, write_files
 
 
 def rows(manifest, table="corpus"):

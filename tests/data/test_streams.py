@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ragged import SPECIAL, numbered
 
 from dewpoint.data.streams import Blocks, Epochs, SpanPairs
 from dewpoint.errors import UserError
+from ragged import SPECIAL, numbered
 
 LENGTHS = st.lists(st.integers(0, 60), min_size=1, max_size=12)
 

@@ -5,13 +5,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from programs import call, prepare, tables
-from ragged import SPECIAL, padded, ragged
 
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.streams import join
 from dewpoint.data.tokenizer import train_wordpiece
 from dewpoint.data.tokens import TokenStore, assemble, ragged_range, truncate
+from programs import call, prepare, tables
+from ragged import SPECIAL, padded, ragged
 
 TOKENS = st.lists(st.integers(1, 99), max_size=12)
 
@@ -52,7 +52,7 @@ def test_join_keeps_passage_order_within_a_document(passages):
     unit = np.array([list(order).index(unit) for _, unit in passages], np.int64)
     joined = join(ragged([tokens for tokens, _ in passages]), unit)
     parts = [joined.values[a:b].tolist() for a, b in zip(joined.offsets[:-1], joined.offsets[1:], strict=True)]
-    assert parts == [sum((tokens for tokens, unit in passages if unit == one), []) for one in order]
+    assert parts == [[token for tokens, unit in passages if unit == one for token in tokens] for one in order]
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from programs import SCRIPTS
 
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.errors import UserError
+from programs import SCRIPTS
 
 LEARN = """
 import json, random

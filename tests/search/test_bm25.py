@@ -5,12 +5,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from programs import call, prepare, tables
 
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import read_run
 from dewpoint.errors import UserError
 from dewpoint.search import bm25
+from programs import call, prepare, tables
 
 # words that are their own stems
 TITLES = ["", "apple", "", "fig", "", ""]

@@ -5,10 +5,10 @@ from modulefinder import ModuleFinder
 from pathlib import Path
 
 import pytest
-from programs import SCRIPTS
 
 from dewpoint.study import fingerprint as module
 from dewpoint.study.fingerprint import NO_RESULT, fingerprint, reach
+from programs import SCRIPTS
 
 PROGRAMS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
 

@@ -6,10 +6,10 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from sample_study import STUDY, load, write
 
 from dewpoint.errors import UserError
 from dewpoint.study.load import expand, load_study, read
+from sample_study import STUDY, load, write
 
 # --- include ------------------------------------------------------------------------------------
 

@@ -1,10 +1,10 @@
 """Every mistake in a study is one line: the file, the place, what is wrong, the nearest name."""
 
 import pytest
-from sample_study import STUDY, load, write
 
 from dewpoint.errors import UserError
 from dewpoint.study.load import load_config, load_study
+from sample_study import STUDY, load, write
 
 GRAMMAR = [
     # unknown keys, recipes, kinds, sources
@@ -61,7 +61,7 @@ GRAMMAR = [
     (
         "R@100",
         "NDCG@5",
-        "tables.t.metrics.1: unknown metric 'NDCG@5', write MRR@10, R@10, nDCG@10, Hit@10, P@10; did you mean 'nDCG@5'?",
+        "tables.t.metrics.1: unknown metric 'NDCG@5', write MRR@10, R@10, nDCG@10, Hit@10, P@10; did you mean 'nDCG@5'",
     ),
     ("R@100", "R@0", "tables.t.metrics.1: unknown metric 'R@0'"),
     # what belongs together

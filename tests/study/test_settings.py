@@ -5,13 +5,13 @@ import json
 from pathlib import Path
 
 import pytest
-from programs import SCRIPTS, call, tables
-from sample_study import load
 
 from dewpoint.errors import UserError
 from dewpoint.study.fingerprint import NO_RESULT, reach
 from dewpoint.study.grammar import Config
 from dewpoint.study.graph import Graph
+from programs import SCRIPTS, call, tables
+from sample_study import load
 
 
 def settings(graph: Graph) -> dict[str, str]:

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
+
+from dewpoint.study.load import Yaml
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "rules", "scripts", "envs", "profiles", "studies")
+STUDY = "studies/mini.yaml"
+SMALL = {"architecture": {"layers": 2, "hidden": 32, "heads": 2, "vocabulary": 1000}, "steps": 6, "epochs": 1}
 JOB = re.compile(r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    output: (.*)$", re.MULTILINE)
 
 
@@ -36,6 +41,14 @@ class Project:
             jobs.setdefault(rule, set()).add(Path(subject).stem)
         return jobs
 
+    def change(self, section: str, name: str, **values) -> None:
+        """Change an entry of the study."""
+        path = self.folder / STUDY
+        study = yaml.safe_load(path.read_text())
+        assert all(study[section][name].get(key, value) != value for key, value in values.items())
+        study[section][name] |= values
+        path.write_text(yaml.safe_dump(study, sort_keys=False))
+
     def edit(self, file: str, old: str, new: str) -> None:
         path = self.folder / file
         text = path.read_text()
@@ -47,14 +60,27 @@ def environment() -> dict[str, str]:
     return os.environ | {"HF_HUB_OFFLINE": "1"}
 
 
+def miniature() -> dict:
+    """The quickstart with everything small."""
+    study = yaml.load((ROOT / "studies" / "quickstart.yaml").read_text(), Yaml)
+    study["datasets"]["pydocs"]["packages"] = ["asyncio", "email"]
+    for model in study["models"].values():
+        model |= {"batch_size": 16, **{key: SMALL[key] for key in SMALL.keys() & model.keys()}}
+        if "negatives" in model:
+            model["negatives_depth"] = 50
+    for ranker in study["rankers"].values():
+        ranker["depth"] = 100
+    return study
+
+
 def copy_project(folder: Path) -> Project:
     folder.mkdir()
     for part in PARTS:
         source = ROOT / part
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
-    shutil.copy(ROOT / "tests" / "studies" / "mini.yaml", folder / "studies")
+    (folder / STUDY).write_text(yaml.safe_dump(miniature(), sort_keys=False))
     project = Project(folder)
-    project.edit("config.yaml", "studies/quickstart.yaml", "studies/mini.yaml")
+    project.edit("config.yaml", "studies/quickstart.yaml", STUDY)
     return project
 
 

@@ -68,7 +68,7 @@ def test_snakemakes_own_report(finished, tmp_path):
 
 
 def test_a_broken_study_is_one_line(project):
-    project.edit("studies/mini.yaml", "negatives: [bm25, first]", "negatives: [bm25, frist]")
+    project.change("models", "second", negatives=["bm25", "frist"])
     failed = project.snakemake("--dry-run", check=False)
     assert failed.returncode == 1
     assert "models.second.negatives: no ranker 'frist'; did you mean 'first'?" in failed.stderr + failed.stdout
@@ -77,7 +77,7 @@ def test_a_broken_study_is_one_line(project):
 def test_a_truncated_artifact_is_named(project):
     corpus = project.folder / "data/pydocs/corpus.parquet"
     corpus.write_bytes(corpus.read_bytes()[:-100])
-    project.edit("studies/mini.yaml", "bm25: {kind: bm25,", "bm25: {kind: bm25, k1: 1.2,")
+    project.change("rankers", "bm25", k1=1.2)
     failed = project.snakemake("results/mini/indexes/bm25/pydocs/manifest.json", check=False)
     assert re.search(r"error: data/pydocs/corpus\.parquet: has [\d,]+ bytes, its manifest says", failed.stderr)
     assert "Traceback" not in failed.stderr

@@ -59,7 +59,7 @@ def test_a_loss(project):
 
 
 def test_k1_of_bm25(project):
-    project.edit("studies/mini.yaml", "bm25: {kind: bm25,", "bm25: {kind: bm25, k1: 1.2,")
+    project.change("rankers", "bm25", k1=1.2)
     expected = {"bm25": {"bm25"}, "rank_bm25": {"bm25"}, "negatives": RETRIEVERS, "retriever": RETRIEVERS}
     expected |= below(RETRIEVERS)
     expected["evaluate"] = expected["evaluate"] | {"bm25"}
@@ -67,29 +67,22 @@ def test_k1_of_bm25(project):
 
 
 def test_the_second_retrievers_learning_rate(project):
-    text = (project.folder / "studies/mini.yaml").read_text()
-    before, _, after = text.partition("  second:")
-    changed = after.replace("learning_rate: ", "learning_rate: 1", 1)
-    (project.folder / "studies/mini.yaml").write_text(f"{before}  second:{changed}")
+    project.change("models", "second", learning_rate=5e-4)
     assert named(project.pending()) == {"retriever": {"second"}} | below({"second"})
 
 
 def test_two_values_of_one_type_swapped(project):
-    project.edit("studies/mini.yaml", "weights: [0.3, 0.7]", "weights: [0.7, 0.3]")
+    project.change("rankers", "hybrid", weights=[0.7, 0.3])
     assert named(project.pending()) == {"fuse": {"hybrid"}, "evaluate": {"hybrid"}, **TABLES}
 
 
 def test_two_numbers_of_one_rule_swapped(project):
-    project.edit(
-        "studies/mini.yaml",
-        "steps: 6\n    length: 64\n    batch_size: 16",
-        "steps: 16\n    length: 64\n    batch_size: 6",
-    )
+    project.change("models", "bert", steps=16, batch_size=6)  # they were 6 and 16
     assert project.pending()["mlm"] == {"bert"}
 
 
 def test_a_metric(project):
-    project.edit("studies/mini.yaml", "metrics: [MRR@10, R@100]", "metrics: [MRR@10, R@100, nDCG@10]")
+    project.change("tables", "stages", metrics=["MRR@10", "R@100", "nDCG@10"])
     assert named(project.pending()) == {"evaluate": DENSE | {"bm25", "hybrid"}, **TABLES}
 
 
