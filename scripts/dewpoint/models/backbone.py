@@ -1,16 +1,24 @@
 """Backbones: masked language models of the Hugging Face library, made from scratch or loaded."""
 
+import os
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from dewpoint.errors import UserError
+from dewpoint.lease import lease_device
 
 
+@cache
 def pick_device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The GPU that the scheduler chose, or one that is free; the CPU when there is none."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    chosen = "CUDA_VISIBLE_DEVICES" in os.environ
+    return torch.device("cuda", 0 if chosen else lease_device(torch.cuda.device_count()))
 
 
 @contextmanager
