@@ -12,6 +12,9 @@ except UserError as error:
 DATA, RESULTS = graph.data, graph.results
 ENVIRONMENT = "../envs/dewpoint.yaml"
 
+# small models share a machine better two at a time than one on all cores
+HALF = max(1, (workflow.resource_settings.cores or 16) // 2)
+
 NAME = "[A-Za-z0-9][A-Za-z0-9_-]*"
 
 

@@ -13,7 +13,7 @@ rule encode:
         f"{RESULTS}/benchmarks/encode/{{model}}/{{dataset}}.{{part}}-{{shard}}of{{shards}}.jsonl"
     conda:
         ENVIRONMENT
-    threads: lambda w: 8 if w.part == "corpus" else 1
+    threads: HALF
     resources:
         mem_mb=8000,
         runtime=720,

@@ -16,7 +16,7 @@ rule retriever:
         model=one_of(graph.with_recipe("retriever")),
     conda:
         ENVIRONMENT
-    threads: 8
+    threads: HALF
     resources:
         mem_mb=16000,
         runtime=1440,
