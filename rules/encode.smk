@@ -11,6 +11,7 @@ rule encode:
         f"{RESULTS}/logs/encode/{{model}}/{{dataset}}.{{part}}-{{shard}}of{{shards}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/encode/{{model}}/{{dataset}}.{{part}}-{{shard}}of{{shards}}.jsonl"
+    priority: lambda w: graph.waiting(w.model)
     conda:
         ENVIRONMENT
     threads: HALF

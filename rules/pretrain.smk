@@ -13,6 +13,7 @@ rule mlm:
         f"{RESULTS}/benchmarks/mlm/{{model}}.jsonl"
     wildcard_constraints:
         model=one_of(graph.with_recipe("mlm")),
+    priority: lambda w: graph.waiting(w.model)
     conda:
         ENVIRONMENT
     threads: 8
@@ -40,6 +41,7 @@ rule condenser:
         f"{RESULTS}/benchmarks/condenser/{{model}}.jsonl"
     wildcard_constraints:
         model=one_of(graph.with_recipe("condenser")),
+    priority: lambda w: graph.waiting(w.model)
     conda:
         ENVIRONMENT
     threads: 8
@@ -67,6 +69,7 @@ rule cocondenser:
         f"{RESULTS}/benchmarks/cocondenser/{{model}}.jsonl"
     wildcard_constraints:
         model=one_of(graph.with_recipe("cocondenser")),
+    priority: lambda w: graph.waiting(w.model)
     conda:
         ENVIRONMENT
     threads: 8

@@ -14,6 +14,7 @@ rule retriever:
         f"{RESULTS}/benchmarks/retriever/{{model}}.jsonl"
     wildcard_constraints:
         model=one_of(graph.with_recipe("retriever")),
+    priority: lambda w: graph.waiting(w.model)
     conda:
         ENVIRONMENT
     threads: HALF

@@ -56,6 +56,18 @@ def test_the_choice_is_random_and_a_function_of_the_seed():
     assert np.allclose(np.delete(share, 3), 5 / 29, atol=0.1)
 
 
+def test_seeds_and_rankers_draw_apart(tmp_path):
+    """One run given twice, three negatives of thirty kept: the two rankers differ, and so do two seeds."""
+    run, drawn = run_of({(0, p): float(-p) for p in range(30)}), []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        artifact = Artifact(tmp_path / f"{name}.json")
+        write_negatives(artifact, [run, run], columns({(0, 3)}), 30, 3, seed)
+        artifact.seal()
+        drawn.append(read_negatives(artifact.manifest).passages.reshape(2, 3).tolist())
+    assert drawn[0] == drawn[1]
+    assert len({tuple(passages) for passages in (*drawn[0], *drawn[2])}) == 4
+
+
 def test_every_judged_query_is_an_instance_of_each_ranker(tmp_path):
     runs = [run_of({(0, 1): 2.0, (0, 2): 1.0, (5, 1): 1.0}), run_of({(1, 4): 1.0, (0, 1): 1.0})]
     positives = columns({(0, 1), (1, 2), (1, 3)})

@@ -107,6 +107,13 @@ def test_inputs_follow_the_names(tmp_path):
     assert len(Graph(Config(shards=2), graph.study).embeddings("co", "d", "queries.test")) == 1
 
 
+def test_the_most_awaited_model_goes_first(tmp_path):
+    """Everything made from a model counts once, by whatever way it is made from it."""
+    graph = Graph(Config(), load(tmp_path))
+    waiting = {name: graph.waiting(name) for name in graph.study.models}
+    assert waiting == {"bert": 8, "condenser": 7, "co": 6, "first": 4, "second": 2}
+
+
 def read_by(program: str) -> set[str]:
     """Names that a program and what it imports read from their settings."""
     names = set()

@@ -38,7 +38,7 @@ def from_scratch(architecture, vocabulary: int, pad: int):
             vocab_size=vocabulary,
             num_hidden_layers=architecture.layers,
             hidden_size=architecture.hidden,
-            num_attention_heads=architecture.heads,
+            num_attention_heads=architecture.heads or max(1, architecture.hidden // 64),
             intermediate_size=architecture.intermediate or 4 * architecture.hidden,
             max_position_embeddings=architecture.positions,
             hidden_dropout_prob=architecture.dropout,

@@ -81,7 +81,7 @@ class Architecture(Strict):
 
     layers: Count = 12
     hidden: Count = 768
-    heads: Count = 12
+    heads: Count | None = Field(None, description="one for each 64 of hidden when left out")
     intermediate: Count | None = Field(None, description="four times hidden when left out")
     positions: Count = 512
     dropout: Share = 0.1
@@ -89,8 +89,9 @@ class Architecture(Strict):
 
     @model_validator(mode="after")
     def heads_share_hidden(self):
-        if self.hidden % self.heads:
-            raise ValueError(f"hidden {self.hidden} is not a multiple of heads {self.heads}")
+        heads = self.heads or max(1, self.hidden // 64)
+        if self.hidden % heads:
+            raise ValueError(f"hidden {self.hidden} is not a multiple of heads {heads}")
         return self
 
 

@@ -97,6 +97,13 @@ class Graph:
         datasets = {name: dataset for name, dataset in self.study.datasets.items() if name in used}
         return self.study.model_copy(update={"datasets": datasets, "models": models, "rankers": rankers})
 
+    def waiting(self, model: str) -> int:
+        """How many models and rankers are made from a model, directly or not: the most awaited is made first."""
+        edges, found = needs(self.study), {f"models.{model}"}
+        while more := {node for node, sources in edges.items() if found & set(sources)} - found:
+            found |= more
+        return len(found) - 1
+
     def training_runs(self, model: str) -> list[str]:
         """The runs over its training queries that give a retriever its negatives."""
         retriever = self.study.models[model]
