@@ -1,5 +1,7 @@
 """The study's graph, and what all rules share."""
 
+import shlex
+
 from dewpoint.errors import UserError
 from dewpoint.study.fingerprint import fingerprint
 from dewpoint.study.graph import Graph
@@ -10,6 +12,7 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 DATA, RESULTS = graph.data, graph.results
+STUDY = shlex.quote(graph.config.study)
 ENVIRONMENT = "../envs/dewpoint.yaml"
 
 # small models share a machine better two at a time than one on all cores

@@ -20,7 +20,7 @@ rule prepare:
         code=fingerprint("prepare"),
     shell:
         "python scripts/prepare.py --settings {params.settings:q} --code {params.code}"
-        f" --study {graph.config.study}"
+        f" --study {STUDY}"
         " --files {input.files:q} --output {output:q} &> {log:q}"
 
 

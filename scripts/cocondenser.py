@@ -1,17 +1,7 @@
 """Pre-train a coCondenser: Condenser and a contrast between spans."""
 
-from pathlib import Path
-
-from dewpoint.artifact import Artifact
-from dewpoint.program import Settings, run
+from dewpoint.program import run
 from dewpoint.training.recipes import cocondenser
 
-
-def main(
-    artifact: Artifact, settings: Settings, dataset: Path, tokens: Path, tokenizer: Path, parent: Path | None
-) -> None:
-    cocondenser.train(artifact, settings, dataset, tokens, tokenizer, parent)
-
-
 if __name__ == "__main__":
-    run(main)
+    run(cocondenser.train)

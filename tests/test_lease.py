@@ -6,32 +6,37 @@ from pathlib import Path
 
 import pytest
 
+from dewpoint.artifact import Artifact
 from dewpoint.errors import UserError
-from dewpoint.lease import lease
+from dewpoint.lease import take
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
-HOLDER = "from dewpoint.lease import lease_device; print(lease_device(2), flush=True); input()"
+DEVICE = "from dewpoint.lease import take_device; number, lease = take_device(2); print(number, flush=True); input()"
+MAKER = (
+    "import sys; from dewpoint.artifact import Artifact; made = Artifact(sys.argv[1]);"
+    "made.path('half').write_text('x'); print('making', flush=True); input()"
+)
 
 
-def holder(folder: Path) -> subprocess.Popen:
-    """A process that leases one of two devices and keeps it."""
+def holder(program: str, folder: Path, *arguments: str) -> subprocess.Popen:
+    """A process that takes a lease, says so, and keeps it."""
     environment = {"PYTHONPATH": str(SCRIPTS), "TMPDIR": str(folder)}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    return subprocess.Popen([sys.executable, "-c", HOLDER], env=environment, **pipes)
+    return subprocess.Popen([sys.executable, "-c", program, *arguments], env=environment, **pipes)
 
 
 def test_a_lease_has_one_holder(tmp_path):
-    with lease(tmp_path / "x.lock"), pytest.raises(UserError, match="another process"), lease(tmp_path / "x.lock"):
-        pass
-    with lease(tmp_path / "x.lock"):
-        pass
+    first = take(tmp_path / "lock")
+    assert first and take(tmp_path / "lock") is None
+    first.close()
+    assert take(tmp_path / "lock")
 
 
 def test_devices_go_round_and_come_back_from_the_dead(tmp_path):
-    first, second = holder(tmp_path), holder(tmp_path)
+    first, second = holder(DEVICE, tmp_path), holder(DEVICE, tmp_path)
     numbers = [first.stdout.readline().strip(), second.stdout.readline().strip()]
     assert sorted(numbers) == ["0", "1"]
-    third = holder(tmp_path)  # waits: both are taken
+    third = holder(DEVICE, tmp_path)  # waits: both are taken
     with pytest.raises(subprocess.TimeoutExpired):
         third.wait(1.5)
     first.kill()
@@ -39,3 +44,18 @@ def test_devices_go_round_and_come_back_from_the_dead(tmp_path):
     for process in (first, second, third):
         process.kill()
         process.communicate()
+
+
+def test_an_artifact_has_one_maker_and_a_dead_ones_files_go(tmp_path):
+    manifest = tmp_path / "made" / "manifest.json"
+    other = holder(MAKER, tmp_path, str(manifest))
+    assert other.stdout.readline().strip() == "making"
+    with pytest.raises(UserError, match="another process is making it"):
+        Artifact(manifest)
+    assert (tmp_path / "made" / ".partial-manifest.json" / "half").exists()
+    other.kill()
+    other.communicate()
+    artifact = Artifact(manifest)
+    artifact.path("whole").write_text("y")
+    artifact.seal()
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["manifest.json", "whole"]

@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from dewpoint.errors import UserError
+from dewpoint.lease import take
 
 FORMAT = 1
+LOCK = ".lock"
 LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "faiss", "bm25s", "ir_measures")
 
 
 class Artifact:
-    """One artifact being made. Files are written to a staging folder; `seal` moves them into place."""
+    """One artifact being made, by one process. Files go to a staging folder; `seal` moves them into place."""
 
     def __init__(self, manifest: Path, settings: dict | None = None, code: str = "", inputs: Iterable[Path] = ()):
         self.manifest = Path(manifest)
@@ -35,8 +37,15 @@ class Artifact:
         self.facts: dict[str, Any] = {}
         self.started = time.monotonic()
         self.staging = self.folder / f".partial-{self.manifest.name}"
-        shutil.rmtree(self.staging, ignore_errors=True)
-        self.staging.mkdir(parents=True)
+        self.staging.mkdir(parents=True, exist_ok=True)
+        self.lease = take(self.staging / LOCK)
+        if self.lease is None:
+            raise UserError(f"{self.manifest}: another process is making it; wait for that one, or stop it")
+        for left in self.staging.iterdir():  # by a process that was killed
+            if left.is_dir():
+                shutil.rmtree(left)
+            elif left.name != LOCK:
+                left.unlink()
 
     def path(self, name: str) -> Path:
         """Where to write the file `name` of this artifact; it appears under that name when sealed."""
@@ -55,7 +64,8 @@ class Artifact:
 
     def seal(self) -> None:
         """Move the files into place, then write the manifest by atomic rename."""
-        names = sorted(str(p.relative_to(self.staging)) for p in self.staging.rglob("*") if p.is_file())
+        paths = [path.relative_to(self.staging) for path in self.staging.rglob("*") if path.is_file()]
+        names = sorted(str(path) for path in paths if path.name != LOCK)
         files = {name: _describe(self.staging / name) for name in names}
         self.manifest.unlink(missing_ok=True)  # an old one must not vouch for new files
         for name in names:
@@ -85,7 +95,9 @@ class Artifact:
         self.discard()
 
     def discard(self) -> None:
+        """Remove what is not sealed, and let others make the artifact."""
         shutil.rmtree(self.staging, ignore_errors=True)
+        self.lease.close()
 
 
 def read_manifest(manifest: Path) -> dict[str, Any]:

@@ -5,45 +5,31 @@ import logging
 import os
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from dewpoint.errors import UserError
-
 log = logging.getLogger(__name__)
-held: list[IO] = []  # until the process ends
 
 
-@contextmanager
-def lease(path: Path):
-    """Hold `path` exclusively, or say who is in the way."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a") as file:
-        if not _lock(file):
-            raise UserError(f"{path}: another process is training this very model; wait for it or stop it") from None
-        yield
+def take(path: Path) -> IO | None:
+    """Hold `path` until the file is closed or the process ends; nothing when another process holds it."""
+    file = path.open("a")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
 
 
-def lease_device(devices: int) -> int:
-    """The number of a GPU that no other program of this user holds, for the life of this one; waits for one."""
+def take_device(devices: int) -> tuple[int, IO]:
+    """The number of a GPU that no other program of this user holds, and its lease; waits for one."""
     waiting = False
     while True:
         for number in range(devices):
-            file = (Path(tempfile.gettempdir()) / f"dewpoint-{os.getuid()}-gpu{number}.lock").open("a")
-            if _lock(file):
-                held.append(file)
-                return number
-            file.close()
+            if file := take(Path(tempfile.gettempdir()) / f"dewpoint-{os.getuid()}-gpu{number}.lock"):
+                return number, file
         if not waiting:
             log.info("waiting for one of %d GPUs", devices)
         waiting = True
         time.sleep(1)
-
-
-def _lock(file: IO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except OSError:
-        return False

@@ -92,10 +92,13 @@ def trained(world):
         artifact = Artifact(world.root / name / "manifest.json", values, "code", [parent] if parent else [])
         options = SimpleNamespace(**values | {"architecture": SimpleNamespace(**values["architecture"])})
         negatives = {"negatives": world.negatives} if recipe == "retriever" else {}
-        recipes[recipe].train(
-            artifact, options, world.dataset, world.tokens, world.tokenizer, **negatives, parent=parent
-        )
-        artifact.seal()
+        try:
+            recipes[recipe].train(
+                artifact, options, world.dataset, world.tokens, world.tokenizer, **negatives, parent=parent
+            )
+            artifact.seal()
+        finally:
+            artifact.discard()
         return artifact.manifest
 
     return train

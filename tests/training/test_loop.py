@@ -8,10 +8,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from dewpoint.artifact import Artifact, read_manifest
+from dewpoint.artifact import read_manifest
 from dewpoint.errors import UserError
 from dewpoint.training import loop
-from training.conftest import settings
 
 
 def test_interrupted_equals_straight(trained, world, bert, monkeypatch):
@@ -38,24 +37,10 @@ def test_interrupted_equals_straight(trained, world, bert, monkeypatch):
         assert (straight.parent / name).read_bytes() == (resumed.parent / name).read_bytes()
 
 
-def test_changed_settings_never_resume(trained, world, bert, monkeypatch):
-    artifacts = [Artifact(world.root / "x" / "manifest.json", settings(clip=clip), "code") for clip in (1.0, 2.0)]
-    assert artifacts[0].workspace() != artifacts[1].workspace()
-    assert artifacts[0].workspace() == Artifact(world.root / "x" / "manifest.json", settings(), "code").workspace()
-
-
 def test_divergence_stops(trained, world):
     with pytest.raises(UserError, match=r"diverged at step \d+ .*lower learning_rate"):
         trained("mlm", "diverged", None, learning_rate=1e30, steps=20)
     assert not (world.root / "diverged" / "manifest.json").exists()
-
-
-def test_a_second_trainer_is_refused(trained, world, bert):
-    from dewpoint.lease import lease
-
-    artifact = Artifact(world.root / "held" / "manifest.json", settings(source="study"), "code", [bert])
-    with lease(artifact.workspace().with_suffix(".lock")), pytest.raises(UserError, match="another process"):
-        trained("condenser", "held", bert)
 
 
 def test_schedule_rises_then_falls_to_zero():

@@ -9,7 +9,9 @@ import torch
 from torch import nn
 
 from dewpoint.errors import UserError
-from dewpoint.lease import lease_device
+from dewpoint.lease import take_device
+
+leases = []  # of this process, until it ends
 
 
 @cache
@@ -17,8 +19,11 @@ def pick_device() -> torch.device:
     """The GPU that the scheduler chose, or one that is free; the CPU when there is none."""
     if not torch.cuda.is_available():
         return torch.device("cpu")
-    chosen = "CUDA_VISIBLE_DEVICES" in os.environ
-    return torch.device("cuda", 0 if chosen else lease_device(torch.cuda.device_count()))
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return torch.device("cuda", 0)
+    number, lease = take_device(torch.cuda.device_count())
+    leases.append(lease)
+    return torch.device("cuda", number)
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from torch import nn
 
 from dewpoint.artifact import Artifact
 from dewpoint.errors import UserError
-from dewpoint.lease import lease
 from dewpoint.models.backbone import pick_device, precision
 from dewpoint.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -58,7 +57,7 @@ def train(
     optimizer = torch.optim.AdamW(parameter_groups(model, settings.weight_decay), lr=0.0, fused=True)
     schedule = Schedule(steps, settings.learning_rate, settings.warmup)
     checkpoints = artifact.workspace()
-    with lease(checkpoints.with_suffix(".lock")), stopping() as stop, precision(settings.precision, device):
+    with stopping() as stop, precision(settings.precision, device):
         start, history = load_checkpoint(checkpoints, model, optimizer)
         if start:
             log.info("resumed at step %d of %d", start, steps)
