@@ -88,7 +88,7 @@ def trained(world):
     recipes = {"mlm": mlm, "condenser": condenser, "cocondenser": cocondenser, "retriever": retriever}
 
     def train(recipe: str, name: str, parent: Path | None = None, **changed) -> Path:
-        values = settings(source="study" if parent else "scratch", **changed)
+        values = settings(**{"source": "study" if parent else "scratch"} | changed)
         artifact = Artifact(world.root / name / "manifest.json", values, "code", [parent] if parent else [])
         options = SimpleNamespace(**values | {"architecture": SimpleNamespace(**values["architecture"])})
         negatives = {"negatives": world.negatives} if recipe == "retriever" else {}

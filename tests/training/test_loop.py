@@ -13,8 +13,9 @@ from dewpoint.errors import UserError
 from dewpoint.training import loop
 
 
-def test_interrupted_equals_straight(trained, world, bert, monkeypatch):
-    """SIGTERM after the second step, then the same command again: same weights, same metrics, bit for bit."""
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_interrupted_equals_straight(trained, world, bert, monkeypatch, number):
+    """Stopped after the second step, then the same command again: same weights, same metrics, bit for bit."""
     straight = trained("condenser", "straight", bert)
     steps = 0
     clip = loop.nn.utils.clip_grad_norm_
@@ -23,15 +24,15 @@ def test_interrupted_equals_straight(trained, world, bert, monkeypatch):
         nonlocal steps
         steps += 1
         if steps == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
         return clip(*args)
 
     monkeypatch.setattr(loop.nn.utils, "clip_grad_norm_", interrupt)
     with pytest.raises(UserError, match="stopped at step 2 of 6"):
-        trained("condenser", "resumed", bert)
-    assert not (world.root / "resumed" / "manifest.json").exists()
+        trained("condenser", f"resumed-{number}", bert)
+    assert not (world.root / f"resumed-{number}" / "manifest.json").exists()
     steps = 10
-    resumed = trained("condenser", "resumed", bert)
+    resumed = trained("condenser", f"resumed-{number}", bert)
     assert steps == 10 + 4
     for name in ("model.safetensors", "head.safetensors", "metrics.jsonl"):
         assert (straight.parent / name).read_bytes() == (resumed.parent / name).read_bytes()

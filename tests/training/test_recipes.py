@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from dewpoint.errors import UserError
 from dewpoint.models.backbone import load_language_model
 from dewpoint.models.condenser import Condenser
 from dewpoint.training.recipes.condenser import condenser_losses
@@ -116,3 +117,19 @@ def test_pretrained_models_load_elsewhere(trained, bert):
         ids = torch.tensor([[2, 7, 8, 3]])
         expected = language_model.base_model.eval()(ids).last_hidden_state
         torch.testing.assert_close(plain.eval()(ids).last_hidden_state, expected)
+
+
+@pytest.mark.parametrize("recipe", ["mlm", "condenser", "cocondenser", "retriever"])
+def test_training_starts_from_a_folders_weights(trained, bert, recipe):
+    """`path:DIR`, as `hub:` does, hands the recipe a name to load from; at a rate of next to nothing nothing moves."""
+    from transformers import AutoModel
+
+    manifest = trained(recipe, f"folder-{recipe}", source=str(bert.parent), learning_rate=1e-12, steps=1, epochs=1)
+    before, after = (AutoModel.from_pretrained(path.parent, add_pooling_layer=False) for path in (bert, manifest))
+    for old, new in zip(before.parameters(), after.parameters(), strict=True):
+        torch.testing.assert_close(old, new, rtol=0, atol=1e-6)
+
+
+def test_a_model_that_is_not_there_is_one_line(trained, tmp_path):
+    with pytest.raises(UserError, match="no-such-model: no model could be loaded"):
+        trained("mlm", "nowhere", source=str(tmp_path / "no-such-model"))

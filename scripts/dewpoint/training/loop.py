@@ -107,14 +107,15 @@ class Stop:
 
 @contextmanager
 def stopping():
-    """Turns SIGTERM (a time limit, a preemption) into a checkpoint at the end of the step."""
+    """Turns SIGTERM (a time limit, a preemption) and Ctrl-C into a checkpoint at the end of the step."""
     stop = Stop()
 
     def ask(*_):
         stop.asked = True
 
-    before = signal.signal(signal.SIGTERM, ask)
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
