@@ -25,10 +25,13 @@ def evaluate(run: Run, judged: tuple[np.ndarray, np.ndarray, np.ndarray], metric
 
     query, passage, grade = judged
     qrels = pd.DataFrame({"query_id": query.astype(str), "doc_id": passage.astype(str), "relevance": grade})
-    found = pd.DataFrame({"query_id": run.query.astype(str), "doc_id": run.passage.astype(str), "score": -run.rank})
-    values = pd.DataFrame(0.0, index=pd.Index(np.unique(query[grade > 0]), name="query"), columns=metrics)
+    rank = run.rank
+    seen = rank <= max(int(name.split("@")[1]) for name in metrics)
+    ids = {"query_id": run.query[seen].astype(str), "doc_id": run.passage[seen].astype(str)}
+    found = pd.DataFrame(ids | {"score": -rank[seen]})
     names = {str(measure(name)): name for name in metrics}
-    for value in ir_measures.iter_calc([measure(name) for name in metrics], qrels, found):
-        if int(value.query_id) in values.index:
-            values.loc[int(value.query_id), names[str(value.measure)]] = value.value
-    return values
+    calculated = ir_measures.iter_calc([measure(name) for name in metrics], qrels, found)
+    rows = [(int(value.query_id), names[str(value.measure)], value.value) for value in calculated]
+    values = pd.DataFrame(rows, columns=["query", "metric", "value"]).pivot(index="query", columns="metric")["value"]
+    values = values.reindex(index=np.unique(query[grade > 0]), columns=metrics).fillna(0.0).astype(float)
+    return values.rename_axis(index="query", columns=None)

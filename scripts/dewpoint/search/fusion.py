@@ -25,6 +25,7 @@ def _min_max(run: Run) -> np.ndarray:
 def _sum(parts: list[tuple[Run, np.ndarray]], depth: int) -> Run:
     query, passage = (np.concatenate([getattr(run, name) for run, _ in parts]) for name in ("query", "passage"))
     score = np.concatenate([score for _, score in parts]).astype(np.float64)
-    pair, where = np.unique(np.stack([query, passage], axis=1), axis=0, return_inverse=True)
-    total = np.bincount(where.ravel(), weights=score, minlength=len(pair)).astype(np.float32)
-    return ranked(pair[:, 0], pair[:, 1], total, depth)
+    bound = 1 + int(passage.max(initial=0))
+    pair, where = np.unique(query.astype(np.int64) * bound + passage, return_inverse=True)
+    total = np.bincount(where, weights=score, minlength=len(pair)).astype(np.float32)
+    return ranked(pair // bound, pair % bound, total, depth)
