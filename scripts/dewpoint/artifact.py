@@ -90,7 +90,7 @@ class Artifact:
             },
         }
         partial = self.staging / self.manifest.name
-        partial.write_text(json.dumps(record, indent=1, ensure_ascii=False, sort_keys=False) + "\n")
+        partial.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
         os.replace(partial, self.manifest)
         self.discard()
 

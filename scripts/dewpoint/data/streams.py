@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 
 from dewpoint.data.negatives import Negatives
-from dewpoint.data.tokens import Ragged, Slices, assemble, truncate
+from dewpoint.data.tokens import Ragged, Slices, assemble, ragged_range, truncate
 from dewpoint.errors import UserError
 
 WINDOWS, SPANS, INSTANCES, BATCH, MASKS = range(5)  # what a random generator is for
@@ -41,9 +41,7 @@ def join(passages: Ragged, unit: np.ndarray | None) -> Ragged:
     if unit is None:
         return passages
     order = np.argsort(unit, kind="stable")
-    lengths = passages.lengths[order]
-    row = np.repeat(np.arange(len(order)), lengths)
-    within = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    row, within = ragged_range(passages.lengths[order])
     totals = np.bincount(unit, weights=passages.lengths).astype(np.int64)
     return Ragged(passages.values[passages.offsets[order][row] + within], np.concatenate([[0], np.cumsum(totals)]))
 

@@ -107,10 +107,14 @@ def truncate(segments: Sequence[Ragged], rows: np.ndarray, length: int) -> list[
     return cut
 
 
+def input_lengths(segments: Sequence[Slices]) -> np.ndarray:
+    """Tokens of each row with its special ones; a row without any of its own is [CLS] [SEP]."""
+    return np.maximum(2, 1 + sum(np.where(segment.counts > 0, segment.counts + 1, 0) for segment in segments))
+
+
 def assemble(segments: Sequence[Slices], special: dict[str, int]) -> np.ndarray:
     """Input ids [rows, longest]: [CLS] segment [SEP] segment [SEP], empty segments left out, then padding."""
-    used = 1 + sum(np.where(segment.counts > 0, segment.counts + 1, 0) for segment in segments)
-    used = np.maximum(used, 2)  # a row without any token is [CLS] [SEP]
+    used = input_lengths(segments)
     ids = np.full((len(used), used.max(initial=2)), special["pad"], np.int64)
     ids[:, 0] = special["cls"]
     at = np.ones(len(used), np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import Ragged, TokenStore, assemble, truncate
+from dewpoint.data.tokens import Ragged, TokenStore, assemble, input_lengths, truncate
 from dewpoint.models.encoder import Encoder
 from dewpoint.search.vectors import VectorWriter
 
@@ -42,7 +42,7 @@ def encode_window(
     model: Encoder, segments: list[Ragged], rows: np.ndarray, length: int, store: TokenStore
 ) -> np.ndarray:
     """float16 vectors [rows, dimension], in the order of `rows`."""
-    lengths = 1 + sum(np.where(s.counts > 0, s.counts + 1, 0) for s in truncate(segments, rows, length))
+    lengths = input_lengths(truncate(segments, rows, length))
     order = np.argsort(lengths, kind="stable")
     vectors = np.empty((len(rows), model.dimension), np.float16)
     start = 0
