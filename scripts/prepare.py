@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import DatasetWriter
-from dewpoint.data.sources import beir, pydocs, table  # noqa: F401  the fingerprint follows imports
+from dewpoint.data.sources import beir, pydocs, table, text  # noqa: F401  the fingerprint follows imports
 from dewpoint.program import Settings, run
 
 

@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from dewpoint.program import run
@@ -38,6 +39,10 @@ def shell(program: str, output: Path, settings: dict, **options: str | Path | li
 def prepare(folder: Path, settings: dict, name: str = "out") -> Path:
     """The manifest of a dataset made by the program that makes them."""
     return call("prepare", folder / name / "manifest.json", settings, code="x", study="study.yaml", files=[])
+
+
+def zstd(data: bytes) -> bytes:
+    return pa.compress(data, "zstd", asbytes=True)
 
 
 def write_files(folder: Path, files: dict[str, str | bytes]) -> None:

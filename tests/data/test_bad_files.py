@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from programs import beir, prepare, shell, tables
+from programs import beir, prepare, shell, tables, zstd
 
 CORPUS = {
     "corpus.csv": [
@@ -33,8 +33,13 @@ CORPUS = {
         ('{"id": "p1", "text": "one \\ud83d"}\n', ":1: column 'text' holds half a character at 5; mend it"),
     ],
     "corpus.csv.gz": [
-        (gzip.compress(b"id,text\n" + b"p%d,some text\n" * 9, mtime=0)[:-12], ": broken gzip after line "),
-        (b"id,text\np1,one\n", ": broken gzip after line 0 ("),
+        (gzip.compress(b"id,text\n" + b"p%d,some text\n" * 9, mtime=0)[:-12], ": broken .gz after line "),
+        (b"id,text\np1,one\n", ": broken .gz after line 0 ("),
+    ],
+    "corpus.csv.zst": [
+        (zstd(b"id,text\np1,one\n")[:-4], ": broken .zst after line 0 (Truncated "),
+        (b"id,text\np1,one\n", ": broken .zst after line 0 (ZSTD decompress failed: "),
+        (None, ": No such file or directory"),
     ],
     "corpus.parquet": [(b"PAR1 but no more", ": not a readable Parquet file (")],
     "corpus.xlsx": [(b"PK", ": unknown table format '.xlsx'; use .csv, .tsv, .jsonl or .parquet")],
@@ -61,7 +66,7 @@ JUDGEMENTS = {
 BEIR = {
     "corpus.jsonl": [
         ('{"id": "p1", "text": "one"}\n', ":1: no column '_id'; there is id, text"),
-        (None, ": no such file (nor corpus.jsonl.gz)"),
+        (None, ": no such file (nor corpus.jsonl.gz, corpus.jsonl.zst)"),
     ],
     "queries.jsonl": [('{"_id": "q1", "text": "a"}\n' * 2, ":2: query id 'q1' was used before")],
     "qrels/test.tsv": [

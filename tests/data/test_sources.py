@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dewpoint.artifact import read_manifest
+from dewpoint.data import dataset
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.sources.reading import records
-from programs import beir, prepare, tables, write_files
+from programs import beir, prepare, tables, write_files, zstd
 
 
 def rows(manifest, table="corpus"):
@@ -46,12 +47,31 @@ def test_beir_splits_hold_the_queries_that_their_qrels_name(tmp_path):
     }
 
 
-def test_a_gzipped_twin_is_no_second_split(tmp_path):
+def test_a_compressed_twin_is_no_second_split(tmp_path):
     settings = beir(tmp_path)
     plain = (tmp_path / "qrels/test.tsv").read_bytes()
     alone = read_manifest(prepare(tmp_path, settings, "alone"))
-    write_files(tmp_path, {"qrels/test.tsv.gz": gzip.compress(plain)})
-    assert read_manifest(prepare(tmp_path, settings, "both"))["content"] == alone["content"]
+    write_files(tmp_path, {"qrels/test.tsv.gz": gzip.compress(plain), "qrels/test.tsv.zst": zstd(plain)})
+    assert read_manifest(prepare(tmp_path, settings, "all"))["content"] == alone["content"]
+    for name in ("corpus.jsonl", "queries.jsonl", "qrels/test.tsv"):
+        write_files(tmp_path, {f"{name}.zst": zstd((tmp_path / name).read_bytes())})
+        (tmp_path / name).unlink()
+    (tmp_path / "qrels/test.tsv.gz").unlink()
+    assert read_manifest(prepare(tmp_path, settings, "compressed"))["content"] == alone["content"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from(["", *"abcdef"]), min_size=1, max_size=30), st.integers(1, 10))
+def test_documents_are_numbered_as_they_appear(tmp_path_factory, documents, batch):
+    folder = tmp_path_factory.mktemp("documents")
+    rows = [f"p{row},text,{document}\n" for row, document in enumerate(documents)]
+    files = {"corpus.csv": "".join(["id,text,document\n", *rows]), "judgements.csv": "query,passage\n"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dataset, "BATCH", batch)
+        manifest = prepare(folder, tables(folder, files))
+    names = [document or f"p{row}" for row, document in enumerate(documents)]
+    first = list(dict.fromkeys(names))
+    assert Dataset(manifest).documents().tolist() == [first.index(name) for name in names]
 
 
 def test_repeated_judgements_are_kept_once(tmp_path):
@@ -126,7 +146,8 @@ def read(path):
     ],
 )
 def test_text_formats(tmp_path, name, content, expected):
-    for suffix, data in (("", content.encode()), (".gz", gzip.compress(content.encode()))):
+    plain = content.encode()
+    for suffix, data in {"": plain, ".gz": gzip.compress(plain), ".zst": zstd(plain)}.items():
         path = tmp_path / f"{name}{suffix}"
         path.write_bytes(data)
         assert read(path) == [dict(zip(("id", "text"), row, strict=True)) for row in expected]

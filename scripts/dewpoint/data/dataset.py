@@ -29,17 +29,22 @@ class DatasetWriter:
         self.passages: dict[str, int] = {}
         self.queries: dict[str, dict[str, int]] = {}
         self.judged: dict[str, dict[tuple[int, int], int]] = {}
-        self.empty = 0
+        self.count = self.empty = 0
 
     def passage(self, place: str, id: str, text: str, title: str = "", document: str = "") -> None:
         """A passage; one without a document is its own."""
         _add(self.passages, place, id, "passage")
+        self.paragraph(id, text, title, document or id)
+
+    def paragraph(self, id: str, text: str, title: str, document: str) -> None:
+        """A passage that nothing judges, with an id that its source made up to be unique; it is not remembered."""
+        self.count += 1
         self.empty += not text.strip()
-        self._table("corpus", CORPUS).add(id, title, text, document or id)
+        self._table("corpus", CORPUS).add(id, title, text, document)
 
     def end_of_corpus(self, place: str) -> None:
         """All passages have come: refuse a dataset that could not be searched."""
-        if not self.passages:
+        if not self.count:
             raise UserError(f"{place}: the corpus is empty, no passage was found")
 
     def query(self, place: str, split: str, id: str, text: str, answers: tuple[str, ...] = ()) -> None:
@@ -68,9 +73,9 @@ class DatasetWriter:
         for table in self.tables.values():
             table.close()
         if self.empty:
-            log.warning("warning: %s of %s passages have no text; kept", f"{self.empty:,}", f"{len(self.passages):,}")
+            log.warning("warning: %s of %s passages have no text; kept", f"{self.empty:,}", f"{self.count:,}")
         self.artifact.facts |= {
-            "passages": len(self.passages),
+            "passages": self.count,
             "empty_passages": self.empty,
             "queries": {split: len(ids) for split, ids in self.queries.items()},
             "judgements": {split: len(self.judged.get(split, ())) for split in self.queries},
@@ -133,7 +138,9 @@ class Dataset:
 
     def documents(self) -> np.ndarray:
         """For each passage, the number of its document, counted in order of first appearance."""
-        return self.column("corpus", "document").dictionary_encode().indices.to_numpy()
+        path = member(self.manifest, "corpus.parquet")
+        column = pq.read_table(path, columns=["document"], read_dictionary=["document"])["document"]
+        return column.unify_dictionaries().combine_chunks().indices.to_numpy()
 
     def judgements(self, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(query rows, passage rows, grades) of a split."""

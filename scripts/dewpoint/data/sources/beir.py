@@ -1,9 +1,9 @@
-"""`beir`: a folder with corpus.jsonl, queries.jsonl and qrels/<split>.tsv, each plain or .gz."""
+"""`beir`: a folder with corpus.jsonl, queries.jsonl and qrels/<split>.tsv, each plain, .gz or .zst."""
 
 from pathlib import Path
 
 from dewpoint.data.dataset import DatasetWriter
-from dewpoint.data.sources.reading import find, grade, json_lines, lines, text
+from dewpoint.data.sources.reading import find, grade, json_lines, lines, qrels, text
 from dewpoint.errors import UserError
 
 
@@ -19,12 +19,9 @@ def write(writer: DatasetWriter, path: str) -> None:
         if id in queries:
             raise UserError(f"{place}: query id '{id}' was used before")
         queries[id] = place, text(row, "text", place)
-    for qrels in sorted({*folder.glob("qrels/*.tsv"), *folder.glob("qrels/*.tsv.gz")}):
-        split = qrels.name.removesuffix(".gz").removesuffix(".tsv")
-        if split in writer.queries:  # read already, its .gz is a copy
-            continue
+    for split, file in qrels(folder).items():
         known = set()
-        for place, query, passage, value in _judgements(qrels):
+        for place, query, passage, value in _judgements(file):
             if query not in known:
                 if query not in queries:
                     raise UserError(f"{place}: judgement names unknown query '{query}'")

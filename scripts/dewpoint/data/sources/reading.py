@@ -2,36 +2,80 @@
 
 import csv
 import gzip
+import io
 import json
 import zlib
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 from typing import Any
 
 from dewpoint.errors import UserError
 
+TEXT_FORMATS = (".txt", ".jsonl", ".json")
+
+
+def _open_zstd(path: Path, mode: str) -> io.BufferedReader:
+    import pyarrow as pa
+
+    return io.BufferedReader(pa.CompressedInputStream(open(path, mode), "zstd"))
+
+
+OPENERS = {".gz": gzip.open, ".zst": _open_zstd}  # what a text file may be compressed with
+
+
+def plain(path: Path) -> Path:
+    """The name of a file without its compression."""
+    return path.with_suffix("") if path.suffix in OPENERS else path
+
 
 def find(path: Path) -> Path:
-    """`path` itself or its gzipped twin."""
-    for candidate in (path, path.with_name(path.name + ".gz")):
+    """`path` itself or its compressed twin."""
+    candidates = [path, *(path.with_name(path.name + suffix) for suffix in OPENERS)]
+    for candidate in candidates:
         if candidate.is_file():
             return candidate
-    raise UserError(f"{path}: no such file (nor {path.name}.gz)")
+    raise UserError(f"{path}: no such file (nor {', '.join(candidate.name for candidate in candidates[1:])})")
+
+
+def qrels(folder: Path) -> dict[str, Path]:
+    """The qrels of a BEIR folder, by split; of a plain file and its compressed twins the plain one."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.glob("qrels/*")):
+        if plain(path).suffix == ".tsv":
+            found.setdefault(plain(path).stem, path)
+    return found
+
+
+def text_files(patterns: list[str]) -> list[Path]:
+    """The files that paths and glob patterns name, in their order, those of a pattern sorted, each once."""
+    paths: dict[Path, None] = {}
+    for pattern in patterns:
+        named = [pattern] if Path(pattern).is_file() else sorted(glob(pattern, recursive=True))  # noqa: PTH207
+        found = [path for path in map(Path, named) if path.is_file()]
+        if not found:
+            raise UserError(f"{pattern}: no such file")
+        paths |= dict.fromkeys(found)
+    for path in paths:
+        suffix = plain(path).suffix
+        if suffix not in TEXT_FORMATS:
+            raise UserError(f"{path}: unknown format '{suffix}'; use .txt or .jsonl, plain, {' or '.join(OPENERS)}")
+    return list(paths)
 
 
 def lines(path: Path) -> Iterator[tuple[str, str]]:
-    """(place, line) of a UTF-8 text file, plain or .gz, without line ends."""
+    """(place, line) of a UTF-8 text file, plain or compressed, without line ends."""
     number = 0
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+        with OPENERS.get(path.suffix, open)(path, "rb") as file:
             for number, line in enumerate(file, 1):
                 yield f"{path}:{number}", line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line; re-encode it") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UserError(f"{path}: broken gzip after line {number} ({error}); fetch it again") from None
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
+    except (EOFError, OSError, zlib.error) as error:
+        if getattr(error, "errno", None):  # the system's; a decoder's has none
+            raise UserError(f"{path}: {error.strerror}") from None
+        raise UserError(f"{path}: broken {path.suffix} after line {number} ({error}); fetch it again") from None
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -49,8 +93,8 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place, row) of a table: .csv (quoted), .tsv (verbatim), .jsonl or .parquet; text formats may end in .gz."""
-    suffix = path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
+    """(place, row) of a table: .csv (quoted), .tsv (verbatim), .jsonl or .parquet; text formats may be compressed."""
+    suffix = plain(path).suffix
     if suffix == ".parquet":
         yield from _parquet(path)
     elif suffix in (".jsonl", ".json"):

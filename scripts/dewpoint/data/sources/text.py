@@ -1,0 +1,49 @@
+"""`text`: plain text or JSON lines to pre-train on, streamed, so that a corpus may be larger than memory."""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from dewpoint.data.dataset import DatasetWriter
+from dewpoint.data.sources import reading
+
+log = logging.getLogger(__name__)
+
+LOG_SECONDS = 10
+
+
+def write(writer: DatasetWriter, files: list[str], text: str, title: str | None = None) -> None:
+    """A passage for each paragraph that is not blank; its id counts files, documents and paragraphs."""
+    logged, documents = time.monotonic(), 0
+    for file, path in enumerate(reading.text_files(files)):
+        for number, (heading, paragraphs) in enumerate(_documents(path, text, title)):
+            documents += 1
+            document = f"{file}-{number}"
+            for part, paragraph in enumerate(paragraphs):
+                if paragraph.strip():
+                    writer.paragraph(f"{document}-{part}", paragraph, heading, document)
+                if time.monotonic() - logged > LOG_SECONDS:
+                    logged = time.monotonic()
+                    log.info("%s passages, %s documents", f"{writer.count:,}", f"{documents:,}")
+    writer.end_of_corpus(", ".join(files))
+
+
+def _documents(path: Path, text: str, title: str | None) -> Iterator[tuple[str, Iterable[str]]]:
+    """(title, paragraphs) of a file's documents. In .txt a line is a paragraph, blank lines stand between documents."""
+    if reading.plain(path).suffix == ".txt":
+        for blank, rows in groupby(reading.lines(path), lambda row: not row[1].strip()):
+            if not blank:
+                yield "", (line for _, line in rows)
+    else:
+        for place, row in reading.json_lines(path):
+            yield reading.text(row, title, place) if title else "", _paragraphs(row, text, place)
+
+
+def _paragraphs(row: dict[str, Any], field: str, place: str) -> list[str]:
+    """The lines of a text, or the texts of a list."""
+    if isinstance(row.get(field), list):
+        return [reading.text({field: one}, field, place) for one in row[field]]
+    return reading.text(row, field, place).replace("\r\n", "\n").split("\n")
