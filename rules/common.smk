@@ -18,6 +18,9 @@ ENVIRONMENT = "../envs/dewpoint.yaml"
 # small models share a machine better two at a time than one on all cores
 HALF = max(1, (workflow.resource_settings.cores or 16) // 2)
 
+# what training holds in memory and how often it saves itself: no part of its settings, for neither changes a result
+MEMORY = f"--chunk {graph.config.chunk} --checkpoint {graph.config.checkpoint_steps}"
+
 NAME = "[A-Za-z0-9][A-Za-z0-9_-]*"
 
 

@@ -26,7 +26,7 @@ rule mlm:
     shell:
         "python scripts/mlm.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
         " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q} --parent {input.parent:q}"
-        " --output {output:q} &> {log:q}"
+        f" {MEMORY} --output {{output:q}} &> {{log:q}}"
 
 
 rule condenser:
@@ -54,7 +54,7 @@ rule condenser:
     shell:
         "python scripts/condenser.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
         " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q} --parent {input.parent:q}"
-        " --output {output:q} &> {log:q}"
+        f" {MEMORY} --output {{output:q}} &> {{log:q}}"
 
 
 rule cocondenser:
@@ -82,4 +82,4 @@ rule cocondenser:
     shell:
         "python scripts/cocondenser.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
         " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q} --parent {input.parent:q}"
-        " --output {output:q} &> {log:q}"
+        f" {MEMORY} --output {{output:q}} &> {{log:q}}"

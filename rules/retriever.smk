@@ -27,4 +27,4 @@ rule retriever:
     shell:
         "python scripts/retriever.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
         " --tokens {input.tokens:q} --tokenizer {input.tokenizer:q} --negatives {input.negatives:q}"
-        " --parent {input.parent:q} --output {output:q} &> {log:q}"
+        f" --parent {{input.parent:q}} {MEMORY} --output {{output:q}} &> {{log:q}}"

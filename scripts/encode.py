@@ -21,7 +21,7 @@ def main(artifact: Artifact, settings: Settings, tokens: Path, model: Path, shar
     segments = store.passages() if settings.part == "corpus" else [store.column(settings.part)]
     rows = shard_rows(len(segments[0]), shard, shards)
     encoder = Encoder(model.parent).to(pick_device())
-    with precision(settings.precision, pick_device()):
+    with precision(settings.precision, encoder.backbone):
         encode(encoder, segments, rows, settings.length, store, artifact.beside(".parquet"))
 
 

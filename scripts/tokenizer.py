@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
-from dewpoint.data.tokenizer import load_tokenizer, train_wordpiece
+from dewpoint.data.tokenizer import load_tokenizer, train_tokenizer
 from dewpoint.program import Settings, run
 
 
@@ -15,7 +15,7 @@ def main(artifact: Artifact, settings: Settings, dataset: Path | None) -> None:
             yield batch["title"].to_pylist()
             yield batch["text"].to_pylist()
 
-    tokenizer = train_wordpiece(texts, settings.vocabulary) if dataset else load_tokenizer(settings.source)
+    tokenizer = train_tokenizer(settings.family, texts, settings.vocabulary) if dataset else load_tokenizer(settings.source)
     tokenizer.save_pretrained(artifact.path("."))
     artifact.facts |= {"vocabulary": len(tokenizer)}
 

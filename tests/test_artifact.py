@@ -147,6 +147,12 @@ def test_inputs_are_known_by_what_they_hold(tmp_path):
     assert content_hash(plain) == content_hash(plain) != ""
 
 
+def test_data_in_json_is_no_manifest(tmp_path):
+    """Somebody's file counts byte by byte, whatever its fields are called."""
+    write_files(tmp_path, {"a.json": '{"content": "x"}', "b.json": '{"content": "x"}\n', "c.json": '{"format": "x"}'})
+    assert len({content_hash(tmp_path / name) for name in ("a.json", "b.json", "c.json")} - {"", "x"}) == 3
+
+
 def test_the_workspace_follows_settings_code_and_inputs(tmp_path):
     write_files(tmp_path, {"i": "1", "j": "2"})
     options = {"settings": {"a": 1, "b": 2}, "code": "x", "inputs": [tmp_path / "i"]}

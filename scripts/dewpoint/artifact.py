@@ -29,14 +29,22 @@ LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "faiss",
 class Artifact:
     """One artifact being made, by one process. Files go to a staging folder; `seal` moves them into place."""
 
-    def __init__(self, manifest: Path, settings: dict | None = None, code: str = "", inputs: Iterable[Path] = ()):
-        self.manifest = Path(manifest)
+    def __init__(
+        self,
+        manifest: Path,
+        settings: dict | None = None,
+        code: str = "",
+        inputs: Iterable[Path] = (),
+        helper: int = 0,
+    ):
+        """`helper` numbers a process that works with the maker and leaves the files to it."""
+        self.manifest, self.helper = Path(manifest), helper
         self.folder = self.manifest.parent
         self.settings, self.code = settings or {}, code
         self.inputs = {str(path): content_hash(path) for path in inputs}
         self.facts: dict[str, Any] = {}
         self.started = time.monotonic()
-        self.staging = self.folder / f".partial-{self.manifest.name}"
+        self.staging = self.folder / f".partial-{self.manifest.name}{f'-{helper}' if helper else ''}"
         self.staging.mkdir(parents=True, exist_ok=True)
         self.lease = take(self.staging / LOCK)
         if self.lease is None:
@@ -60,10 +68,16 @@ class Artifact:
     def workspace(self) -> Path:
         """A folder for work in progress, named after all that shapes the result: other settings never resume it."""
         key = _digest(json.dumps([self.settings, self.code, self.inputs], sort_keys=True).encode())
-        return self.folder.parent / ".unfinished" / key[:16]
+        return self.folder.parent / ".unfinished" / f"{self.folder.name}-{key[:16]}"
+
+    def board(self) -> Path:
+        """A folder for what one may watch while it is made; nobody depends on it."""
+        return self.folder.parent.parent / "tensorboard" / self.folder.name
 
     def seal(self) -> None:
         """Move the files into place, then write the manifest by atomic rename."""
+        if self.helper:
+            return
         paths = [path.relative_to(self.staging) for path in self.staging.rglob("*") if path.is_file()]
         names = sorted(str(path) for path in paths if path.name != LOCK)
         files = {name: _describe(self.staging / name) for name in names}
@@ -132,14 +146,18 @@ def member(manifest: Path, name: str | None = None) -> Path:
 
 def content_hash(path: Path) -> str:
     """The hash of what an input holds: the manifest's own for an artifact, of the bytes for any other file."""
-    if path.suffix == ".json" and path.exists():
+    if not path.is_file():
+        return ""
+    with open(path, "rb") as file:
+        begins_like_one = path.suffix == ".json" and b'"format"' in file.read(16)
+    if begins_like_one:  # any other file may be larger than memory
         try:
             record = json.loads(path.read_text())
         except ValueError:
             record = None
         if isinstance(record, dict) and "content" in record:
             return record["content"]
-    return _file_digest(path) if path.is_file() else ""
+    return _file_digest(path)
 
 
 def _describe(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import argparse
 import inspect
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -52,12 +53,13 @@ def run(main: Callable) -> None:
         if "artifact" in parameters:
             paths = [value for value in arguments.values() if isinstance(value, Path)]
             paths += [path for value in arguments.values() if isinstance(value, list) for path in value]
-            artifact = arguments["artifact"] = Artifact(output, json.loads(settings), code, paths)
+            helper = int(os.environ.get("RANK", 0))
+            artifact = arguments["artifact"] = Artifact(output, json.loads(settings), code, paths, helper)
         main(**arguments)
         if artifact:
             artifact.seal()
     except UserError as error:
-        sys.exit(f"error: {' '.join(str(error).splitlines())}")
+        sys.exit(1 if artifact and artifact.helper else f"error: {' '.join(str(error).splitlines())}")
     finally:
         if artifact:
             artifact.discard()

@@ -69,6 +69,13 @@ def test_works_without_models(tmp_path):
     assert "bm25" in reading.text and "Training" not in reading.text and "Models" not in reading.text
 
 
+def test_shows_a_dataset_without_queries(tmp_path):
+    out, data = small.results(tmp_path, small.study())
+    study = small.study(datasets=small.study().model_dump()["datasets"] | {"wiki": {"source": "text", "files": ["w"]}})
+    small.write(data / "wiki/manifest.json", {"source": "text"}, {"passages": 67890, "queries": {}, "judgements": {}})
+    assert {"wiki", "text", "67,890"} <= set(Reading(page(study, out, data)).text)
+
+
 @pytest.mark.parametrize("missing", ["out/models/first/metrics.jsonl", "data/docs/manifest.json"])
 def test_works_without_what_is_optional(tmp_path, missing):
     out, data = small.results(tmp_path, small.study())

@@ -28,6 +28,11 @@ GRAMMAR = [
     ("kind: bm25", "kind: bm52", "rankers.bm25: unknown kind 'bm52'; did you mean 'bm25'?"),
     ("source: pydocs", "source: pydoc", "datasets.d: unknown source 'pydoc'; did you mean 'pydocs'?"),
     (
+        "pydocs, packages: [json]",
+        "text, file: [w.txt]",
+        "datasets.d.file: unknown key; did you mean 'files'? (and 1 more)",
+    ),
+    (
         "{file: c.csv}",
         "{file: c.csv, columns: {titel: x}}",
         "datasets.own.corpus.columns.titel.(name): Input should be 'id'",
@@ -49,6 +54,7 @@ GRAMMAR = [
     ),
     ("negatives: [bm25]", "negatives: bm25", "models.first.negatives: Input should be a valid list, found 'bm25'"),
     ("negatives: [bm25]", "negatives: []", "models.first.negatives: List should have at least 1 item"),
+    ("pydocs, packages: [json]", "text, files: []", "datasets.d.files: List should have at least 1 item"),
     ("heads: 2", "heads: 3", "models.bert.architecture: hidden 32 is not a multiple of heads 3"),
     ("[1, 0.5]", "[1]", "rankers.weighted: 1 weights for 2 rankers"),
     ("  bert:", "  be rt:", "models.be rt: expected a name of letters, digits, - and _, found 'be rt'"),
@@ -98,6 +104,11 @@ GRAMMAR = [
     ("d/test", "d/tset", "tables.t.on: no judged split 'tset'; did you mean 'test'?"),
     ("d/test", "own/dev", "tables.t.on: no judged split 'dev'; known: train, test"),
     ("[bm25]}", "[bm25], split: trian}", "models.first.split: no judged split 'trian'; did you mean 'train'?"),
+    (
+        "pydocs, packages: [json]",
+        "text, files: [w.txt]",
+        "models.first.split: no judged split 'train'; dataset 'd' has none",
+    ),
     # cycles
     ("[bm25]}", "[first]}", "models.first: needs itself: models.first → rankers.first → models.first"),
     (
@@ -175,9 +186,27 @@ def test_a_study_that_is_not_there(tmp_path):
     assert str(error.value) == f"{tmp_path}/quikstart.yaml: no such study; did you mean '{tmp_path}/quickstart.yaml'?"
 
 
+@pytest.mark.parametrize(
+    ("changes", "dataset"),
+    [
+        ([("  own:\n", "  wiki: {source: text, files: [w.txt]}\n  own:\n"), ("d/test", "wiki/test")], "wiki"),
+        ([("{train: {file: q.csv}, test:", "{dev:"), ("d/test", "own/test")], "own"),
+    ],
+)
+def test_a_table_on_a_dataset_without_judged_splits(tmp_path, changes, dataset):
+    with pytest.raises(UserError, match=f"tables.t.on: no judged split 'test'; dataset '{dataset}' has none$"):
+        load(tmp_path, *changes)
+
+
+def test_text_is_what_a_model_is_pre_trained_on(tmp_path):
+    text = ("  own:\n", "  wiki: {source: text, files: ['w/*.jsonl.zst']}\n  own:\n")
+    study = load(tmp_path, text, ("recipe: mlm, from: scratch, data: d", "recipe: mlm, from: scratch, data: wiki"))
+    assert study.models["bert"].data == "wiki"
+
+
 def test_a_beir_folder_tells_its_splits(tmp_path):
     (tmp_path / "b/qrels").mkdir(parents=True)
-    for name in ("dev.tsv", "test.tsv.gz"):
+    for name in ("dev.tsv.zst", "test.tsv.gz", "test.tsv", "notes.txt"):
         (tmp_path / "b/qrels" / name).touch()
     beir = ("{source: pydocs, packages: [json]}", f"{{source: beir, path: {tmp_path}/b}}")
     with pytest.raises(UserError, match="no judged split 'train'; known: dev, test"):

@@ -9,8 +9,8 @@ import pytest
 from dewpoint.errors import UserError
 from dewpoint.study.fingerprint import NO_RESULT, reach
 from dewpoint.study.grammar import Config
-from dewpoint.study.graph import Graph
-from programs import SCRIPTS, call, tables
+from dewpoint.study.graph import Graph, beir_files
+from programs import SCRIPTS, call, tables, write_files
 from sample_study import load
 
 
@@ -180,6 +180,34 @@ def test_a_file_that_is_not_there(tmp_path):
     graph = Graph(Config(study="s.yaml"), load(tmp_path))
     with pytest.raises(UserError, match=r"^s\.yaml: datasets\.own: no file 'c\.csv'$"):
         graph.dataset_files("own")
+
+
+def test_the_files_of_a_text_dataset(tmp_path):
+    write_files(tmp_path, {name: "x" for name in ("b.txt", "w/2.jsonl.zst", "w/1.jsonl.zst", "w/1.txt")})
+    files = [f"{tmp_path}/b.txt", f"{tmp_path}/w/*.zst"]
+
+    def graph(files):
+        return Graph(Config(), load(tmp_path, ("  own:\n", f"  wiki: {{source: text, files: {files}}}\n  own:\n")))
+
+    expected = [f"{tmp_path}/{name}" for name in ("b.txt", "w/1.jsonl.zst", "w/2.jsonl.zst")]
+    assert graph(files).dataset_files("wiki") == expected
+    assert json.loads(graph(files).dataset_settings("wiki")) == {"source": "text", "files": files, "text": "text"}
+    with pytest.raises(UserError, match=rf"^{tmp_path}/w/\*\.gz: no such file$"):
+        graph([*files, f"{tmp_path}/w/*.gz"]).dataset_files("wiki")
+
+
+def test_the_files_of_a_beir_folder(tmp_path):
+    files = ["corpus.jsonl.gz", "corpus.jsonl.zst", "queries.jsonl", "qrels/dev.tsv", "qrels/dev.tsv.gz"]
+    for left_out, message in (
+        ("corpus", r"corpus\.jsonl: no such file \(nor corpus\.jsonl\.gz, corpus\.jsonl\.zst\)$"),
+        ("qrels", "no qrels/<split>.tsv in it, plain or compressed$"),
+    ):
+        write_files(tmp_path / left_out, {name: "" for name in files if left_out not in name})
+        with pytest.raises(UserError, match=message):
+            beir_files(tmp_path / left_out)
+    write_files(tmp_path, dict.fromkeys([*files, "qrels/test.tsv.zst"], ""))
+    expected = ["corpus.jsonl.gz", "queries.jsonl", "qrels/dev.tsv", "qrels/test.tsv.zst"]
+    assert beir_files(tmp_path) == [f"{tmp_path}/{name}" for name in expected]
 
 
 def test_a_model_of_a_hub_or_a_folder_is_named_by_its_place(tmp_path):

@@ -54,7 +54,8 @@ def world(tmp_path_factory) -> SimpleNamespace:
 
 def settings(**changed) -> dict:
     """The settings of any recipe, small; a program takes what it needs."""
-    architecture = {"layers": 2, "hidden": 16, "heads": 2, "intermediate": None, "positions": 64, "dropout": 0.1}
+    shape = {"layers": 2, "hidden": 16, "heads": 2, "intermediate": None, "positions": 64, "dropout": 0.1}
+    architecture = {"family": "bert", **shape}
     return {
         "architecture": architecture,
         "source": "scratch",
@@ -71,8 +72,11 @@ def settings(**changed) -> dict:
         "early_layers": 1,
         "head_layers": 1,
         "spans_of": "document",
+        "late_mlm": True,
+        "mlm": True,
+        "held_out": 0.2,
+        "measurements": 2,
         "temperature": 1.0,
-        "chunk": 0,
         "split": "train",
         "negatives_per_query": 2,
         "query_length": 12,
@@ -87,14 +91,24 @@ def trained(world):
 
     recipes = {"mlm": mlm, "condenser": condenser, "cocondenser": cocondenser, "retriever": retriever}
 
-    def train(recipe: str, name: str, parent: Path | None = None, **changed) -> Path:
+    def train(
+        recipe: str, name: str, parent: Path | None = None, chunk: int = 8192, checkpoint: int = 1000, **changed
+    ) -> Path:
         values = settings(**{"source": "study" if parent else "scratch"} | changed)
         artifact = Artifact(world.root / name / "manifest.json", values, "code", [parent] if parent else [])
         options = SimpleNamespace(**values | {"architecture": SimpleNamespace(**values["architecture"])})
         negatives = {"negatives": world.negatives} if recipe == "retriever" else {}
         try:
             recipes[recipe].train(
-                artifact, options, world.dataset, world.tokens, world.tokenizer, **negatives, parent=parent
+                artifact,
+                options,
+                world.dataset,
+                world.tokens,
+                world.tokenizer,
+                **negatives,
+                parent=parent,
+                chunk=chunk,
+                checkpoint=checkpoint,
             )
             artifact.seal()
         finally:

@@ -130,6 +130,9 @@ class Dataset:
     def splits(self) -> list[str]:
         return list(read_manifest(self.manifest)["facts"]["queries"])
 
+    def rows(self, table: str) -> int:
+        return pq.ParquetFile(member(self.manifest, f"{table}.parquet")).metadata.num_rows
+
     def column(self, table: str, column: str) -> pa.Array:
         return pq.read_table(member(self.manifest, f"{table}.parquet"), columns=[column])[column].combine_chunks()
 

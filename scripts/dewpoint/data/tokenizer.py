@@ -1,5 +1,6 @@
 """Tokenizers: trained on a corpus when a model starts from scratch, loaded with the model otherwise."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -7,11 +8,38 @@ from pathlib import Path
 from dewpoint.errors import UserError
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 LETTERS = 1000
 
+Texts = Callable[[], Iterable[list[str]]]  # batches of texts, from the beginning each time it is called
 
-def train_wordpiece(texts: Callable[[], Iterable[list[str]]], vocabulary: int):
-    """A lower-casing BERT WordPiece tokenizer learned from batches of texts; `texts` is called twice.
+
+def train_tokenizer(family: str, texts: Texts, vocabulary: int):
+    """The tokenizer that goes with a family of models, learned from texts."""
+    return {"bert": train_wordpiece, "roberta": train_bytes}[family](texts, vocabulary)
+
+
+def train_bytes(texts: Texts, vocabulary: int):
+    """RoBERTa's byte-level BPE: case is kept, nothing is unknown."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import RobertaTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=ROBERTA_SPECIAL,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts(), trainer)
+    learned = json.loads(tokenizer.to_str())["model"]
+    return RobertaTokenizerFast(vocab=learned["vocab"], merges=[tuple(merge) for merge in learned["merges"]])
+
+
+def train_wordpiece(texts: Texts, vocabulary: int):
+    """BERT's lower-casing WordPiece.
 
     The trainer numbers word-internal letters as its hash map yields them, and ties fall by number; naming all of them
     first makes one corpus give one vocabulary.

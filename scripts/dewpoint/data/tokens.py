@@ -1,35 +1,48 @@
 """The token store: a dataset's texts as token ids, made once per tokenizer and shared by all models.
 
-Ids carry no special tokens; `assemble` adds them when a batch is made, without a Python step per token.
+A column of texts is two memory-mapped arrays, all tokens and where each text starts. Ids carry no special tokens;
+`assemble` adds them when a batch is made, without a Python step per token.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.data.dataset import Dataset
+from dewpoint.progress import Progress
 
-TEXT_COLUMNS = {"corpus": ["title", "text"]}
+BATCH = 4096  # texts tokenised at once; an encoding takes some hundred bytes a token while it lasts
+SENTENCE_END = re.compile(r"[.!?]['\"”’)\]]*\s+|[。！？]\s*|\n\s*\n\s*")
 
 
 def write_tokens(dataset: Dataset, tokenizer, artifact: Artifact) -> None:
     """Tokenise the corpus and the queries of every split, a batch at a time."""
-    type = pa.uint16() if len(tokenizer) <= 2**16 else pa.int32()
+    type = np.dtype(np.uint16 if len(tokenizer) <= 2**16 else np.int32)
+    encoder = tokenizer.backend_tokenizer
+    encoder.no_truncation()
+    encoder.no_padding()
+    sentences = _Appended(artifact.path("corpus.sentences.npy"), np.int64)
     counts = {}
     for table in ["corpus", *(f"queries.{split}" for split in dataset.splits)]:
-        columns = TEXT_COLUMNS.get(table, ["text"])
-        schema = pa.schema([(column, pa.list_(type)) for column in columns])
-        counts[table] = 0
-        with pq.ParquetWriter(artifact.path(f"{table}.parquet"), schema, compression="zstd") as file:
-            for batch in dataset.batches(table, columns):
-                arrays = [_token_lists(tokenizer, batch[column].to_pylist(), type) for column in columns]
-                counts[table] += sum(len(array.values) for array in arrays)
-                file.write_table(pa.Table.from_arrays(arrays, schema=schema))
+        columns = ["title", "text"] if table == "corpus" else ["text"]
+        files = {column: _TextWriter(artifact, f"{table}.{column}", type) for column in columns}
+        progress = Progress(dataset.rows(table), f"texts of {table}")
+        for batch in dataset.batches(table, columns, BATCH):
+            for column, file in files.items():
+                texts = batch[column].to_pylist()
+                if (table, column) == ("corpus", "text"):
+                    encoded = encoder.encode_batch(texts, add_special_tokens=False)
+                    sentences.append(file.tokens.count + _sentence_starts(texts, encoded))
+                else:
+                    encoded = encoder.encode_batch_fast(texts, add_special_tokens=False)
+                file.append(encoded)
+            progress.add(batch.num_rows, sum(file.tokens.count for file in files.values()))
+        counts[table] = sum(file.close() for file in files.values())
+    sentences.close()
     artifact.facts |= {"tokens": counts, "special": special_tokens(tokenizer), "vocabulary": len(tokenizer)}
 
 
@@ -37,12 +50,56 @@ def special_tokens(tokenizer) -> dict[str, int]:
     return {name: getattr(tokenizer, f"{name}_token_id") for name in ("cls", "sep", "pad", "mask")}
 
 
-def _token_lists(tokenizer, texts: list[str], type: pa.DataType) -> pa.ListArray:
-    encoded = tokenizer.backend_tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-    offsets = np.zeros(len(texts) + 1, np.int32)
-    np.cumsum([len(encoding) for encoding in encoded], out=offsets[1:])
-    values = np.concatenate([np.asarray(encoding.ids, type.to_pandas_dtype()) for encoding in encoded])
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values, type))
+def _sentence_starts(texts: list[str], encoded: list) -> np.ndarray:
+    """Positions of the tokens that begin a sentence, counted through all texts; every text begins one."""
+    starts, first = [], 0
+    for text, encoding in zip(texts, encoded, strict=True):
+        ends = [match.end() for match in SENTENCE_END.finditer(text)]
+        within = {0, *(encoding.char_to_token(end) for end in ends if end < len(text))} - {None}
+        if len(encoding):
+            starts += [first + position for position in sorted(within)]
+        first += len(encoding)
+    return np.array(starts, np.int64)
+
+
+class _Appended:
+    """A one-dimensional .npy file that grows; its header leaves room for the length, which is written last."""
+
+    def __init__(self, path: Path, type):
+        self.file, self.type, self.count = open(path, "wb"), np.dtype(type), 0
+        self._header()
+
+    def append(self, values: np.ndarray) -> None:
+        values.astype(self.type, copy=False).tofile(self.file)
+        self.count += len(values)
+
+    def close(self) -> None:
+        self.file.seek(0)
+        self._header()
+        self.file.close()
+
+    def _header(self) -> None:
+        descr = np.lib.format.dtype_to_descr(self.type)
+        header = {"shape": (self.count,), "fortran_order": False, "descr": descr}
+        np.lib.format.write_array_header_1_0(self.file, header)
+
+
+class _TextWriter:
+    """A column's texts: all tokens in one file, where each text starts (and the last ends) in another."""
+
+    def __init__(self, artifact: Artifact, name: str, type: np.dtype):
+        self.tokens = _Appended(artifact.path(f"{name}.npy"), type)
+        self.offsets = _Appended(artifact.path(f"{name}.offsets.npy"), np.int64)
+        self.offsets.append(np.zeros(1, np.int64))
+
+    def append(self, encoded: list) -> None:
+        self.offsets.append(self.tokens.count + np.cumsum([len(encoding) for encoding in encoded]))
+        self.tokens.append(np.concatenate([np.asarray(encoding.ids, self.tokens.type) for encoding in encoded]))
+
+    def close(self) -> int:
+        self.tokens.close()
+        self.offsets.close()
+        return self.tokens.count
 
 
 @dataclass
@@ -62,7 +119,7 @@ class Ragged:
 
 @dataclass
 class TokenStore:
-    """A dataset's tokens as one tokenizer made them."""
+    """A dataset's tokens as one tokenizer made them, memory-mapped."""
 
     manifest: Path
 
@@ -72,9 +129,7 @@ class TokenStore:
         self.vocabulary: int = facts["vocabulary"]
 
     def column(self, table: str, column: str = "text") -> Ragged:
-        lists = pq.read_table(member(self.manifest, f"{table}.parquet"), columns=[column])[column].combine_chunks()
-        offsets = lists.offsets.to_numpy().astype(np.int64)
-        return Ragged(lists.values.to_numpy(), offsets)
+        return Ragged(self._array(f"{table}.{column}"), self._array(f"{table}.{column}.offsets"))
 
     def passages(self) -> list[Ragged]:
         """The segments of a passage: its title, when it has one, and its text."""
@@ -82,6 +137,13 @@ class TokenStore:
 
     def queries(self, split: str) -> list[Ragged]:
         return [self.column(f"queries.{split}")]
+
+    def sentences(self) -> np.ndarray:
+        """Where sentences start among all tokens of the passages' texts, in order."""
+        return self._array("corpus.sentences")
+
+    def _array(self, name: str) -> np.ndarray:
+        return np.load(member(self.manifest, f"{name}.npy"), mmap_mode="r")
 
 
 @dataclass
@@ -91,6 +153,9 @@ class Slices:
     values: np.ndarray
     starts: np.ndarray
     counts: np.ndarray
+
+    def __getitem__(self, rows: np.ndarray) -> "Slices":
+        return Slices(self.values, self.starts[rows], self.counts[rows])
 
 
 def truncate(segments: Sequence[Ragged], rows: np.ndarray, length: int) -> list[Slices]:
@@ -133,3 +198,15 @@ def ragged_range(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(row, position in row) of every element of rows with these counts: [2, 1] gives [0, 0, 1], [0, 1, 0]."""
     row = np.repeat(np.arange(len(counts)), counts)
     return row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+
+
+def batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
+    """Rows in batches of like lengths, each of at most `budget` tokens with its padding (or of one row)."""
+    order = np.argsort(lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        ahead = order[start : start + budget]
+        fits = np.arange(1, len(ahead) + 1) * lengths[ahead] <= budget
+        batch = ahead[: max(1, int(fits.sum()))]
+        yield batch
+        start += len(batch)

@@ -1,24 +1,29 @@
 """Backbones: masked language models of the Hugging Face library, made from scratch or loaded."""
 
+import ctypes
 import os
-from contextlib import contextmanager
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from dewpoint.errors import UserError
 from dewpoint.lease import take_device
 
 leases = []  # of this process, until it ends
+PAYS_FROM = 256  # hidden size
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt
 
 
 @cache
 def pick_device() -> torch.device:
     """The GPU that the scheduler chose, or one that is free; the CPU when there is none."""
     if not torch.cuda.is_available():
+        _keep_memory()
         return torch.device("cpu")
+    if "LOCAL_RANK" in os.environ:
+        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
     if "CUDA_VISIBLE_DEVICES" in os.environ:
         return torch.device("cuda", 0)
     number, lease = take_device(torch.cuda.device_count())
@@ -26,30 +31,51 @@ def pick_device() -> torch.device:
     return torch.device("cuda", number)
 
 
-@contextmanager
-def precision(name: str, device: torch.device):
-    """Autocast to bfloat16 when asked, or when `auto` finds a GPU; weights and optimizer stay in float32."""
-    low = name == "bfloat16" or (name == "auto" and device.type == "cuda")
-    with torch.autocast(device.type, torch.bfloat16, enabled=low):
-        yield
+def _keep_memory() -> None:
+    """Let the C library keep the memory of freed tensors: to ask the system anew costs a third of the time."""
+    with suppress(AttributeError, OSError):  # another C library than GNU's
+        options = ctypes.CDLL(None).mallopt
+        options(M_MMAP_MAX, 0)
+        options(M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def precision(name: str, model) -> torch.autocast:
+    """Autocast for a forward pass: to bfloat16 when asked, or when `auto` finds that it pays.
+
+    It pays on a GPU, and on a processor that multiplies in it once the model is no longer tiny. Weights and optimizer
+    stay in float32.
+    """
+    device = pick_device()
+    pays = device.type == "cuda" or (_multiplies_bfloat16() and model.config.hidden_size >= PAYS_FROM)
+    return torch.autocast(device.type, torch.bfloat16, enabled=name == "bfloat16" or (name == "auto" and pays))
+
+
+def _multiplies_bfloat16() -> bool:
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 def from_scratch(architecture, vocabulary: int, pad: int):
-    """A new BERT of the given shape. Its weights spread so that a layer's output varies as in BERT base."""
-    from transformers import BertConfig, BertForMaskedLM
+    """A new BERT or RoBERTa of the given shape. Its weights spread so that a layer's output varies as in BERT base."""
+    from transformers import BertConfig, BertForMaskedLM, RobertaConfig, RobertaForMaskedLM
 
-    return BertForMaskedLM(
-        BertConfig(
+    config, kind = {"bert": (BertConfig, BertForMaskedLM), "roberta": (RobertaConfig, RobertaForMaskedLM)}[
+        architecture.family
+    ]
+    special = {"type_vocab_size": 1, "bos_token_id": 0, "eos_token_id": 2} if architecture.family == "roberta" else {}
+    return kind(
+        config(
             vocab_size=vocabulary,
             num_hidden_layers=architecture.layers,
             hidden_size=architecture.hidden,
             num_attention_heads=architecture.heads or max(1, architecture.hidden // 64),
             intermediate_size=architecture.intermediate or 4 * architecture.hidden,
-            max_position_embeddings=architecture.positions,
+            # RoBERTa counts positions from the padding id on
+            max_position_embeddings=architecture.positions + (pad + 1 if architecture.family == "roberta" else 0),
             hidden_dropout_prob=architecture.dropout,
             attention_probs_dropout_prob=architecture.dropout,
             pad_token_id=pad,
             initializer_range=0.02 * (768 / architecture.hidden) ** 0.5,
+            **special,
         )
     )
 
@@ -78,15 +104,3 @@ def _load(auto, source: str | Path, **options):
         return auto.from_pretrained(source, **options)
     except (OSError, ValueError) as error:
         raise UserError(f"{source}: no model could be loaded ({str(error).splitlines()[0]})") from None
-
-
-def word_logits(language_model, hidden: torch.Tensor) -> torch.Tensor:
-    """Vocabulary logits of chosen hidden states [n, hidden]: called at masked positions only."""
-    head = language_model.cls if hasattr(language_model, "cls") else language_model.lm_head
-    return head(hidden)
-
-
-def word_loss(language_model, hidden: torch.Tensor, ids: torch.Tensor, where: torch.Tensor) -> torch.Tensor:
-    """Sum over masked positions i of CE(W h_i, x_i); divide by their number in the whole batch."""
-    logits = word_logits(language_model, hidden[where])
-    return nn.functional.cross_entropy(logits.float(), ids[where], reduction="sum")

@@ -1,40 +1,74 @@
-"""Condenser: a backbone with a short head that sees only the late CLS and the early tokens.
-
-    [cls_early; h_early] = Early([cls; x])        the first `early_layers` of the backbone
-    [cls_late;  h_late]  = Late([cls_early; h_early])
-    [cls_cd;    h_cd]    = Head([cls_late; h_early])
-
-To predict a masked word from h_cd, the head must draw on cls_late, so the text gathers there.
-"""
+"""The models that pre-training makes: a language model alone, or one with Condenser's head on it."""
 
 import logging
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+
+from dewpoint.errors import UserError
+from dewpoint.models import dropout
 
 log = logging.getLogger(__name__)
 
 HEAD = "head.safetensors"
 
 
-class Condenser(nn.Module):
-    def __init__(self, language_model, early_layers: int, head_layers: int):
-        from transformers.models.bert.modeling_bert import BertLayer
+class Pretrained(nn.Module):
+    """A masked language model; words are predicted from its last layer."""
 
+    def __init__(self, language_model):
         super().__init__()
+        self.language_model, self.losses = language_model, ["mlm"]
+        dropout.install(self, language_model)
+
+    def vectors(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """The last layer's CLS, and nothing else."""
+        return self.language_model.base_model(ids, attention_mask=mask).last_hidden_state[:, 0]
+
+    def forward(self, ids: Tensor, mask: Tensor, at: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """(hidden states to predict words from, by the name of their loss; CLS); `at` are flat positions."""
+        late = self.language_model.base_model(ids, attention_mask=mask).last_hidden_state
+        return {"mlm": late.flatten(0, 1)[at]}, late[:, 0]
+
+    def save(self, folder: Path) -> None:
+        self.language_model.save_pretrained(folder)
+
+
+class Condenser(Pretrained):
+    """A backbone with a short head that sees only the late CLS and the early tokens.
+
+        [cls_early; h_early] = Early([cls; x])        the first `early_layers` of the backbone
+        [cls_late;  h_late]  = Late([cls_early; h_early])
+        [cls_cd;    h_cd]    = Head([cls_late; h_early])
+
+    To predict a masked word from h_cd, the head must draw on cls_late, so the text gathers there.
+    """
+
+    def __init__(self, language_model, early_layers: int, head_layers: int, late_mlm: bool = True):
+        layers = language_model.base_model.encoder.layer
+        if early_layers >= len(layers):
+            raise UserError(f"early_layers: {early_layers} of {len(layers)} layers leave none after the split")
+        nn.Module.__init__(self)
         self.language_model = language_model
-        self.early_layers = early_layers
-        self.head = nn.ModuleList(BertLayer(language_model.config) for _ in range(head_layers))
+        self.early_layers, self.losses = early_layers, ["head_mlm", "late_mlm"] if late_mlm else ["head_mlm"]
+        self.head = nn.ModuleList(type(layers[0])(language_model.config) for _ in range(head_layers))
         self.head.apply(language_model._init_weights)
+        dropout.install(self, language_model)
 
-    def backbone(self, ids: torch.Tensor, mask: torch.Tensor, early: bool = False):
-        """Late hidden states, and with `early` the ones that skip to the head."""
-        output = self.language_model.base_model(ids, attention_mask=mask, output_hidden_states=early)
-        late = output.last_hidden_state
-        return (late, output.hidden_states[self.early_layers]) if early else late
+    def forward(self, ids: Tensor, mask: Tensor, at: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        output = self.language_model.base_model(ids, attention_mask=mask, output_hidden_states=True)
+        late, early = output.last_hidden_state, output.hidden_states[self.early_layers]
+        states = {"late_mlm": late} | ({"head_mlm": self.condense(late, early, mask)} if self.losses else {})
+        return {name: states[name].flatten(0, 1)[at] for name in self.losses}, late[:, 0]
 
-    def condense(self, late: torch.Tensor, early: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def without_words(self) -> None:
+        """Predict no words: what only serves to predict them stays as it is."""
+        self.losses = []
+        self.requires_grad_(False)
+        self.language_model.base_model.requires_grad_(True)
+
+    def condense(self, late: Tensor, early: Tensor, mask: Tensor) -> Tensor:
         """The head's hidden states: late CLS in front, early tokens behind."""
         from transformers.masking_utils import create_bidirectional_mask
 
@@ -48,19 +82,20 @@ class Condenser(nn.Module):
         """The backbone as a Hugging Face folder, the head beside it: a Condenser continues with its own head."""
         from safetensors.torch import save_file
 
-        self.language_model.save_pretrained(folder)
+        super().save(folder)
         save_file({name: tensor.contiguous() for name, tensor in self.head.state_dict().items()}, folder / HEAD)
 
-    @classmethod
-    def load(cls, language_model, folder: Path | None, early_layers: int, head_layers: int) -> "Condenser":
-        """With the head that lies in `folder`; a new one, said aloud, when there is none of this depth."""
+    def load_head(self, source: str | Path) -> str:
+        """Take the head that lies with a model in a folder or on a hub; when there is none that fits, say so."""
         from safetensors.torch import load_file
+        from transformers.utils import cached_file
 
-        model = cls(language_model, early_layers, head_layers)
-        weights = load_file(folder / HEAD) if folder and (folder / HEAD).exists() else {}
-        if weights.keys() == model.head.state_dict().keys():
-            model.head.load_state_dict(weights)
-        else:
-            found = "one of another depth" if weights else "none"
-            log.warning("the head of %d layers starts at random: %s has %s", head_layers, folder, found)
-        return model
+        path = cached_file(str(source), HEAD, _raise_exceptions_for_missing_entries=False)
+        weights = load_file(path) if path else {}
+        mine = {name: tensor.shape for name, tensor in self.head.state_dict().items()}
+        if {name: tensor.shape for name, tensor in weights.items()} == mine:
+            self.head.load_state_dict(weights)
+            return "its parent's"
+        found = "one of another shape" if weights else "none"
+        log.warning("warning: the head of %d layers starts at random, %s has %s", len(self.head), source, found)
+        return "random"

@@ -1,18 +1,15 @@
 """Texts to vectors: sorted by length so that little is padded, in batches of so many tokens, written in row order."""
 
-import logging
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import Ragged, TokenStore, assemble, input_lengths, truncate
+from dewpoint.data.tokens import Ragged, TokenStore, assemble, batches, input_lengths, truncate
 from dewpoint.models.encoder import Encoder
+from dewpoint.progress import Progress
 from dewpoint.search.vectors import VectorWriter
-
-log = logging.getLogger(__name__)
 
 WINDOW, BATCH_TOKENS = 65_536, 16_384
 
@@ -27,14 +24,12 @@ def encode(
 ) -> None:
     """Write the rows' vectors as float16, a window of rows at a time."""
     model.eval()
-    began = time.monotonic()
+    progress = Progress(len(rows), "texts", rate="texts")
     with VectorWriter(path, model.dimension) as file:
         for first in range(0, len(rows), WINDOW):
             window = rows[first : first + WINDOW]
             file.write(encode_window(model, segments, window, length, store))
-            done, seconds = first + len(window), time.monotonic() - began
-            left = round(seconds / done * (len(rows) - done))
-            log.info("%s of %s texts, %.0f a second, %d:%02d left", done, len(rows), done / seconds, *divmod(left, 60))
+            progress.add(len(window), first + len(window))
 
 
 @torch.inference_mode()
@@ -42,17 +37,11 @@ def encode_window(
     model: Encoder, segments: list[Ragged], rows: np.ndarray, length: int, store: TokenStore
 ) -> np.ndarray:
     """float16 vectors [rows, dimension], in the order of `rows`."""
-    lengths = input_lengths(truncate(segments, rows, length))
-    order = np.argsort(lengths, kind="stable")
+    texts = truncate(segments, rows, length)
     vectors = np.empty((len(rows), model.dimension), np.float16)
-    start = 0
-    while start < len(order):
-        ahead = order[start : start + BATCH_TOKENS]
-        fits = np.arange(1, len(ahead) + 1) * lengths[ahead] <= BATCH_TOKENS
-        batch = ahead[: max(1, int(fits.sum()))]
-        ids = assemble(truncate(segments, rows[batch], length), store.special)
+    for batch in batches(input_lengths(texts), BATCH_TOKENS):
+        ids = assemble([segment[batch] for segment in texts], store.special)
         vectors[batch] = model(*model.inputs(ids, store.special["pad"])).float().cpu().numpy()
-        start += len(batch)
     return vectors
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[2]
-NO_RESULT = {"dewpoint/errors.py", "dewpoint/program.py", "dewpoint/lease.py", "dewpoint/artifact.py"}
+NO_RESULT = {f"dewpoint/{name}.py" for name in ("errors", "program", "progress", "lease", "artifact")}
 
 
 def fingerprint(program: str) -> str:

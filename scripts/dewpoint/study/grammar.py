@@ -25,8 +25,14 @@ class Config(Strict):
     output: str = Field("results", description="folder that results are written to, one folder a study in it")
     data: str = Field("data", description="folder of prepared datasets, shared by all studies")
     seed: int = Field(1, ge=0, description="seed of everything random, unless a model names its own")
-    precision: Literal["auto", "float32", "bfloat16"] = Field("auto", description="auto: bfloat16 on a GPU")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", description="auto: bfloat16 on a GPU, and on a processor that multiplies in it, from 256 hidden units"
+    )
     shards: Count = Field(1, description="parts that a corpus is encoded in, a job each")
+    chunk: Count = Field(
+        8192, description="tokens held in memory at once while training; more is faster on a GPU, never another result"
+    )
+    checkpoint_steps: Count = Field(1000, description="steps between checkpoints; there is one every 5 minutes anyway")
 
 
 # --- datasets -----------------------------------------------------------------------------------
@@ -40,7 +46,7 @@ class Pydocs(Strict):
 
 
 class Beir(Strict):
-    """A folder with corpus.jsonl, queries.jsonl and qrels/<split>.tsv, each plain or .gz."""
+    """A folder with corpus.jsonl, queries.jsonl and qrels/<split>.tsv, each plain, .gz or .zst."""
 
     source: Literal["beir"]
     path: str = Field(description="the folder")
@@ -62,7 +68,7 @@ class JudgementFile(Strict):
 
 
 class Tables(Strict):
-    """One's own files: .csv, .tsv, .jsonl (each plain or .gz) or .parquet."""
+    """One's own files: .csv, .tsv, .jsonl (each plain, .gz or .zst) or .parquet."""
 
     source: Literal["table"]
     corpus: PassageFile
@@ -70,22 +76,34 @@ class Tables(Strict):
     judgements: dict[Name, JudgementFile] = Field(min_length=1, description="a file for each split")
 
 
-Dataset = Annotated[Pydocs | Beir | Tables, Field(discriminator="source")]
+class Text(Strict):
+    """Text to pre-train on: .txt (a blank line ends a document) or .jsonl (a line is one), each plain, .gz or .zst."""
+
+    source: Literal["text"]
+    files: list[str] = Field(min_length=1, description="paths, or patterns such as wiki/*.jsonl.zst")
+    text: str = Field("text", description="JSON lines: the field with the text, a string or a list of paragraphs")
+    title: str | None = Field(None, description="JSON lines: the field with the title, if there is one")
+
+
+Dataset = Annotated[Pydocs | Beir | Tables | Text, Field(discriminator="source")]
 
 
 # --- models -------------------------------------------------------------------------------------
 
 
 class Architecture(Strict):
-    """The shape of a new BERT and of its tokenizer."""
+    """The shape of a new BERT or RoBERTa and of its tokenizer."""
 
+    family: Literal["bert", "roberta"] = Field(
+        "bert", description="bert: WordPiece, lower-cased; roberta: byte-level BPE, case kept"
+    )
     layers: Count = 12
     hidden: Count = 768
     heads: Count | None = Field(None, description="one for each 64 of hidden when left out")
     intermediate: Count | None = Field(None, description="four times hidden when left out")
     positions: Count = 512
     dropout: Share = 0.1
-    vocabulary: Count = Field(30_522, description="size of the WordPiece vocabulary learned from the model's data")
+    vocabulary: Count = Field(30_522, description="size of the vocabulary learned from the model's data")
 
     @model_validator(mode="after")
     def heads_share_hidden(self):
@@ -116,6 +134,8 @@ class Pretraining(Model):
     batch_size: Count = 256
     learning_rate: float = Field(1e-4, gt=0)
     architecture: Architecture | None = Field(None, description="with from: scratch")
+    held_out: Share = Field(0.01, description="share of the documents that is not trained on but measured on")
+    measurements: int = Field(10, ge=0, description="how often it is measured, evenly spread over the steps")
 
 
 class Mlm(Pretraining):
@@ -130,6 +150,7 @@ class Condenser(Pretraining):
     recipe: Literal["condenser"]
     early_layers: Count = Field(6, description="layers before the split; the rest are late")
     head_layers: Count = 2
+    late_mlm: bool = Field(True, description="words are predicted from the backbone's last layer, too")
 
 
 class CoCondenser(Condenser):
@@ -138,7 +159,7 @@ class CoCondenser(Condenser):
     recipe: Literal["cocondenser"]
     spans_of: Literal["document", "passage"] = Field("document", description="what two sibling spans are cut from")
     temperature: float = Field(1.0, gt=0)
-    chunk: int = Field(0, ge=0, description="spans held in memory at once (gradient cache); 0: all")
+    mlm: bool = Field(True, description="false: the contrast alone")
 
 
 class Retriever(Model):
@@ -154,7 +175,6 @@ class Retriever(Model):
     batch_size: Count = Field(8, description="queries")
     learning_rate: float = Field(5e-6, gt=0)
     temperature: float = Field(1.0, gt=0)
-    chunk: int = Field(0, ge=0, description="texts held in memory at once (gradient cache); 0: all")
 
 
 AnyModel = Annotated[Mlm | Condenser | CoCondenser | Retriever, Field(discriminator="recipe")]

@@ -9,8 +9,9 @@ from functools import cached_property
 from pathlib import Path
 
 from dewpoint.artifact import read_manifest
+from dewpoint.data.sources.reading import find, qrels, text_files
 from dewpoint.errors import UserError
-from dewpoint.study.grammar import Beir, Config, Dense, Fusion, Model, Pydocs, Retriever, Study
+from dewpoint.study.grammar import Beir, Config, Dense, Fusion, Model, Pydocs, Retriever, Study, Text
 from dewpoint.study.load import load_config, load_study, needs
 
 NOT_TRAINING = {"from_", "data", "negatives", "query_length", "passage_length", "seed"}
@@ -124,7 +125,7 @@ class Graph:
     def tokenizer_name(self, model: str) -> str:
         root = self.root(model)
         if root.from_ == "scratch":
-            return f"{root.data}-wordpiece-{root.architecture.vocabulary}"
+            return f"{root.data}-{root.architecture.family}-{root.architecture.vocabulary}"
         kind, _, place = root.from_.partition(":")
         return f"{kind}--{place.strip('/').replace('/', '--')}"
 
@@ -164,6 +165,8 @@ class Graph:
             return []
         if isinstance(dataset, Beir):
             files = beir_files(Path(dataset.path))
+        elif isinstance(dataset, Text):
+            files = [str(path) for path in text_files(dataset.files)]
         else:
             files = [dataset.corpus.file, *(f.file for f in (*dataset.queries.values(), *dataset.judgements.values()))]
         for file in files:
@@ -174,7 +177,8 @@ class Graph:
     def tokenizer_settings(self, tokenizer: str) -> str:
         root = self.tokenizer_root(tokenizer)
         scratch = root.from_ == "scratch"
-        return dump({"vocabulary": root.architecture.vocabulary} if scratch else {"source": source(root)})
+        learned = root.architecture.model_dump(include={"family", "vocabulary"}) if scratch else None
+        return dump(learned or {"source": source(root)})
 
     def model_settings(self, name: str) -> str:
         model = self.study.models[name]
@@ -245,17 +249,11 @@ class Graph:
 
 
 def beir_files(folder: Path) -> list[str]:
-    """corpus, queries and qrels of a BEIR folder, as they are, plain or .gz."""
-    qrels = sorted({*folder.glob("qrels/*.tsv"), *folder.glob("qrels/*.tsv.gz")})
-    if not qrels:
-        raise UserError(f"{folder}: no qrels/<split>.tsv in it (nor .tsv.gz)")
-    tables = []
-    for name in ("corpus.jsonl", "queries.jsonl"):
-        known = [path for path in (folder / name, folder / f"{name}.gz") if path.is_file()]
-        if not known:
-            raise UserError(f"{folder}: no {name} in it (nor {name}.gz)")
-        tables.append(known[0])
-    return [str(path) for path in (*tables, *qrels)]
+    """corpus, queries and qrels of a BEIR folder, as they are, plain or compressed."""
+    judgements = qrels(folder)
+    if not judgements:
+        raise UserError(f"{folder}: no qrels/<split>.tsv in it, plain or compressed")
+    return [str(path) for path in (find(folder / "corpus.jsonl"), find(folder / "queries.jsonl"), *judgements.values())]
 
 
 def source(model: Model) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from dewpoint.data.sources.reading import qrels
 from dewpoint.errors import UserError
 from dewpoint.study.grammar import (
     METRICS,
@@ -21,6 +22,7 @@ from dewpoint.study.grammar import (
     Retriever,
     Study,
     Tables,
+    Text,
 )
 
 SECTIONS = ("datasets", "models", "rankers", "tables")
@@ -230,10 +232,11 @@ def _cross_check(study: Study, path: str) -> None:
         if name not in known:
             raise UserError(f"{path}: {place}: no {what} '{name}'" + _nearest(name, list(known)))
 
-    def expect_split(split: str, dataset, place: str) -> None:
-        known = judged_splits(dataset)
-        if known and split not in known:
-            raise UserError(f"{path}: {place}: no judged split '{split}'" + _nearest(split, known))
+    def expect_split(split: str, dataset: str, place: str) -> None:
+        known = judged_splits(study.datasets[dataset])
+        if known is not None and split not in known:
+            none = f"; dataset '{dataset}' has none"
+            raise UserError(f"{path}: {place}: no judged split '{split}'" + (_nearest(split, known) or none))
 
     for name, model in study.models.items():
         place = f"models.{name}"
@@ -246,7 +249,7 @@ def _cross_check(study: Study, path: str) -> None:
         if isinstance(model, Retriever):
             if source == "scratch":
                 raise UserError(f"{path}: {place}.from: a retriever starts from another model, not from scratch")
-            expect_split(model.split, study.datasets[model.data], f"{place}.split")
+            expect_split(model.split, model.data, f"{place}.split")
             for ranker in model.negatives:
                 expect(ranker, study.rankers, f"{place}.negatives", "ranker")
                 depth = study.rankers[ranker].depth
@@ -264,7 +267,7 @@ def _cross_check(study: Study, path: str) -> None:
                 expect(part, study.rankers, f"rankers.{name}.of", "ranker")
     for name, table in study.tables.items():
         expect(table.dataset, study.datasets, f"tables.{name}.on", "dataset")
-        expect_split(table.split, study.datasets[table.dataset], f"tables.{name}.on")
+        expect_split(table.split, table.dataset, f"tables.{name}.on")
         for ranker in table.rankers:
             expect(ranker, study.rankers, f"tables.{name}.rankers", "ranker")
             for metric in table.metrics:
@@ -278,14 +281,15 @@ def _cross_check(study: Study, path: str) -> None:
         _check_layers(study, name, model, path)
 
 
-def judged_splits(dataset) -> list[str]:
-    """The splits with queries and judgements, as far as the study or the files' names tell."""
+def judged_splits(dataset) -> list[str] | None:
+    """The splits with queries and judgements; nothing when neither the study nor the files' names tell."""
     if isinstance(dataset, Pydocs):
         return ["train", "dev", "test"]
     if isinstance(dataset, Tables):
         return [split for split in dataset.queries if split in dataset.judgements]
-    files = Path(dataset.path).glob("qrels/*.tsv*")
-    return sorted({file.name.removesuffix(".gz").removesuffix(".tsv") for file in files})
+    if isinstance(dataset, Text):
+        return []
+    return sorted(qrels(Path(dataset.path))) or None
 
 
 def needs(study: Study) -> dict[str, list[str]]:

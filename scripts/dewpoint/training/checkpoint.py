@@ -1,4 +1,4 @@
-"""Checkpoints without pickle: tensors in safetensors, the step and the history in JSON, renamed into place at once."""
+"""Checkpoints without pickle: tensors in safetensors, the step in JSON, renamed into place at once."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 
-def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, history: list) -> None:
+def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
     from safetensors.torch import save_file
 
     partial = _partial(folder)
@@ -22,19 +22,19 @@ def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
         for part, value in optimizer.state[parameter].items():
             tensors[f"{part}.{name}"] = value.contiguous()
     save_file(tensors, partial / "tensors.safetensors")
-    (partial / "state.json").write_text(json.dumps({"step": step, "history": history}))
+    (partial / "state.json").write_text(json.dumps({"step": step}))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
 
 
-def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, list]:
-    """(step to go on with, history); (0, []) when there is no checkpoint."""
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+    """The step to go on with; 0 when there is no checkpoint."""
     from safetensors.torch import load_file
 
     if not folder.exists() and (_partial(folder) / "state.json").exists():
         os.replace(_partial(folder), folder)  # killed between removing the old one and renaming the new one
     if not folder.exists():
-        return 0, []
+        return 0
     parts: dict[str, dict[str, torch.Tensor]] = defaultdict(dict)
     for key, tensor in load_file(folder / "tensors.safetensors").items():
         part, name = key.split(".", 1)
@@ -43,8 +43,7 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
         for name, parameter in model.named_parameters():
             parameter.copy_(parts[name].pop("model"))
             optimizer.state[parameter] = {part: tensor.to(parameter.device) for part, tensor in parts[name].items()}
-    state = json.loads((folder / "state.json").read_text())
-    return state["step"], state["history"]
+    return json.loads((folder / "state.json").read_text())["step"]
 
 
 def _partial(folder: Path) -> Path:

@@ -3,46 +3,37 @@
     L = loss(v_1 … v_n) + Σ_c extra_c        v = encode(chunk c), extra_c depends on chunk c alone
 
 Pass 1 computes the vectors without a graph, then g = dL/dv. Pass 2 encodes each chunk again, with its graph, and
-runs backward through Σ g·v + extra_c. Both passes see the same dropout, because each chunk has its own random seed.
+runs backward through Σ g·v + extra_c. Both passes see the same dropout, which is a function of the row. The vectors of
+all devices are gathered between the passes: each device then knows its own rows' part of the whole gradient.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from dewpoint.training.chunks import Batch, Chunk
+from dewpoint.training.devices import total
 
-def backward(
-    chunks: Sequence,
-    encode: Callable[[object, bool], tuple[Tensor, Tensor | None]],
-    loss: Callable[[Tensor], Tensor],
-    seed: int,
-    cached: bool,
-) -> float:
-    """Accumulate the gradients of `loss` over the vectors of all chunks, and of every chunk's extra term.
+Encode = Callable[[Chunk, bool], tuple[Tensor, Tensor | None]]
 
-    `encode(chunk, whole)` gives (vectors, extra term); with `whole` false only the vectors are asked for. Without the
-    cache every chunk's graph is kept and nothing is computed twice. Returns the loss over the vectors.
+
+def backward(batch: Batch, encode: Encode, dimension: int, loss: Callable[[Tensor], Tensor]) -> float:
+    """Accumulate the gradients of `loss` over all vectors of the whole batch, and of every chunk's extra term.
+
+    `encode(chunk, whole)` gives (vectors, extra term); with `whole` false only the vectors are asked for. `loss` takes
+    the vectors in the order of their rows. When memory holds all chunks they are encoded once. Returns the loss.
     """
-    if not cached or len(chunks) == 1:
-        encoded = [_seeded(seed, index, encode, chunk, True) for index, chunk in enumerate(chunks)]
-        value = loss(torch.cat([vectors.float() for vectors, _ in encoded]))
-        (value + sum(extra for _, extra in encoded if extra is not None)).backward()
-        return value.item()
-
-    with torch.no_grad():
-        vectors = [_seeded(seed, index, encode, chunk, False)[0].float() for index, chunk in enumerate(chunks)]
-    leaves = torch.cat(vectors).requires_grad_()
-    value = loss(leaves)
+    with torch.set_grad_enabled(batch.once):
+        encoded = [encode(chunk, batch.once) for chunk in batch.chunks]
+    vectors = torch.zeros(batch.rows, dimension, device=batch.device)
+    for chunk, (part, _) in zip(batch.chunks, encoded, strict=True):
+        vectors[chunk.rows] = part.detach().float()
+    vectors = total(vectors).requires_grad_()
+    value = loss(vectors)
     value.backward()
-    gradients = leaves.grad.split([len(v) for v in vectors])
-    for index, (chunk, gradient) in enumerate(zip(chunks, gradients, strict=True)):
-        again, extra = _seeded(seed, index, encode, chunk, True)
-        surrogate = (again.float() * gradient).sum()
+    for index, chunk in enumerate(batch.chunks):
+        part, extra = encoded[index] if batch.once else encode(chunk, True)
+        surrogate = (part.float() * vectors.grad[chunk.rows]).sum()
         (surrogate if extra is None else surrogate + extra).backward()
     return value.item()
-
-
-def _seeded(seed: int, index: int, encode, chunk, whole: bool):
-    torch.manual_seed(seed * 1_000_003 + index)
-    return encode(chunk, whole)

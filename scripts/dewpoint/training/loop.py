@@ -1,31 +1,36 @@
 """The training loop, one for all recipes.
 
-A recipe supplies a model, a stream (`batch(step)`) and an objective (`objective(batch, step)` runs backward and
-returns named losses). Everything random is a function of the seed and the step, so a resumed run repeats nothing and
-remembers nothing but the weights, the optimizer and the step.
+A recipe supplies a model, a stream (`batch(step)`) and an objective (`objective(batch)` runs backward and returns named
+losses). Everything random is a function of the seed, the step and the row, so a resumed run repeats nothing and
+remembers nothing but the weights, the optimizer and the step; and the devices that share a batch need no talk about it.
 """
 
-import json
 import logging
 import math
 import shutil
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from dewpoint.artifact import Artifact
 from dewpoint.errors import UserError
-from dewpoint.models.backbone import pick_device, precision
+from dewpoint.models.backbone import pick_device
+from dewpoint.progress import Progress
+from dewpoint.training import devices
 from dewpoint.training.checkpoint import load_checkpoint, save_checkpoint
+from dewpoint.training.chunks import Batch
+from dewpoint.training.journal import Journal
 
 log = logging.getLogger(__name__)
 
-LOG_SECONDS, CHECKPOINT_SECONDS = 10, 300
+CHECKPOINT_SECONDS = 300
 
 
 @dataclass
@@ -45,50 +50,68 @@ class Schedule:
 
 def train(
     model: nn.Module,
-    batch: Callable[[int], object],
-    objective: Callable[[object, int], dict[str, float]],
+    batch: Callable[[int], Batch],
+    objective: Callable[[Batch], dict[str, float]],
     settings,
     steps: int,
     artifact: Artifact,
+    checkpoint_steps: int,
+    measure: Callable[[], dict[str, float]] | None = None,
 ) -> None:
-    """Train `model` in place for `steps` steps; losses go to metrics.jsonl of the artifact."""
+    """Train `model` in place for `steps` steps; losses, and what `measure` finds now and then, go to metrics.jsonl."""
     device = pick_device()
     model.to(device).train()
     optimizer = torch.optim.AdamW(parameter_groups(model, settings.weight_decay), lr=0.0, fused=True)
     schedule = Schedule(steps, settings.learning_rate, settings.warmup)
-    checkpoints = artifact.workspace()
-    with stopping() as stop, precision(settings.precision, device):
-        start, history = load_checkpoint(checkpoints, model, optimizer)
-        if start:
-            log.info("resumed at step %d of %d", start, steps)
-        began = logged = saved = time.monotonic()
+    times = settings.measurements if measure else 0
+    due = {round(steps * (time + 1) / times) for time in range(times)}
+    workspace, leads = artifact.workspace(), devices.LEADS
+    checkpoints, metrics = workspace / "checkpoint", workspace / "metrics.jsonl"
+    with devices.joined(device), stopping() as stop, ThreadPoolExecutor(1) as worker:
+        start = load_checkpoint(checkpoints, model, optimizer)
+        journal = Journal(metrics, start, artifact.board()) if leads else None
+        progress = Progress(steps, "steps", start, quiet=not leads)
+        tokens, saved = 0, time.monotonic()
+        coming = worker.submit(batch, start)
         for step in range(start, steps):
+            made = coming.result()
+            coming = worker.submit(batch, step + 1)
+            if step == start and leads:
+                log.info("%s", _plan(made, device, start, steps))
             rate = schedule.rate(step)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            torch.manual_seed(settings.seed * 1_000_003 + step)
-            losses = objective(batch(step), step)
+            losses = objective(made.to(device))
+            devices.sum_gradients(model)
             norm = nn.utils.clip_grad_norm_(model.parameters(), settings.clip).item()
             if not math.isfinite(norm):
-                raise UserError(f"training diverged at step {step} (losses {losses}); lower learning_rate")
+                raise UserError(_diverged(step, losses, checkpoints))
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            history.append({"step": step, **losses, "learning_rate": rate, "gradient_norm": norm})
-            now = time.monotonic()
-            if now - logged > LOG_SECONDS or step + 1 == steps:
-                logged = now
-                left = (now - began) / (step + 1 - start) * (steps - step - 1)
-                shown = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
-                log.info("step %d/%d  %s  %d:%02d left", step + 1, steps, shown, *divmod(round(left), 60))
-            if stop.asked or now - saved > CHECKPOINT_SECONDS:
-                saved = now
-                save_checkpoint(checkpoints, model, optimizer, step + 1, history)
-                if stop.asked:
-                    raise UserError(f"stopped at step {step + 1} of {steps}; the same command resumes there")
-        seconds = time.monotonic() - began
-    shutil.rmtree(checkpoints, ignore_errors=True)
-    artifact.path("metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in history))
-    artifact.facts |= {"steps": steps, "steps_per_second": round((steps - start) / seconds, 2)} if steps > start else {}
+            found = measure() if step + 1 in due else {}
+            if leads:
+                known = {"step": step, "loss": sum(losses.values()), **losses, **found}
+                journal.write(known | {"learning_rate": rate, "gradient_norm": norm})
+            tokens += made.tokens * devices.WORLD
+            progress.add(1, tokens, "".join(f"{name} {value:.3f}  " for name, value in (losses | found).items()))
+            signs = torch.tensor([stop.asked, leads and journal.diverged], dtype=torch.float, device=device)
+            asked, diverged = devices.total(signs).tolist()
+            if diverged:
+                raise UserError(_diverged(step, losses, checkpoints))
+            due_now = (step + 1) % checkpoint_steps == 0 or time.monotonic() - saved > CHECKPOINT_SECONDS
+            if leads and (asked or due_now):
+                saved = time.monotonic()
+                journal.flush()
+                save_checkpoint(checkpoints, model, optimizer, step + 1)
+            if asked:
+                raise UserError(f"stopped at step {step + 1} of {steps}; the same command resumes there")
+    seconds = time.monotonic() - progress.began
+    if leads:
+        journal.close()
+        shutil.copyfile(metrics, artifact.path("metrics.jsonl"))
+        shutil.rmtree(workspace)
+    artifact.facts |= {"steps": steps, "devices": devices.WORLD}
+    artifact.facts |= {"tokens_per_second": round(tokens / seconds)} if steps > start else {}
     artifact.facts |= {"parameters": sum(parameter.numel() for parameter in model.parameters())}
 
 
@@ -99,6 +122,18 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
         {"params": [p for p in parameters if p.dim() > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
     ]
+
+
+def _plan(batch: Batch, device: torch.device, start: int, steps: int) -> str:
+    where = f"{devices.WORLD} processes" if devices.WORLD > 1 else "one process"
+    resumed = f"resumed at step {start} of {steps}; " if start else ""
+    return f"{resumed}{batch.rows} rows a step, by {where} on {device.type} in {len(batch.chunks)} chunks each"
+
+
+def _diverged(step: int, losses: dict[str, float], checkpoints: Path) -> str:
+    shown = ", ".join(f"{name} {value:.3g}" for name, value in losses.items())
+    good = f"; the last good checkpoint is {checkpoints}" if checkpoints.exists() else ""
+    return f"training diverged at step {step} ({shown}); lower learning_rate{good}"
 
 
 class Stop:

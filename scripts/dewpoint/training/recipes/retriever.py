@@ -2,18 +2,20 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.negatives import read_negatives
-from dewpoint.data.streams import RetrieverBatch, RetrieverBatches
+from dewpoint.data.streams import RetrieverBatches
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import TokenStore
+from dewpoint.models import dropout
+from dewpoint.models.backbone import precision
 from dewpoint.models.encoder import Encoder
 from dewpoint.models.export import save_retriever
 from dewpoint.training import gradient_cache, loop
+from dewpoint.training.chunks import Batch, Chunk, batch, chunks
 from dewpoint.training.losses import ranking_loss
 
 
@@ -25,33 +27,43 @@ def train(
     tokenizer: Path,
     negatives: Path,
     parent: Path | None,
+    chunk: int,
+    checkpoint: int,
 ) -> None:
     store, words = TokenStore(tokens), load_tokenizer(tokenizer.parent)
     model = Encoder(parent.parent if parent else settings.source)
+    dropout.install(model, model.backbone)
     stream = RetrieverBatches(
         store.queries(settings.split),
         store.passages(),
         Dataset(dataset).positives(settings.split),
         read_negatives(negatives),
         settings,
-        store.special,
         settings.seed,
     )
 
-    def objective(batch: RetrieverBatch, step: int) -> dict[str, float]:
-        sides = (batch.queries, batch.passages)
-        chunks = [chunk for ids in sides for chunk in np.array_split(ids, -(-len(ids) // (settings.chunk or len(ids))))]
-        targets, masked = (torch.from_numpy(x).to(model.backbone.device) for x in (batch.targets, batch.masked))
+    def step_batch(step: int) -> Batch:
+        """Queries are the batch's first rows, passages follow."""
+        made = stream.batch(step)
+        queries, passages = len(made.targets), made.masked.shape[1]
+        parts = chunks(made.queries, store.special, chunk, settings.seed, step)
+        parts += chunks(made.passages, store.special, chunk, settings.seed, step, first=queries)
+        return batch(queries + passages, parts, chunk, made.targets, made.masked)
 
-        def encode(ids: np.ndarray, whole: bool):
-            return model(*model.inputs(ids, store.special["pad"])), None
+    def encode(part: Chunk, whole: bool) -> tuple[torch.Tensor, None]:
+        with dropout.keyed(part.keys), precision(settings.precision, model.backbone):
+            return model(part.ids, part.mask), None
+
+    def objective(made: Batch) -> dict[str, float]:
+        targets, masked = made.labels
 
         def loss(vectors: torch.Tensor) -> torch.Tensor:
-            query, passage = vectors.split([len(ids) for ids in sides])
-            return ranking_loss(query, passage, targets, masked, settings.temperature)
+            queries, passages = vectors.split(masked.shape)
+            return ranking_loss(queries, passages, targets, masked, settings.temperature)
 
-        return {"ranking": gradient_cache.backward(chunks, encode, loss, settings.seed + step, bool(settings.chunk))}
+        return {"ranking": gradient_cache.backward(made, encode, model.dimension, loss)}
 
-    loop.train(model, stream.batch, objective, settings, settings.epochs * stream.epochs.steps, artifact)
+    steps = settings.epochs * stream.epochs.steps
+    loop.train(model, step_batch, objective, settings, steps, artifact, checkpoint)
     artifact.facts |= {"instances": stream.epochs.count}
     save_retriever(artifact.path("."), model, words, settings)

@@ -1,0 +1,89 @@
+"""Condenser and coCondenser written out plainly, as their papers' code runs them: rows padded to the full length, logits
+at every position, in the gradient cache's first pass as well. An oracle for tests and a rival in benchmarks."""
+
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+IGNORED = -100
+
+
+class PlainCondenser(nn.Module):
+    """Stock layers of transformers; `head` are layers of the backbone's kind, `late` says whether it predicts, too."""
+
+    def __init__(self, language_model, head: nn.ModuleList, early_layers: int, late: bool = True):
+        super().__init__()
+        self.language_model, self.head, self.early_layers, self.late = language_model, head, early_layers, late
+
+    def forward(self, ids: Tensor, mask: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(head MLM, late MLM, both summed over the labelled positions; CLS)."""
+        from transformers.masking_utils import create_bidirectional_mask
+
+        output = self.language_model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
+        late, early = output.hidden_states[-1], output.hidden_states[self.early_layers]
+        hidden = torch.cat([late[:, :1], early[:, 1:]], dim=1)
+        wide = create_bidirectional_mask(
+            config=self.language_model.config, inputs_embeds=hidden, attention_mask=mask
+        )
+        for layer in self.head:
+            hidden = layer(hidden, wide)
+        predict = self.language_model.cls if hasattr(self.language_model, "cls") else self.language_model.lm_head
+        return self._sum(predict(hidden), labels), self._sum(output.logits, labels) * self.late, late[:, 0]
+
+    def _sum(self, logits: Tensor, labels: Tensor) -> Tensor:
+        words = logits.float().view(-1, logits.shape[-1])
+        return cross_entropy(words, labels.view(-1), ignore_index=IGNORED, reduction="sum")
+
+
+def condenser_step(model: PlainCondenser, rows: tuple[Tensor, ...], low=nullcontext) -> float:
+    """Backward through Condenser's loss over rows (ids, mask, labels)."""
+    with low():
+        head, late, _ = model(*rows)
+    loss = (head + late) / (rows[2] != IGNORED).sum()
+    loss.backward()
+    return loss.item()
+
+
+def accumulated_condenser_step(model: PlainCondenser, rows: tuple[Tensor, ...], size: int, low=nullcontext) -> None:
+    """The same, `size` rows at a time."""
+    masked = (rows[2] != IGNORED).sum()
+    for part in zip(*(part.split(size) for part in rows), strict=True):
+        with low():
+            head, late, _ = model(*part)
+        ((head + late) / masked).backward()
+
+
+def contrast(spans: Tensor) -> Tensor:
+    """-log( exp(h_i1·h_i2) / Σ exp(h_ij·h_kl) ), averaged; rows 2i and 2i + 1 are siblings, none competes with itself."""
+    scores = spans @ spans.T - torch.diag(torch.full((len(spans),), torch.inf))
+    sibling = torch.tensor([row + 1 if row % 2 == 0 else row - 1 for row in range(len(spans))])
+    return -torch.log_softmax(scores, 1)[torch.arange(len(spans)), sibling].mean()
+
+
+def cocondenser_step(model: PlainCondenser, rows: tuple[Tensor, ...], low=nullcontext) -> float:
+    """Backward through coCondenser's loss, the whole batch in one graph."""
+    with low():
+        head, late, spans = model(*rows)
+    loss = contrast(spans.float()) + (head + late) / (rows[2] != IGNORED).sum()
+    loss.backward()
+    return loss.item()
+
+
+def cached_cocondenser_step(model: PlainCondenser, rows: tuple[Tensor, ...], size: int, low=nullcontext) -> None:
+    """The same through a gradient cache over chunks of `size` rows; the generator's state brings dropout back."""
+    chunks = list(zip(*(part.split(size) for part in rows), strict=True))
+    masked = (rows[2] != IGNORED).sum()
+    states, spans = [], []
+    for chunk in chunks:
+        states.append(torch.get_rng_state())
+        with torch.no_grad(), low():
+            spans.append(model(*chunk)[2].float())
+    leaves = torch.cat(spans).requires_grad_()
+    contrast(leaves).backward()
+    for chunk, state, gradient in zip(chunks, states, leaves.grad.split(size), strict=True):
+        torch.set_rng_state(state)
+        with low():
+            head, late, part = model(*chunk)
+        ((part.float() * gradient).sum() + (head + late) / masked).backward()

@@ -1,0 +1,133 @@
+"""Dropout that is a function of the row: the same text is dropped alike in any chunk, on any device.
+
+    keep(row, place, channel) = hash(key of the row, site, place) · hash(site, channel), mixed  ≥  p · 2³²
+
+`site` numbers the modules of a model, `place` is whatever lies between the first and the last axis (a position; a head
+and a position in attention). Padding and the other rows of a chunk have no part in it.
+"""
+
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+_keys: Tensor | None = None
+
+
+@contextmanager
+def keyed(keys: Tensor):
+    """Within it, row i of every dropped tensor has `keys[i]` (int32)."""
+    global _keys
+    before, _keys = _keys, keys
+    try:
+        yield
+    finally:
+        _keys = before
+
+
+def kept(site: int, p: float, shape: tuple[int, ...]) -> Tensor:
+    """Which elements stay, as booleans."""
+    if _keys is None or len(_keys) != shape[0]:
+        raise RuntimeError("dropout without the keys of its rows: training runs within keyed()")
+    hashed = _mix(_keys + site * 0x2545F491)
+    for places in shape[1:-1]:
+        place = torch.arange(1, places + 1, dtype=torch.int32, device=_keys.device)
+        hashed = _mix(hashed[..., None] + place * 0x3C6EF372)
+    channel = torch.arange(1, shape[-1] + 1, dtype=torch.int32, device=_keys.device)
+    bits = hashed[..., None] * (_mix(channel * 0x3C6EF372 + site) | 1)
+    bits ^= bits >> 15
+    bits *= -0x61C88647
+    return bits >= round(p * 2**32) - 2**31
+
+
+def _mix(x: Tensor) -> Tensor:
+    """A 32-bit finaliser; torch has no unsigned shifts, so the sign is masked away."""
+    x = (x ^ (x >> 16 & 0xFFFF)) * 0x45D9F3B
+    x = (x ^ (x >> 16 & 0xFFFF)) * 0x45D9F3B
+    return x ^ (x >> 16 & 0xFFFF)
+
+
+class Dropout(nn.Module):
+    """Takes the place of nn.Dropout; `install` numbers it."""
+
+    def __init__(self, p: float):
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or not self.p:
+            return x
+        return _Drop.apply(x, kept(self.site, self.p, x.shape), 1 / (1 - self.p))
+
+
+class _Drop(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, keep, scale):
+        ctx.save_for_backward(keep)
+        ctx.scale = scale
+        return x * keep.to(x.dtype).mul_(scale)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (keep,) = ctx.saved_tensors
+        return gradient * keep.to(gradient.dtype).mul_(ctx.scale), None, None
+
+
+class _Attend(torch.autograd.Function):
+    """O = (S ∘ keep / (1 - p)) V with S = softmax(scale · Q Kᵀ); only Q, K, V, S and `keep` are held for the way back."""
+
+    @staticmethod
+    def forward(ctx, query, key, value, hidden, keep, scale, grow):
+        scores = (query @ key.transpose(2, 3)).float().mul_(scale)
+        if hidden is not None:
+            scores.masked_fill_(hidden, -torch.inf)
+        weights = torch.softmax(scores, -1).to(query.dtype)
+        ctx.save_for_backward(query, key, value, weights, keep)
+        ctx.scale, ctx.grow = scale, grow
+        return (weights * keep.to(weights.dtype).mul_(grow)) @ value
+
+    @staticmethod
+    def backward(ctx, gradient):
+        query, key, value, weights, keep = ctx.saved_tensors
+        drop = keep.to(weights.dtype).mul_(ctx.grow)
+        to_value = (weights * drop).transpose(2, 3) @ gradient
+        to_weights = (gradient @ value.transpose(2, 3)).mul_(drop)
+        weighted = to_weights.float() * weights
+        to_scores = weighted - weights * weighted.sum(-1, keepdim=True)
+        to_scores = to_scores.mul_(ctx.scale).to(query.dtype)
+        return to_scores @ key, to_scores.transpose(2, 3) @ query, to_value, None, None, None, None
+
+
+def attend(module, query, key, value, mask, dropout=0.0, scaling=None, **_):
+    """Attention as transformers calls it: its fused kernel when nothing is dropped, keyed dropout when something is."""
+    if not dropout:
+        out = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
+    else:
+        keep = kept(module.site, dropout, (*query.shape[:3], key.shape[2]))
+        hidden = None if mask is None else ~mask
+        out = _Attend.apply(query, key, value, hidden, keep, scaling, 1 / (1 - dropout))
+    return out.transpose(1, 2).contiguous(), None
+
+
+def install(model: nn.Module, transformer) -> None:
+    """Give `model` keyed dropout throughout, and its transformer (the part with a config) attention that uses it."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import sdpa_mask
+
+    AttentionInterface.register("keyed", attend)
+    AttentionMaskInterface.register("keyed", sdpa_mask)
+    if transformer.config._attn_implementation == "sdpa":
+        transformer.set_attn_implementation("keyed")
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.Dropout):
+                setattr(module, name, Dropout(child.p))
+    for site, module in enumerate(model.modules()):
+        module.site = site
+    transformer.base_model.embeddings.register_forward_hook(_to_autocast)
+
+
+def _to_autocast(module, inputs, output: Tensor) -> Tensor:
+    """Hidden states run in the low precision from the first layer on, instead of being cast before every product."""
+    device = output.device.type
+    return output.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else output

@@ -1,0 +1,76 @@
+"""What a process works on in a step: its share of the batch's rows, in chunks of like lengths."""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dewpoint.data.lots import keys
+from dewpoint.data.masking import WordMasker
+from dewpoint.data.tokens import Slices, assemble, batches, input_lengths
+from dewpoint.training import devices
+
+
+class Chunk(NamedTuple):
+    """Rows that are held in memory together."""
+
+    rows: Tensor  # their numbers in the whole batch
+    keys: Tensor  # int32; what is random about a row is a function of its key
+    ids: Tensor  # what the model sees
+    mask: Tensor  # 1 for tokens, 0 for padding
+    at: Tensor  # positions to predict, counted through ids.flatten()
+    targets: Tensor  # the words that were there
+
+    def to(self, device: torch.device) -> "Chunk":
+        return Chunk(*(tensor.to(device, non_blocking=True) for tensor in self))
+
+
+class Batch(NamedTuple):
+    """A step's rows: how many there are on all devices, and this device's own, in chunks."""
+
+    rows: int
+    chunks: list[Chunk]
+    once: bool = True  # all chunks fit in memory together
+    labels: tuple[Tensor, ...] = ()
+    device: torch.device = torch.device("cpu")
+
+    @property
+    def tokens(self) -> int:
+        return sum(int(chunk.mask.sum()) for chunk in self.chunks)
+
+    def to(self, device: torch.device) -> "Batch":
+        labels = tuple(label.to(device) for label in self.labels)
+        return Batch(self.rows, [chunk.to(device) for chunk in self.chunks], self.once, labels, device)
+
+
+def batch(rows: int, chunks: list[Chunk], budget: int, *labels: np.ndarray) -> Batch:
+    """A batch whose chunks are held together when that is `budget` tokens at most."""
+    once = len(chunks) == 1 or sum(chunk.ids.numel() for chunk in chunks) <= budget
+    return Batch(rows, chunks, once, tuple(map(torch.from_numpy, labels)))
+
+
+def chunks(
+    texts: list[Slices],
+    special: dict[str, int],
+    budget: int,
+    seed: int,
+    step: int,
+    first: int = 0,
+    masker: WordMasker | None = None,
+) -> list[Chunk]:
+    """This process's rows of `texts`, shortest first, in chunks of up to `budget` tokens; the batch counts on from `first`.
+
+    Processes take turns in the order of lengths, so that they have about as much to do.
+    """
+    lengths = input_lengths(texts)
+    mine = np.argsort(lengths, kind="stable")[devices.RANK :: devices.WORLD]
+    made = []
+    for batch in batches(lengths[mine], budget):
+        rows = mine[batch]
+        ids = assemble([segment[rows] for segment in texts], special)
+        key = keys(seed, step, first + rows)
+        seen, where = masker(ids, key) if masker else (ids, np.zeros_like(ids, bool))
+        parts = (first + rows, key.astype(np.int32), seen, (ids != special["pad"]).astype(np.int64))
+        made.append(Chunk(*map(torch.from_numpy, (*parts, np.flatnonzero(where), ids[where]))))
+    return made

@@ -1,0 +1,57 @@
+"""metrics.jsonl while it grows: a line a step, for people to follow, for TensorBoard, and to see a training diverge."""
+
+import json
+import math
+from pathlib import Path
+
+WINDOW = 100  # steps whose mean loss is looked at
+CLIMB = 1.0  # a smaller rise is noise
+
+
+class Journal:
+    """Continues the lines of an interrupted run up to its checkpoint; what came after is written again."""
+
+    def __init__(self, path: Path, start: int, board: Path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept = path.read_text().splitlines(keepends=True)[:start] if path.exists() else []
+        self.window: list[float] = []
+        self.first, self.lowest, self.diverged = None, math.inf, False
+        for line in kept:
+            self._watch(json.loads(line)["loss"])
+        self.file = open(path, "w", encoding="utf-8")
+        self.file.writelines(kept)
+        self.board = _tensorboard(board, start)
+
+    def write(self, line: dict[str, float]) -> None:
+        """`line` has a step, a loss, and whatever else is known."""
+        self.file.write(json.dumps(line) + "\n")
+        self._watch(line["loss"])
+        if self.board:
+            for name, value in line.items():
+                self.board.add_scalar(name, value, line["step"])
+
+    def flush(self) -> None:
+        self.file.flush()
+
+    def close(self) -> None:
+        self.file.close()
+        if self.board:
+            self.board.close()
+
+    def _watch(self, loss: float) -> None:
+        """A training has diverged when its mean loss has climbed back half of what it had come down."""
+        self.window.append(loss)
+        if len(self.window) == WINDOW:
+            mean, self.window = sum(self.window) / WINDOW, []
+            self.first = mean if self.first is None else self.first
+            self.lowest = min(self.lowest, mean)
+            self.diverged |= mean > self.lowest + max(CLIMB, (self.first - self.lowest) / 2)
+
+
+def _tensorboard(folder: Path, start: int):
+    """A writer of TensorBoard's files, where TensorBoard is installed."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(folder, purge_step=start)
