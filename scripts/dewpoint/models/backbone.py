@@ -12,7 +12,7 @@ from dewpoint.errors import UserError
 from dewpoint.lease import take_device
 
 leases = []  # of this process, until it ends
-PAYS_FROM = 256  # hidden size
+PAYS_FROM = 128  # hidden size
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt
 
 

@@ -26,11 +26,11 @@ class Config(Strict):
     data: str = Field("data", description="folder of prepared datasets, shared by all studies")
     seed: int = Field(1, ge=0, description="seed of everything random, unless a model names its own")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="auto: bfloat16 on a GPU, and on a processor that multiplies in it, from 256 hidden units"
+        "auto", description="auto: bfloat16 on a GPU, and on a processor that multiplies in it, from 128 hidden units"
     )
     shards: Count = Field(1, description="parts that a corpus is encoded in, a job each")
-    chunk: Count = Field(
-        8192, description="tokens held in memory at once while training; more is faster on a GPU, never another result"
+    chunk: int = Field(
+        0, ge=0, description="tokens held in memory at once while training; never changes a result; 0: as the device suits"
     )
     checkpoint_steps: Count = Field(1000, description="steps between checkpoints; there is one every 5 minutes anyway")
 

@@ -12,6 +12,16 @@ from dewpoint.data.tokens import Slices, assemble, batches, input_lengths
 from dewpoint.training import devices
 
 
+CPU_TOKENS, GPU_TOKENS_PER_GIB = 4096, 400
+
+
+def budget(asked: int, device: torch.device) -> int:
+    """Tokens to hold in memory at once; when 0 is asked, what suits the device and a model of BERT's size."""
+    if asked or device.type == "cpu":
+        return asked or CPU_TOKENS
+    return max(CPU_TOKENS, torch.cuda.get_device_properties(device).total_memory // 2**30 * GPU_TOKENS_PER_GIB)
+
+
 class Chunk(NamedTuple):
     """Rows that are held in memory together."""
 

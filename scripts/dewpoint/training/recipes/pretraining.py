@@ -23,7 +23,7 @@ from dewpoint.models.backbone import from_scratch, load_language_model, pick_dev
 from dewpoint.models.condenser import Pretrained
 from dewpoint.models.vocabulary import word_loss, word_scores
 from dewpoint.training import gradient_cache, loop
-from dewpoint.training.chunks import Batch, Chunk, batch, chunks
+from dewpoint.training.chunks import Batch, Chunk, batch, budget, chunks
 from dewpoint.training.devices import total
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def pretrain(
     contrast: Callable[[Tensor], Tensor] | None = None,
 ) -> None:
     """Train `model` on the dataset's text, in rows of a `kind` of stream, and save it with its tokenizer."""
-    store, words = TokenStore(tokens), load_tokenizer(tokenizer.parent)
+    store, words, chunk = TokenStore(tokens), load_tokenizer(tokenizer.parent), budget(chunk, pick_device())
     units = Dataset(dataset).documents() if unit == "document" else None
     documents = join(store.column("corpus"), store.sentences(), units)
     training, held_out = documents.split(settings.held_out, settings.seed)

@@ -11,11 +11,11 @@ from dewpoint.data.streams import RetrieverBatches
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import TokenStore
 from dewpoint.models import dropout
-from dewpoint.models.backbone import precision
+from dewpoint.models.backbone import pick_device, precision
 from dewpoint.models.encoder import Encoder
 from dewpoint.models.export import save_retriever
 from dewpoint.training import gradient_cache, loop
-from dewpoint.training.chunks import Batch, Chunk, batch, chunks
+from dewpoint.training.chunks import Batch, Chunk, batch, budget, chunks
 from dewpoint.training.losses import ranking_loss
 
 
@@ -30,7 +30,7 @@ def train(
     chunk: int,
     checkpoint: int,
 ) -> None:
-    store, words = TokenStore(tokens), load_tokenizer(tokenizer.parent)
+    store, words, chunk = TokenStore(tokens), load_tokenizer(tokenizer.parent), budget(chunk, pick_device())
     model = Encoder(parent.parent if parent else settings.source)
     dropout.install(model, model.backbone)
     stream = RetrieverBatches(
