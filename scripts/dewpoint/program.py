@@ -32,6 +32,7 @@ FLAGS = {
 
 def run(main: Callable) -> None:
     """Parse the command line after `main`'s signature, call it, seal its artifact; a user's mistake is one line."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # in a log they are noise
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     parameters = inspect.signature(main).parameters
     parser = argparse.ArgumentParser(description=inspect.getdoc(sys.modules["__main__"]))

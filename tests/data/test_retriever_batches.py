@@ -8,6 +8,7 @@ import pytest
 
 from dewpoint.data.negatives import Negatives
 from dewpoint.data.streams import RetrieverBatches
+from dewpoint.data.tokens import assemble
 from dewpoint.errors import UserError
 from ragged import SPECIAL, numbered, ragged
 
@@ -25,12 +26,13 @@ def stream(pools=POOLS, judged=JUDGED, size=3, wanted=2, seed=0):
     settings = SimpleNamespace(batch_size=size, negatives_per_query=wanted, query_length=8, passage_length=8)
     passages = [ragged([[]] * PASSAGES), numbered([1] * PASSAGES, 1000)]
     judged = pairs[::-1, 0].astype(np.int32), pairs[::-1, 1].astype(np.int32)
-    return RetrieverBatches([numbered([1] * QUERIES, 2000)], passages, judged, negatives, settings, SPECIAL, seed)
+    return RetrieverBatches([numbered([1] * QUERIES, 2000)], passages, judged, negatives, settings, seed)
 
 
 def read(batch):
     """(queries, passages of each) of a batch as row numbers."""
-    queries, passages = (ids[:, 1] - first for ids, first in ((batch.queries, 2000), (batch.passages, 1000)))
+    sides = ((batch.queries, 2000), (batch.passages, 1000))
+    queries, passages = (assemble(texts, SPECIAL)[:, 1] - first for texts, first in sides)
     return queries.tolist(), passages.reshape(len(queries), -1).tolist()
 
 

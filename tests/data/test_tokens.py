@@ -1,15 +1,14 @@
 """Tokens: cut, assembled and stored as a slow reading of the same texts says."""
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dewpoint.data.dataset import Dataset
-from dewpoint.data.streams import join
-from dewpoint.data.tokenizer import train_wordpiece
-from dewpoint.data.tokens import TokenStore, assemble, ragged_range, truncate
+from dewpoint.artifact import Artifact
+from dewpoint.data.dataset import Dataset, DatasetWriter
+from dewpoint.data.tokenizer import train_tokenizer, train_wordpiece
+from dewpoint.data.tokens import TokenStore, assemble, batches, ragged_range, truncate, write_tokens
 from programs import call, prepare, tables
 from ragged import SPECIAL, padded, ragged
 
@@ -46,13 +45,14 @@ def test_ragged_range(counts):
     ]
 
 
-@given(st.lists(st.tuples(TOKENS, st.integers(0, 3))))
-def test_join_keeps_passage_order_within_a_document(passages):
-    order = dict.fromkeys(unit for _, unit in passages)
-    unit = np.array([list(order).index(unit) for _, unit in passages], np.int64)
-    joined = join(ragged([tokens for tokens, _ in passages]), unit)
-    parts = [joined.values[a:b].tolist() for a, b in zip(joined.offsets[:-1], joined.offsets[1:], strict=True)]
-    assert parts == [[token for tokens, unit in passages if unit == one for token in tokens] for one in order]
+@given(st.lists(st.integers(2, 40), max_size=60), st.integers(1, 200))
+def test_batches_hold_every_row_once_and_keep_the_budget(lengths, budget):
+    lengths = np.array(lengths, np.int64)
+    made = list(batches(lengths, budget))
+    assert sorted(row for rows in made for row in rows) == list(range(len(lengths)))
+    assert all(len(rows) == 1 or len(rows) * lengths[rows].max() <= budget for rows in made)
+    inorder = np.concatenate([lengths[rows] for rows in made]) if made else lengths
+    assert (np.diff(inorder) >= 0).all()
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def stored(tmp_path_factory):
     )
     files = {"corpus.tsv": corpus, "queries.tsv": queries, "judgements.csv": "query,passage\nq0,p0\n"}
     dataset = prepare(folder, tables(folder, files))
-    tokenizer = call("tokenizer", folder / "tokenizer/manifest.json", {"vocabulary": 80}, dataset=dataset)
+    tokenizer = call("tokenizer", folder / "tokenizer/manifest.json", {"family": "bert", "vocabulary": 80}, dataset=dataset)
     tokens = call("tokenize_texts", folder / "tokens/manifest.json", {}, dataset=dataset, tokenizer=tokenizer)
     return Dataset(dataset), tokenizer.parent, TokenStore(tokens)
 
@@ -97,10 +97,45 @@ def test_the_store_holds_what_the_tokenizer_says_row_by_row(stored):
         assert [tokens.values[start:end].tolist() for start, end in starts] == expected
 
 
-def test_a_small_vocabulary_takes_two_bytes_a_token(stored):
+def test_a_small_vocabulary_takes_two_bytes_a_token_memory_mapped(stored):
     _, _, store = stored
-    schema = pq.read_schema(store.manifest.with_name("corpus.parquet"))
-    assert {str(field.type) for field in schema} == {"list<element: uint16>"}
+    for column in ("title", "text"):
+        values = store.column("corpus", column).values
+        assert values.dtype == np.uint16 and isinstance(values, np.memmap)
+
+
+SENTENCES = {
+    "One. Two! Three? Four": ["One.", "Two!", "Three?", "Four"],
+    'He said "no." Then 3.14 or e.g this.': ['He said "no."', "Then 3.14 or e.g this."],
+    "no end": ["no end"],
+    "a line\n\nanother paragraph. ": ["a line", "another paragraph."],
+    "": [],
+    "日本語。また": ["日本語。", "また"],
+}
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+@pytest.mark.parametrize("batch", [1, 4, 100])
+def test_sentences_start_where_the_text_says(tmp_path, monkeypatch, family, batch):
+    """The store's sentences, read back as text; however many texts are tokenised at once."""
+    monkeypatch.setattr("dewpoint.data.tokens.BATCH", batch)
+    writer = DatasetWriter(data := Artifact(tmp_path / "data" / "manifest.json"))
+    for number, text in enumerate(SENTENCES):
+        writer.passage("", f"p{number}", text)
+    writer.finish()
+    data.seal()
+    tokenizer = train_tokenizer(family, lambda: [list(SENTENCES)], 400)
+    write_tokens(Dataset(data.manifest), tokenizer, tokens := Artifact(tmp_path / "tokens" / "manifest.json"))
+    tokens.seal()
+    store = TokenStore(tokens.manifest)
+    texts = store.column("corpus")
+    starts = [*store.sentences().tolist(), len(texts.values)]
+    sentences = [texts.values[a:b].tolist() for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    expected = [sentence for text in SENTENCES.values() for sentence in text]
+    read = [tokenizer.decode(ids).strip() for ids in sentences]
+    plain = [tokenizer.decode(tokenizer(s, add_special_tokens=False)["input_ids"]).strip() for s in expected]
+    assert read == plain
+    assert [len(ids) for ids in sentences if not ids] == []
 
 
 def test_an_input_equals_the_tokenizers_own(stored):

@@ -69,7 +69,7 @@ FILE = "dewpoint/data/masking.py"
     [
         ('"""', '"""Another word. '),
         ("import numpy as np\n", "# a comment\n\n\nimport numpy as np  # and another\n"),
-        ("    masked = ids.copy()\n", "\n    masked = (\n        ids.copy()\n    )\n"),
+        ("        masked = ids.copy()\n", "\n        masked = (\n            ids.copy()\n        )\n"),
         ("RATE = 0.15", "RATE = 0.150"),
     ],
 )

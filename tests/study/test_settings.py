@@ -53,14 +53,17 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("c.csv", "d.csv", {"dataset own"}),
         ("{file: c.csv}", "{file: c.csv, columns: {id: pid}}", {"dataset own"}),
         ("hidden: 32", "hidden: 64", {"mlm bert"}),
-        ("vocabulary: 500", "vocabulary: 600", {"mlm bert", "tokenizer d-wordpiece-500", "tokenizer d-wordpiece-600"}),
+        ("vocabulary: 500", "vocabulary: 600", {"mlm bert", "tokenizer d-bert-500", "tokenizer d-bert-600"}),
         ("{layers", "{dropout: 0, layers", {"mlm bert"}),
         ("early_layers: 1}", "early_layers: 1, learning_rate: 1e-3}", {"condenser condenser"}),
         ("early_layers: 1}", "early_layers: 1, query_length: 16}", {"encode condenser queries.test"}),
         ("seed: 7", "seed: 8", {"cocondenser co"}),
         ("from: condenser", "from: bert", set()),  # another input
         ("[bm25]}", "[bm25], learning_rate: 1e-3}", {"retriever first"}),
-        ("[bm25]}", "[bm25], chunk: 4}", {"retriever first"}),
+        ("early_layers: 1, seed", "early_layers: 1, mlm: false, seed", {"cocondenser co"}),
+        ("early_layers: 1}", "early_layers: 1, late_mlm: false}", {"condenser condenser"}),
+        ("early_layers: 1}", "early_layers: 1, held_out: 0}", {"condenser condenser"}),
+        ("{layers", "{family: roberta, layers", {"mlm bert", "tokenizer d-bert-500", "tokenizer d-roberta-500"}),
         ("[bm25]}", "[bm25], negatives_depth: 100}", {"negatives first"}),
         ("[bm25]}", "[bm25], negatives_kept: 10}", {"negatives first"}),
         ("[bm25]}", "[bm25], seed: 3}", {"negatives first", "retriever first"}),
@@ -89,6 +92,7 @@ def test_a_change_of_the_study(tmp_path, old, new, jobs):
     ("config", "jobs"),
     [
         ({"shards": 8}, set()),
+        ({"chunk": 2048, "checkpoint_steps": 7}, set()),
         ({"output": "elsewhere", "data": "there"}, set()),
         ({"seed": 2}, MODELS - {"cocondenser co"} | {"negatives first", "negatives second"}),
         ({"precision": "float32"}, MODELS | ENCODE),
@@ -102,7 +106,7 @@ def test_inputs_follow_the_names(tmp_path):
     graph = Graph(Config(study="s.yaml"), load(tmp_path))
     assert graph.training_runs("second") == ["results/s/runs/bm25/d.train.json", "results/s/runs/first/d.train.json"]
     assert [graph.parent(name) for name in graph.study.models] == [None, "bert", "condenser", "co", "co"]
-    assert {graph.tokenizer_name(name) for name in graph.study.models} == {"d-wordpiece-500"}
+    assert {graph.tokenizer_name(name) for name in graph.study.models} == {"d-bert-500"}
     assert Graph(Config(shards=2), graph.study).embeddings("co", "d", "corpus")[1].endswith("/co/d/corpus-1of2.json")
     assert len(Graph(Config(shards=2), graph.study).embeddings("co", "d", "queries.test")) == 1
 

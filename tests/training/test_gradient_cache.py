@@ -1,42 +1,49 @@
 """The cache changes where memory goes, never the gradient."""
 
+from typing import NamedTuple
+
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from dewpoint.models.dropout import Dropout, keyed
 from dewpoint.training import gradient_cache
+from dewpoint.training.chunks import Batch
 from dewpoint.training.losses import span_loss
 
 ROWS = 10
 
 
-def gradients(chunk: int, cached: bool, dropout: float) -> tuple[float, list[torch.Tensor]]:
-    torch.manual_seed(5)
-    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Dropout(dropout), nn.Linear(8, 4))
-    inputs = torch.randn(ROWS, 6)
+class Part(NamedTuple):
+    rows: Tensor
+    inputs: Tensor
 
-    def encode(rows, whole):
-        vectors = model(rows)
+
+def gradients(size: int, once: bool, dropout: float, order: Tensor) -> tuple[float, list[Tensor], int]:
+    torch.manual_seed(5)
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), Dropout(dropout), nn.Linear(8, 4))
+    model[2].site = 1
+    inputs, encodings = torch.randn(ROWS, 6), 0
+
+    def encode(part, whole):
+        nonlocal encodings
+        encodings += 1
+        with keyed(part.rows.to(torch.int32)):
+            vectors = model(part.inputs)
         return vectors, (vectors**2).sum() / ROWS if whole else None
 
-    value = gradient_cache.backward(inputs.split(chunk), encode, span_loss, seed=11, cached=cached)
-    return value, [parameter.grad for parameter in model.parameters()]
+    parts = [Part(rows, inputs[rows]) for rows in order.split(size)]
+    value = gradient_cache.backward(Batch(ROWS, parts, once), encode, 4, span_loss)
+    return value, [parameter.grad for parameter in model.parameters()], encodings
 
 
-@pytest.mark.parametrize("chunk", [1, 3, 10])
+@pytest.mark.parametrize("size", [1, 3, 10])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
-def test_cached_equals_one_graph(chunk, dropout):
-    value, cached = gradients(chunk, True, dropout)
-    expected, whole = gradients(chunk, False, dropout)
+@pytest.mark.parametrize("once", [True, False])
+def test_any_chunks_in_any_order_equal_one_graph(size, dropout, once):
+    expected, whole, _ = gradients(ROWS, True, dropout, torch.arange(ROWS))
+    value, chunked, encodings = gradients(size, once, dropout, torch.randperm(ROWS))
     assert value == pytest.approx(expected, rel=1e-5)
-    for got, want in zip(cached, whole, strict=True):
+    for got, want in zip(chunked, whole, strict=True):
         torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-6)
-
-
-def test_chunks_do_not_matter_without_dropout():
-    value, whole = gradients(ROWS, False, 0.0)
-    for chunk in (1, 3, 4):
-        other, chunked = gradients(chunk, True, 0.0)
-        assert other == pytest.approx(value, rel=1e-5)
-        for got, want in zip(chunked, whole, strict=True):
-            torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-6)
+    assert encodings == -(-ROWS // size) * (1 if once else 2)

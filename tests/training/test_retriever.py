@@ -10,7 +10,7 @@ import torch
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.negatives import read_negatives
 from dewpoint.data.streams import RetrieverBatches
-from dewpoint.data.tokens import TokenStore
+from dewpoint.data.tokens import TokenStore, assemble
 from dewpoint.models.encoder import Encoder
 from dewpoint.search.encode import QuestionEncoder, encode_window
 from training.conftest import settings
@@ -34,13 +34,13 @@ def test_first_loss_is_the_papers(trained, world, bert):
         dataset.positives("train"),
         read_negatives(world.negatives),
         options,
-        store.special,
         seed=3,
     )
     batch = stream.batch(0)
     model = Encoder(root.parent)
 
-    def vectors(ids):
+    def vectors(texts):
+        ids = assemble(texts, store.special)
         return torch.cat([model(*model.inputs(row[row != 0][None], 0)) for row in ids])
 
     scores = vectors(batch.queries) @ vectors(batch.passages).T

@@ -98,7 +98,6 @@ def load_encoder(source: str | Path):
 def _load(auto, source: str | Path, **options):
     from transformers.utils import logging
 
-    logging.disable_progress_bar()
     logging.set_verbosity_error()  # of weights that one class has and another has not, it would print a table
     try:
         return auto.from_pretrained(source, **options)
