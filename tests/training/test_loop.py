@@ -2,8 +2,13 @@
 
 import json
 import os
+import random
 import signal
-from types import SimpleNamespace
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +16,13 @@ import torch
 from dewpoint.artifact import read_manifest
 from dewpoint.errors import UserError
 from dewpoint.training import loop
+from programs import SCRIPTS, arguments
+from training.conftest import settings
+
+
+def same(one, other):
+    names = ("model.safetensors", "head.safetensors", "metrics.jsonl")
+    return all((one.parent / name).read_bytes() == (other.parent / name).read_bytes() for name in names)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -34,14 +46,92 @@ def test_interrupted_equals_straight(trained, world, bert, monkeypatch, number):
     steps = 10
     resumed = trained("condenser", f"resumed-{number}", bert)
     assert steps == 10 + 4
-    for name in ("model.safetensors", "head.safetensors", "metrics.jsonl"):
-        assert (straight.parent / name).read_bytes() == (resumed.parent / name).read_bytes()
+    assert same(straight, resumed)
+
+
+def test_killed_equals_straight(world, bert, tmp_path):
+    """SIGKILL wherever it strikes, a checkpoint every third step; the second time it goes on, and ends up the same."""
+    values = settings(source="study", steps=60, measurements=4)
+    files = {name: getattr(world, name) for name in ("dataset", "tokens", "tokenizer")} | {"parent": bert}
+
+    def start(name):
+        output = tmp_path / name / "manifest.json"
+        words = arguments(output, values, **files, chunk=60, checkpoint=3)
+        log = open(tmp_path / f"{name}.log", "a")
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        return output, subprocess.Popen([sys.executable, SCRIPTS / "cocondenser.py", *words], stderr=log, env=environment)
+
+    straight, process = start("straight")
+    assert process.wait() == 0
+    killed, process = start("killed")
+    wanted = random.Random(time.time_ns()).randrange(4, 40)
+    while process.poll() is None:
+        with suppress(FileNotFoundError, ValueError):  # just then it is being written anew
+            for state in tmp_path.glob(".unfinished/killed-*/checkpoint/state.json"):
+                if json.loads(state.read_text())["step"] >= wanted:
+                    process.kill()
+    assert process.wait() == -signal.SIGKILL, "it was done before it could be killed"
+    assert not killed.exists()
+    _, process = start("killed")
+    assert process.wait() == 0
+    assert "resumed at step" in (tmp_path / "killed.log").read_text()
+    assert same(straight, killed), f"killed after step {wanted}"
+    assert not list(tmp_path.glob(".unfinished/*"))
 
 
 def test_divergence_stops(trained, world):
     with pytest.raises(UserError, match=r"diverged at step \d+ .*lower learning_rate"):
         trained("mlm", "diverged", None, learning_rate=1e30, steps=20)
     assert not (world.root / "diverged" / "manifest.json").exists()
+
+
+def test_nan_leaves_the_last_good_checkpoint(trained, world, monkeypatch):
+    from dewpoint.training import losses
+    from dewpoint.training.recipes import cocondenser
+
+    calls = 0
+
+    def breaks(spans, temperature):
+        nonlocal calls
+        calls += 1
+        return losses.span_loss(spans, temperature) * (1 if calls < 4 else torch.nan)
+
+    monkeypatch.setattr(cocondenser, "span_loss", breaks)
+    with pytest.raises(UserError, match=r"diverged at step 3 .*lower learning_rate; the last good checkpoint is .*/checkpoint$") as e:
+        trained("cocondenser", "nan", None, checkpoint=2, measurements=0)
+    folder = Path(str(e.value).split("checkpoint is ")[1])
+    assert json.loads((folder / "state.json").read_text()) == {"step": 2}
+
+
+def test_what_is_measured_is_held_out_and_noted(trained, world, bert):
+    """Every document is held out of training or trained on; losses fall on both; measured as often as asked."""
+    manifest = trained("cocondenser", "measured", bert, steps=20, measurements=4, learning_rate=3e-3)
+    lines = [json.loads(line) for line in (manifest.parent / "metrics.jsonl").open()]
+    measured = [line for line in lines if "held_out_head_mlm" in line]
+    assert [line["step"] for line in measured] == [4, 9, 14, 19]
+    assert measured[-1]["held_out_head_mlm"] < measured[0]["held_out_head_mlm"]
+    for line in measured:
+        assert 0 <= line["held_out_head_mlm_accuracy"] <= 1 and 0 <= line["held_out_span_accuracy"] <= 1
+    without = trained("cocondenser", "unmeasured", bert, steps=20, measurements=0, learning_rate=3e-3)
+    assert (without.parent / "model.safetensors").read_bytes() == (manifest.parent / "model.safetensors").read_bytes()
+
+
+def test_without_held_out_text_it_says_so(trained, bert, caplog):
+    manifest = trained("mlm", "nothing-held-out", bert, held_out=1e-9)
+    assert "nothing is measured on the way" in caplog.text
+    assert "held_out" not in (manifest.parent / "metrics.jsonl").read_text()
+
+
+def test_another_models_checkpoint_is_never_taken(trained, world, bert, caplog):
+    """Two models with the same settings, of which one was left unfinished."""
+    caplog.set_level("INFO")
+    with pytest.raises(UserError, match="stopped"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop.Stop, "asked", True)
+        trained("mlm", "one-of-two", bert)
+    trained("mlm", "two-of-two", bert)
+    assert "resumed" not in caplog.text
+    trained("mlm", "one-of-two", bert)
+    assert "resumed at step 1" in caplog.text
 
 
 def test_schedule_rises_then_falls_to_zero():
@@ -69,4 +159,4 @@ def test_one_seed_gives_one_model_and_another_gives_another(trained, bert):
 def test_metrics_are_json_lines(bert):
     lines = [json.loads(line) for line in (bert.parent / "metrics.jsonl").open()]
     assert [line["step"] for line in lines] == list(range(6))
-    assert SimpleNamespace(**lines[0]).mlm > 0
+    assert lines[0]["loss"] == lines[0]["mlm"] > 0
