@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 # GPU=1 takes the environment with faiss-gpu
 LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
 
-.PHONY: help setup quickstart ask test lint schema lock clean
+.PHONY: help setup quickstart ask test lint bench-pretrain schema lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 setup: $(VENV)/.runtime ## the pinned environment in .venv (GPU=1: with faiss-gpu)
 
@@ -27,6 +27,9 @@ lint: $(VENV)/.development ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff format --check
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+
+bench-pretrain: setup ## pre-training against a plain implementation (TEXT="files" FIELD=text: on your text)
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/pretrain.py $(if $(TEXT),--text $(TEXT)) $(if $(FIELD),--field $(FIELD))
 
 schema: setup ## the JSON schema of a study, for editors
 	$(BIN)/python scripts/schema.py > docs/study.schema.json

@@ -1,5 +1,5 @@
-"""Condenser and coCondenser written out plainly, as their papers' code runs them: rows padded to the full length, logits
-at every position, in the gradient cache's first pass as well. An oracle for tests and a rival in benchmarks."""
+"""Condenser and coCondenser written out plainly, as their papers' code runs them: an oracle for tests, a rival for
+benchmarks. Rows are padded to the full length; logits come at every position, in the cache's first pass as well."""
 
 from contextlib import nullcontext
 
@@ -24,9 +24,7 @@ class PlainCondenser(nn.Module):
         output = self.language_model(input_ids=ids, attention_mask=mask, output_hidden_states=True)
         late, early = output.hidden_states[-1], output.hidden_states[self.early_layers]
         hidden = torch.cat([late[:, :1], early[:, 1:]], dim=1)
-        wide = create_bidirectional_mask(
-            config=self.language_model.config, inputs_embeds=hidden, attention_mask=mask
-        )
+        wide = create_bidirectional_mask(config=self.language_model.config, inputs_embeds=hidden, attention_mask=mask)
         for layer in self.head:
             hidden = layer(hidden, wide)
         predict = self.language_model.cls if hasattr(self.language_model, "cls") else self.language_model.lm_head
@@ -56,7 +54,7 @@ def accumulated_condenser_step(model: PlainCondenser, rows: tuple[Tensor, ...], 
 
 
 def contrast(spans: Tensor) -> Tensor:
-    """-log( exp(h_i1·h_i2) / Σ exp(h_ij·h_kl) ), averaged; rows 2i and 2i + 1 are siblings, none competes with itself."""
+    """The mean of -log( exp(h_i1·h_i2) / Σ exp(h_ij·h_kl) ); rows 2i and 2i + 1 are siblings."""
     scores = spans @ spans.T - torch.diag(torch.full((len(spans),), torch.inf))
     sibling = torch.tensor([row + 1 if row % 2 == 0 else row - 1 for row in range(len(spans))])
     return -torch.log_softmax(scores, 1)[torch.arange(len(spans)), sibling].mean()

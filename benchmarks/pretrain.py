@@ -185,7 +185,12 @@ def race(kind: str, options) -> dict[str, float]:
         print(f"  {name}: {rate:,.0f} tokens/s ({low:,.0f} to {high:,.0f})", flush=True)
         runners[name].process.kill()
     for precision in ("bfloat16", "float32"):
-        say(f"{kind}, same precision ({precision})", medians[f"ours {precision}"] / medians[f"plain {precision}"], 3, "x")
+        say(
+            f"{kind}, same precision ({precision})",
+            medians[f"ours {precision}"] / medians[f"plain {precision}"],
+            3,
+            "x",
+        )
     return medians
 
 

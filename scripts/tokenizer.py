@@ -15,7 +15,9 @@ def main(artifact: Artifact, settings: Settings, dataset: Path | None) -> None:
             yield batch["title"].to_pylist()
             yield batch["text"].to_pylist()
 
-    tokenizer = train_tokenizer(settings.family, texts, settings.vocabulary) if dataset else load_tokenizer(settings.source)
+    tokenizer = (
+        train_tokenizer(settings.family, texts, settings.vocabulary) if dataset else load_tokenizer(settings.source)
+    )
     tokenizer.save_pretrained(artifact.path("."))
     artifact.facts |= {"vocabulary": len(tokenizer)}
 

@@ -24,7 +24,9 @@ class Progress:
         self.said = now
         seconds = max(now - self.began, 1e-9)
         left = seconds / max(self.done - self.first, 1) * (self.total - self.done)
-        line = f"{self.done:,}/{self.total:,} {self.what}  {note}{made / seconds:,.0f} {self.rate}/s  {clock(left)} left"
+        line = (
+            f"{self.done:,}/{self.total:,} {self.what}  {note}{made / seconds:,.0f} {self.rate}/s  {clock(left)} left"
+        )
         if self.live:
             full = round(BAR * self.done / max(self.total, 1))
             end = "\n" if self.done >= self.total else ""

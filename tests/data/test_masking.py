@@ -109,7 +109,9 @@ def test_a_rows_masks_depend_on_its_tokens_and_its_key_alone(rows, data):
 
 def test_seeds_steps_and_rows_have_masks_of_their_own():
     ids = np.tile([SPECIAL["cls"], *range(1, 101), SPECIAL["sep"]], (1, 1))
-    chosen = {tuple(MASKER(ids, keys(*key, np.array([row])))[1][0]) for key in ((0, 0), (0, 1), (1, 0)) for row in (0, 1)}
+    chosen = {
+        tuple(MASKER(ids, keys(*key, np.array([row])))[1][0]) for key in ((0, 0), (0, 1), (1, 0)) for row in (0, 1)
+    }
     assert len(chosen) == 6
 
 
@@ -118,7 +120,11 @@ def test_lots_are_even_and_unrelated():
     counts, _ = np.histogram(lots, bins=50, range=(0, 1))
     expected = lots.size / 50
     assert ((counts - expected) ** 2 / expected).sum() < 90  # chi-squared, 49 degrees: p = .0003
-    for a, b in ((lots[:, :-1], lots[:, 1:]), (lots[:-1], lots[1:]), (lots, uniform(keys(3, 6, np.arange(2000)), 60, 1))):
+    for a, b in (
+        (lots[:, :-1], lots[:, 1:]),
+        (lots[:-1], lots[1:]),
+        (lots, uniform(keys(3, 6, np.arange(2000)), 60, 1)),
+    ):
         assert abs(np.corrcoef(a.ravel(), b.ravel())[0, 1]) < 4 / np.sqrt(a.size)
 
 

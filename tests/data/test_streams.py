@@ -28,7 +28,9 @@ def everything(made):
 def pieces(batch):
     """The tokens of each row."""
     (slices,) = batch
-    return [slices.values[start : start + count].tolist() for start, count in zip(slices.starts, slices.counts, strict=True)]
+    return [
+        slices.values[start : start + count].tolist() for start, count in zip(slices.starts, slices.counts, strict=True)
+    ]
 
 
 def document_of(piece, tokens):

@@ -1,5 +1,7 @@
 """Tokens: cut, assembled and stored as a slow reading of the same texts says."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -78,7 +80,9 @@ def stored(tmp_path_factory):
     )
     files = {"corpus.tsv": corpus, "queries.tsv": queries, "judgements.csv": "query,passage\nq0,p0\n"}
     dataset = prepare(folder, tables(folder, files))
-    tokenizer = call("tokenizer", folder / "tokenizer/manifest.json", {"family": "bert", "vocabulary": 80}, dataset=dataset)
+    tokenizer = call(
+        "tokenizer", folder / "tokenizer/manifest.json", {"family": "bert", "vocabulary": 80}, dataset=dataset
+    )
     tokens = call("tokenize_texts", folder / "tokens/manifest.json", {}, dataset=dataset, tokenizer=tokenizer)
     return Dataset(dataset), tokenizer.parent, TokenStore(tokens)
 
@@ -130,7 +134,7 @@ def test_sentences_start_where_the_text_says(tmp_path, monkeypatch, family, batc
     store = TokenStore(tokens.manifest)
     texts = store.column("corpus")
     starts = [*store.sentences().tolist(), len(texts.values)]
-    sentences = [texts.values[a:b].tolist() for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    sentences = [texts.values[a:b].tolist() for a, b in pairwise(starts)]
     expected = [sentence for text in SENTENCES.values() for sentence in text]
     read = [tokenizer.decode(ids).strip() for ids in sentences]
     plain = [tokenizer.decode(tokenizer(s, add_special_tokens=False)["input_ids"]).strip() for s in expected]

@@ -84,7 +84,9 @@ def test_attention_equals_its_formula_and_so_do_its_gradients():
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
     weights = torch.randn_like(got)
     gradients = torch.autograd.grad((got * weights).sum(), (query, key, value))
-    for mine, plain in zip(gradients, torch.autograd.grad((expected * weights).sum(), (query, key, value)), strict=True):
+    for mine, plain in zip(
+        gradients, torch.autograd.grad((expected * weights).sum(), (query, key, value)), strict=True
+    ):
         torch.testing.assert_close(mine, plain, rtol=1e-4, atol=1e-6)
 
 
@@ -94,7 +96,9 @@ def test_other_encoders_are_dropped_by_row_too(kind):
     import transformers
 
     torch.manual_seed(0)
-    config = getattr(transformers, f"{kind}Config")(vocab_size=50, hidden_size=16, dim=16, num_attention_heads=2, n_heads=2)
+    config = getattr(transformers, f"{kind}Config")(
+        vocab_size=50, hidden_size=16, dim=16, num_attention_heads=2, n_heads=2
+    )
     config.num_hidden_layers = config.n_layers = 2
     config.intermediate_size = config.hidden_dim = 24
     model = getattr(transformers, f"{kind}Model")(config).train()

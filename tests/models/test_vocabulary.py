@@ -37,10 +37,14 @@ def test_word_loss_is_cross_entropy(language_model, monkeypatch, logits):
 
 
 def test_no_word_is_no_loss(language_model):
-    loss, each = word_loss(language_model, torch.zeros(0, 16, requires_grad=True), torch.zeros(0, dtype=torch.long), 1.0)
+    loss, each = word_loss(
+        language_model, torch.zeros(0, 16, requires_grad=True), torch.zeros(0, dtype=torch.long), 1.0
+    )
     loss.backward()
     assert loss == 0 and len(each) == 0
-    assert [len(part) for part in word_scores(language_model, torch.zeros(0, 16), torch.zeros(0, dtype=torch.long))] == [0, 0]
+    assert [
+        len(part) for part in word_scores(language_model, torch.zeros(0, 16), torch.zeros(0, dtype=torch.long))
+    ] == [0, 0]
 
 
 def test_bfloat16_is_close_to_float32(language_model):

@@ -70,3 +70,15 @@ def test_ticks_are_few_even_and_around(low, high):
     gaps = {round((b - a) / (found[1] - found[0]), 3) for a, b in pairwise(found)}
     assert 1 < len(found) <= 7 and gaps == {1.0}
     assert found[0] <= low <= high <= found[-1]
+
+
+def test_held_out_losses_are_dots_and_shares_are_told(tmp_path):
+    lines = [{"loss": 9.0, **line} for line in losses([5.0, 4.0, 3.0, 2.0])]
+    lines[1] |= {"held_out_mlm": 6.0, "held_out_mlm_accuracy": 0.1}
+    lines[3] |= {"held_out_mlm": 2.0, "held_out_mlm_accuracy": 0.25}
+    drawn = panel("m", metrics(tmp_path, lines))
+    (curve,) = drawn.curves
+    assert curve.loss == "mlm" and drawn.found == [("mlm", 0.25)]
+    assert [x for x, _ in curve.measured] == [curve.points[1][0], curve.points[3][0]]
+    assert curve.measured[1] == curve.points[3] and curve.measured[0][1] < curve.points[0][1]
+    assert curve.measured[0][1] >= TOP

@@ -92,7 +92,13 @@ def trained(world):
     recipes = {"mlm": mlm, "condenser": condenser, "cocondenser": cocondenser, "retriever": retriever}
 
     def train(
-        recipe: str, name: str, parent: Path | None = None, chunk: int = 8192, checkpoint: int = 1000, **changed
+        recipe: str,
+        name: str,
+        parent: Path | None = None,
+        chunk: int = 8192,
+        checkpoint: int = 1000,
+        files: dict[str, Path] | None = None,
+        **changed,
     ) -> Path:
         values = settings(**{"source": "study" if parent else "scratch"} | changed)
         artifact = Artifact(world.root / name / "manifest.json", values, "code", [parent] if parent else [])
@@ -103,8 +109,7 @@ def trained(world):
                 artifact,
                 options,
                 world.dataset,
-                world.tokens,
-                world.tokenizer,
+                **{"tokens": world.tokens, "tokenizer": world.tokenizer} | (files or {}),
                 **negatives,
                 parent=parent,
                 chunk=chunk,

@@ -18,7 +18,7 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 @pytest.mark.parametrize("recipe", ["mlm", "cocondenser", "retriever"])
 def test_one_process_equals_two(world, bert, tmp_path, recipe):
-    """Dropout on, rows of uneven lengths, chunks in each, a last batch that is short and odd, a checkpoint on the way."""
+    """Dropout on, rows of uneven lengths, several chunks, a last batch that is short and odd, checkpoints on the way."""
     values = settings(source="study", steps=8, epochs=1, spans_of="passage", batch_size=7, learning_rate=1e-2)
     files = {name: getattr(world, name) for name in ("dataset", "tokens", "tokenizer")} | {"parent": bert}
     files |= {"negatives": world.negatives} if recipe == "retriever" else {}
@@ -26,7 +26,9 @@ def test_one_process_equals_two(world, bert, tmp_path, recipe):
     alone = shell(recipe, one, values, **files, chunk=70, checkpoint=2)
     assert alone.returncode == 0, alone.stderr
     words = arguments(two, values, **files, chunk=70, checkpoint=2)
-    together = subprocess.run([*TORCHRUN, SCRIPTS / f"{recipe}.py", *words], capture_output=True, text=True, env=quiet())
+    together = subprocess.run(
+        [*TORCHRUN, SCRIPTS / f"{recipe}.py", *words], capture_output=True, text=True, env=quiet()
+    )
     assert together.returncode == 0, together.stderr[-3000:]
     assert "by 2 processes on cpu" in together.stderr and "by one process on cpu" in alone.stderr
     assert json.loads(two.read_text())["facts"]["devices"] == 2
@@ -35,7 +37,9 @@ def test_one_process_equals_two(world, bert, tmp_path, recipe):
     before = {name.removeprefix("bert."): tensor for name, tensor in start.items()}
     assert max(float((mine[name] - before[name.removeprefix("bert.")]).abs().max()) for name in mine) > 1e-2
     for name, tensor in mine.items():
-        if not name.endswith("key.bias"):  # it moves all scores of a row alike: its gradient is rounding, which Adam scales up
+        if not name.endswith(
+            "key.bias"
+        ):  # it moves all scores of a row alike: its gradient is rounding, which Adam scales up
             torch.testing.assert_close(theirs[name], tensor, rtol=0, atol=1e-5, msg=name)
     lines = [[json.loads(line) for line in path.with_name("metrics.jsonl").open()] for path in (one, two)]
     for mine, theirs in zip(*lines, strict=True):

@@ -100,7 +100,11 @@ def plain_rows(special) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         ids[row, : len(tokens) + 2] = [special["cls"], *tokens, special["sep"]]
     masked, where = WordMasker(special, np.arange(WORDS) % 3 == 0)(ids, random_keys)
     labels = np.where(where, ids, plain.IGNORED)
-    return torch.from_numpy(masked), torch.from_numpy((ids != special["pad"]).astype(np.int64)), torch.from_numpy(labels)
+    return (
+        torch.from_numpy(masked),
+        torch.from_numpy((ids != special["pad"]).astype(np.int64)),
+        torch.from_numpy(labels),
+    )
 
 
 @pytest.mark.parametrize("contrast", [False, True], ids=["condenser", "cocondenser"])

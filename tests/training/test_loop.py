@@ -59,7 +59,9 @@ def test_killed_equals_straight(world, bert, tmp_path):
         words = arguments(output, values, **files, chunk=60, checkpoint=3)
         log = open(tmp_path / f"{name}.log", "a")
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        return output, subprocess.Popen([sys.executable, SCRIPTS / "cocondenser.py", *words], stderr=log, env=environment)
+        return output, subprocess.Popen(
+            [sys.executable, SCRIPTS / "cocondenser.py", *words], stderr=log, env=environment
+        )
 
     straight, process = start("straight")
     assert process.wait() == 0
@@ -97,7 +99,9 @@ def test_nan_leaves_the_last_good_checkpoint(trained, world, monkeypatch):
         return losses.span_loss(spans, temperature) * (1 if calls < 4 else torch.nan)
 
     monkeypatch.setattr(cocondenser, "span_loss", breaks)
-    with pytest.raises(UserError, match=r"diverged at step 3 .*lower learning_rate; the last good checkpoint is .*/checkpoint$") as e:
+    with pytest.raises(
+        UserError, match=r"diverged at step 3 .*lower learning_rate; the last good checkpoint is .*/checkpoint$"
+    ) as e:
         trained("cocondenser", "nan", None, checkpoint=2, measurements=0)
     folder = Path(str(e.value).split("checkpoint is ")[1])
     assert json.loads((folder / "state.json").read_text()) == {"step": 2}

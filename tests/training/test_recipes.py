@@ -1,94 +1,96 @@
-"""Pre-training equals the papers' equations written out plainly: full logits, no chunks."""
+"""Pre-training as recipes: what they start from, what they leave, and that they learn."""
 
 import json
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from dewpoint.artifact import Artifact, read_manifest
+from dewpoint.data.dataset import Dataset
+from dewpoint.data.tokenizer import load_tokenizer, train_tokenizer
+from dewpoint.data.tokens import write_tokens
 from dewpoint.errors import UserError
-from dewpoint.models.backbone import load_language_model
-from dewpoint.models.condenser import Condenser
-from dewpoint.training.recipes.condenser import condenser_losses
-from dewpoint.training.recipes.pretraining import Masked
+from dewpoint.models.condenser import HEAD
+from dewpoint.models.dropout import keyed
 from training.conftest import settings
+from training.test_exact import condenser, made
 
 
-@pytest.fixture
-def condenser(bert):
-    torch.manual_seed(0)
-    return Condenser.load(load_language_model(bert.parent), None, early_layers=1, head_layers=2).eval()
-
-
-@pytest.fixture
-def batch():
-    random = np.random.default_rng(0)
-    ids = random.integers(5, 60, (4, 12))
-    lengths = np.array([12, 9, 5, 12])
-    mask = (np.arange(12) < lengths[:, None]).astype(np.int64)
-    ids[:, 0] = 2
-    ids[mask == 0] = 0
-    where = (random.random((4, 12)) < 0.3) & (mask == 1) & (np.arange(12) > 0)
-    inputs = np.where(where, 4, ids)
-    return Masked(*map(torch.from_numpy, (ids, inputs, mask, where)))
-
-
-def plain_losses(model: Condenser, batch: Masked):
-    """Layer by layer, one text at a time without padding, logits at every position."""
-    bert, predict = model.language_model.bert, model.language_model.cls
-    head = late = 0.0
-    cls = []
-    for ids, inputs, mask, where in zip(*batch, strict=True):
-        length = int(mask.sum())
-        hidden = bert.embeddings(input_ids=inputs[None, :length])
-        states = [hidden]
-        for layer in bert.encoder.layer:
-            states.append(layer(states[-1], None))
-        hidden = torch.cat([states[-1][:, :1], states[1][:, 1:]], dim=1)
-        for layer in model.head:
-            hidden = layer(hidden, None)
-        for position in torch.nonzero(where).flatten():
-            head -= torch.log_softmax(predict(hidden)[0, position], -1)[ids[position]]
-            late -= torch.log_softmax(predict(states[-1])[0, position], -1)[ids[position]]
-        cls.append(states[-1][0, 0])
-    return head, late, torch.stack(cls)
-
-
-def test_condenser_losses_and_gradients_are_the_papers(condenser, batch):
-    head, late, cls = condenser_losses(condenser, batch)
-    (head + late).backward()
-    gradients = {name: p.grad.clone() for name, p in condenser.named_parameters() if p.grad is not None}
-    condenser.zero_grad()
-    plain_head, plain_late, plain_cls = plain_losses(condenser, batch)
-    (plain_head + plain_late).backward()
-    torch.testing.assert_close(head, plain_head, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(late, plain_late, rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(cls, plain_cls, rtol=1e-5, atol=1e-5)
-    for name, parameter in condenser.named_parameters():
-        if parameter.grad is not None:
-            torch.testing.assert_close(gradients[name], parameter.grad, rtol=1e-4, atol=1e-5)
-
-
-def test_the_head_predicts_through_the_late_cls(condenser, batch):
+def test_the_head_predicts_through_the_late_cls():
     """The head sees of the late layers nothing but CLS: cut that off, and late layers get no gradient from it."""
-    late, early = condenser.backbone(batch.inputs, batch.mask, early=True)
-    cut = late.clone()
-    cut[:, 0] = late[:, 0].detach()
-    condenser.condense(cut, early, batch.mask).sum().backward()
-    last = condenser.language_model.bert.encoder.layer[-1].output.dense.weight
+    model, (part,) = condenser(dropout=0), made(10).chunks
+    with keyed(part.keys):
+        output = model.language_model.base_model(part.ids, attention_mask=part.mask, output_hidden_states=True)
+        late = output.last_hidden_state.clone()
+        late[:, 0] = late[:, 0].detach()
+        model.condense(late, output.hidden_states[1], part.mask).sum().backward()
+    last = model.language_model.bert.encoder.layer[-1].output.dense.weight
     assert last.grad is None or last.grad.abs().sum() == 0
 
 
+def heads(*manifests):
+    return [load_file(manifest.with_name(HEAD)) for manifest in manifests]
+
+
 def test_a_condenser_continues_with_its_head(trained, bert, caplog):
-    first = trained("condenser", "condenser", bert)
+    """From another node or from a folder; at a rate of next to nothing the head stays the parent's."""
+    first = trained("condenser", "with-head", bert)
+    assert "starts at random" in caplog.text and read_manifest(first)["facts"]["head"] == "random"
     caplog.clear()
-    language_model = load_language_model(first.parent)
-    model = Condenser.load(language_model, first.parent, early_layers=1, head_layers=1)
-    again = Condenser.load(language_model, first.parent, early_layers=1, head_layers=1)
+    still = {"learning_rate": 1e-12, "steps": 1}
+    node = trained("cocondenser", "from-node", first, **still)
+    folder = trained("condenser", "from-folder", source=str(first.parent), **still)
     assert not caplog.records
-    assert all(torch.equal(a, b) for a, b in zip(model.head.parameters(), again.head.parameters(), strict=True))
-    Condenser.load(language_model, bert.parent, early_layers=1, head_layers=1)
-    assert "starts at random" in caplog.text
+    before, *after = heads(first, node, folder)
+    for name, tensor in before.items():
+        for one in after:
+            torch.testing.assert_close(one[name], tensor, rtol=0, atol=1e-6)
+    assert read_manifest(node)["facts"]["head"] == "its parent's"
+
+
+@pytest.mark.parametrize(("changed", "said"), [({"head_layers": 2}, "has one of another shape"), ({}, "has none")])
+def test_a_missing_head_is_said_aloud(trained, bert, caplog, changed, said):
+    parent = trained("condenser", f"parent-{len(changed)}", bert) if changed else bert
+    caplog.clear()
+    trained("condenser", f"headless-{len(changed)}", parent, steps=1, **changed)
+    assert f"the head of {changed.get('head_layers', 1)} layers starts at random" in caplog.text and said in caplog.text
+
+
+def test_a_split_that_leaves_no_late_layer_is_refused(trained, bert):
+    with pytest.raises(UserError, match="early_layers: 2 of 2 layers leave none after the split"):
+        trained("condenser", "no-late", bert, early_layers=2)
+
+
+def test_contrast_alone_trains_the_backbone_and_keeps_the_head(trained, bert):
+    parent = trained("condenser", "whole", bert)
+    manifest = trained("cocondenser", "contrast-alone", parent, mlm=False, learning_rate=1e-2)
+    lines = [json.loads(line) for line in (manifest.parent / "metrics.jsonl").open()]
+    assert all("contrast" in line and "head_mlm" not in line for line in lines)
+    before, after = heads(parent, manifest)
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+    moved, still = "bert.encoder.layer.1.output.dense.weight", "cls.predictions.transform.dense.weight"
+    one, other = (load_file(path.with_name("model.safetensors")) for path in (parent, manifest))
+    assert torch.equal(one[still], other[still]) and not torch.equal(one[moved], other[moved])
+
+
+def test_without_the_late_loss_it_is_not_logged(trained, bert):
+    manifest = trained("condenser", "head-alone", bert, late_mlm=False)
+    assert "late_mlm" not in (manifest.parent / "metrics.jsonl").read_text()
+
+
+@pytest.fixture(scope="session")
+def roberta(world) -> dict:
+    """The world's texts for a RoBERTa: a tokenizer and tokens of its own."""
+    texts = Dataset(world.dataset).column("corpus", "text").to_pylist()
+    tokenizer = Artifact(world.root / "bytes" / "manifest.json")
+    train_tokenizer("roberta", lambda: [texts], 300).save_pretrained(tokenizer.path("."))
+    tokenizer.seal()
+    tokens = Artifact(world.root / "byte-tokens" / "manifest.json")
+    write_tokens(Dataset(world.dataset), load_tokenizer(tokenizer.folder), tokens)
+    tokens.seal()
+    return {"tokenizer": tokenizer.manifest, "tokens": tokens.manifest}
 
 
 @pytest.mark.parametrize(("recipe", "loss"), [("mlm", "mlm"), ("condenser", "head_mlm"), ("cocondenser", "contrast")])
@@ -99,19 +101,25 @@ def test_training_lowers_the_loss(trained, bert, recipe, loss):
     assert np.mean(values[-5:]) < np.mean(values[:5])
 
 
-@pytest.mark.parametrize("chunk", [1, 5])
-def test_cocondenser_is_the_same_in_chunks(trained, bert, chunk):
-    still = {"architecture": settings()["architecture"] | {"dropout": 0.0}}
-    root = trained("mlm", f"still-{chunk}", None, **still)
-    whole, parts = (trained("cocondenser", f"chunks-{chunk}-{size}", root, chunk=size) for size in (0, chunk))
-    for a, b in zip((whole.parent / "metrics.jsonl").open(), (parts.parent / "metrics.jsonl").open(), strict=True):
-        assert json.loads(a) == pytest.approx(json.loads(b), rel=1e-3)
+@pytest.mark.parametrize("recipe", ["mlm", "condenser", "cocondenser"])
+def test_a_roberta_learns_and_loads_elsewhere(trained, roberta, recipe):
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    architecture = settings()["architecture"] | {"family": "roberta", "positions": 24}
+    changed = {"steps": 60, "learning_rate": 3e-3, "architecture": architecture}
+    manifest = trained(recipe, f"roberta-{recipe}", files=roberta, **changed)
+    values = [json.loads(line)["loss"] for line in (manifest.parent / "metrics.jsonl").open()]
+    assert np.mean(values[-5:]) < np.mean(values[:5])
+    model = AutoModelForMaskedLM.from_pretrained(manifest.parent).eval()
+    ids = AutoTokenizer.from_pretrained(manifest.parent)("dew on the grass", return_tensors="pt")
+    assert type(model).__name__ == "RobertaForMaskedLM" and model(**ids).logits.isfinite().all()
+    assert model.config.max_position_embeddings == 24 + 2
 
 
 def test_pretrained_models_load_elsewhere(trained, bert):
     from transformers import AutoModel, AutoModelForMaskedLM
 
-    for manifest in (bert, trained("condenser", "elsewhere", bert)):
+    for manifest in (bert, trained("condenser", "elsewhere", bert), trained("cocondenser", "elsewhere-too", bert)):
         language_model = AutoModelForMaskedLM.from_pretrained(manifest.parent)
         plain = AutoModel.from_pretrained(manifest.parent)
         ids = torch.tensor([[2, 7, 8, 3]])

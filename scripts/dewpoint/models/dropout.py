@@ -74,7 +74,7 @@ class _Drop(torch.autograd.Function):
 
 
 class _Attend(torch.autograd.Function):
-    """O = (S ∘ keep / (1 - p)) V with S = softmax(scale · Q Kᵀ); only Q, K, V, S and `keep` are held for the way back."""
+    """O = (S ∘ keep / (1 - p)) V, S = softmax(scale · Q Kᵀ); only Q, K, V, S and `keep` are held for the way back."""
 
     @staticmethod
     def forward(ctx, query, key, value, hidden, keep, scale, grow):

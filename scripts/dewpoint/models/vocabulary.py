@@ -36,7 +36,7 @@ def _transform(language_model, hidden: Tensor) -> Tensor:
 
 
 class _WordLoss(torch.autograd.Function):
-    """Computes the gradients on the way forward, so that no logits are kept: dL/dlogits = weight · (softmax - one-hot)."""
+    """Computes the gradients on the way forward, so no logits are kept: dL/dlogits = weight · (softmax - one-hot)."""
 
     @staticmethod
     def forward(ctx, features, projection, bias, targets, weight):

@@ -10,7 +10,8 @@ import pandas as pd
 WIDTH, HEIGHT = 320, 190
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 8, 34
 MOST_POINTS = 200
-NOT_LOSSES = ["learning_rate", "gradient_norm"]
+NOT_LOSSES = ["loss", "learning_rate", "gradient_norm"]  # the first is the sum of the others
+HELD_OUT, ACCURACY = "held_out_", "_accuracy"
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Curve:
     loss: str
     points: list[tuple[float, float]]
     last: float
+    measured: list[tuple[float, float]]  # on held-out text
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,14 @@ class Panel:
     curves: list[Curve]
     steps: list[tuple[float, str]]  # ticks: where, and what is written there
     losses: list[tuple[float, str]]
+    found: list[tuple[str, float]]  # shares of held-out words and spans that are found in the end
 
 
 def panel(model: str, metrics: Path) -> Panel | None:
-    """The losses in a metrics.jsonl as running means over a twentieth of the steps; none when there are none."""
+    """The losses in a metrics.jsonl as running means over a twentieth of the steps; none when there are none.
+
+    What was measured on held-out text is not smoothed.
+    """
     history = pd.DataFrame([json.loads(line) for line in metrics.read_text().splitlines()])
     if history.empty:
         return None
@@ -37,11 +43,16 @@ def panel(model: str, metrics: Path) -> Panel | None:
     history = history.where(history.abs() < math.inf).dropna(how="all").dropna(axis=1, how="all")
     if history.empty:
         return None
+    held_out = history.filter(like=HELD_OUT)
+    history = history.drop(columns=held_out.columns)
     smooth = history.rolling(max(1, len(history) // 20), center=True, min_periods=1).mean()
     thin = smooth.iloc[:: -math.ceil(len(smooth) / MOST_POINTS)][::-1]
 
     steps = ticks(0, thin.index.max())
-    losses = ticks(thin.min().min(), thin.max().max())
+    measured = held_out[[name for name in held_out if not name.endswith(ACCURACY)]].dropna(how="all")
+    found = held_out.filter(like=ACCURACY).dropna(how="all").tail(1)
+    lowest, highest = (float(getattr(pd.concat([thin, measured]), which)().agg(which)) for which in ("min", "max"))
+    losses = ticks(lowest, highest)
     low, high, right = losses[0], losses[-1], max(thin.index.max(), 1)
 
     def x(step: float) -> float:
@@ -50,16 +61,19 @@ def panel(model: str, metrics: Path) -> Panel | None:
     def y(loss: float) -> float:
         return round(TOP + (HEIGHT - TOP - BOTTOM) * (high - loss) / (high - low), 1)
 
+    def points(frame: pd.DataFrame, name: str) -> list[tuple[float, float]]:
+        return [(x(step), y(loss)) for step, loss in frame[name].dropna().items()] if name in frame else []
+
     curves = [
-        Curve(str(name), [(x(step), y(loss)) for step, loss in losses.items()], float(losses.iloc[-1]))
-        for name, losses in thin.items()
-        for losses in [losses.dropna()]
+        Curve(str(name), points(thin, name), float(values.dropna().iloc[-1]), points(measured, f"{HELD_OUT}{name}"))
+        for name, values in thin.items()
     ]
     return Panel(
         model,
         curves,
         [(x(step), f"{step:,g}") for step in steps if step <= right],
         [(y(loss), f"{loss:g}") for loss in losses],
+        [(name.removeprefix(HELD_OUT).removesuffix(ACCURACY), float(share.iloc[-1])) for name, share in found.items()],
     )
 
 

@@ -30,7 +30,9 @@ class Config(Strict):
     )
     shards: Count = Field(1, description="parts that a corpus is encoded in, a job each")
     chunk: int = Field(
-        0, ge=0, description="tokens held in memory at once while training; never changes a result; 0: as the device suits"
+        0,
+        ge=0,
+        description="tokens held in memory at once while training; never changes a result; 0: as the device suits",
     )
     checkpoint_steps: Count = Field(1000, description="steps between checkpoints; there is one every 5 minutes anyway")
 

@@ -11,7 +11,6 @@ from dewpoint.data.masking import WordMasker
 from dewpoint.data.tokens import Slices, assemble, batches, input_lengths
 from dewpoint.training import devices
 
-
 CPU_TOKENS, GPU_TOKENS_PER_GIB = 4096, 400
 
 
@@ -69,7 +68,7 @@ def chunks(
     first: int = 0,
     masker: WordMasker | None = None,
 ) -> list[Chunk]:
-    """This process's rows of `texts`, shortest first, in chunks of up to `budget` tokens; the batch counts on from `first`.
+    """This process's rows of `texts`, shortest first, in chunks of up to `budget` tokens; row numbers start at `first`.
 
     Processes take turns in the order of lengths, so that they have about as much to do.
     """

@@ -84,7 +84,9 @@ def train(
             try:
                 losses = objective(made.to(device))
             except torch.OutOfMemoryError:
-                raise UserError("out of memory on the GPU; set a smaller `chunk` (tokens held at once) in config.yaml") from None
+                raise UserError(
+                    "out of memory on the GPU; set a smaller `chunk` (tokens held at once) in config.yaml"
+                ) from None
             devices.sum_gradients(model)
             norm = nn.utils.clip_grad_norm_(model.parameters(), settings.clip).item()
             if not math.isfinite(norm):

@@ -1,6 +1,6 @@
 """What the pre-training recipes share: where a model starts, its text, its objective, what is measured on the way.
 
-    L = Σ_losses Σ_masked CE / (number masked in the batch)  +  the contrast between its vectors, for coCondenser
+L = Σ_losses Σ_masked CE / (number masked in the batch)  +  the contrast between its vectors, for coCondenser
 """
 
 import logging
