@@ -19,21 +19,22 @@ from types import SimpleNamespace
 HOME = Path(__file__).parents[1]
 sys.path[:0] = [str(HOME / "scripts"), str(HOME)]
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
+import numpy as np
+import torch
 
-from benchmarks import plain  # noqa: E402
-from dewpoint.data.dataset import Dataset  # noqa: E402
-from dewpoint.data.masking import WordMasker, continuations  # noqa: E402
-from dewpoint.data.streams import Blocks, SpanPairs, join  # noqa: E402
-from dewpoint.data.tokenizer import load_tokenizer  # noqa: E402
-from dewpoint.data.tokens import TokenStore  # noqa: E402
-from dewpoint.models.backbone import from_scratch, pick_device  # noqa: E402
-from dewpoint.models.condenser import Condenser  # noqa: E402
-from dewpoint.training.chunks import Batch, batch, chunks  # noqa: E402
-from dewpoint.training.loop import parameter_groups  # noqa: E402
-from dewpoint.training.losses import span_loss  # noqa: E402
-from dewpoint.training.recipes.pretraining import Objective  # noqa: E402
+from benchmarks import plain
+from dewpoint.data.dataset import Dataset
+from dewpoint.data.masking import WordMasker, continuations
+from dewpoint.data.streams import Blocks, SpanPairs, join
+from dewpoint.data.tokenizer import load_tokenizer
+from dewpoint.data.tokens import TokenStore
+from dewpoint.models import dropout
+from dewpoint.models.backbone import from_scratch, pick_device
+from dewpoint.models.condenser import Condenser
+from dewpoint.training.chunks import Batch, batch, chunks
+from dewpoint.training.loop import parameter_groups
+from dewpoint.training.losses import span_loss
+from dewpoint.training.recipes.pretraining import Objective
 
 SHAPE = {"family": "bert", "layers": 6, "hidden": 384, "heads": 12, "intermediate": 1536, "positions": 512}
 SHAPE |= {"dropout": 0.1}
@@ -149,6 +150,7 @@ def work(pipe, kind: str, ours: bool, precision: str, options) -> None:
     stream = training_stream(world, kind)
     if ours:
         network = model(world)
+        dropout.install(network, network.language_model)
         step = Objective(network, SimpleNamespace(precision=precision), span_loss if kind == "cocondenser" else None)
         optimizer = torch.optim.AdamW(parameter_groups(network, 0.01), 1e-4, fused=True)
     else:

@@ -1,6 +1,7 @@
 """Make a tokenizer: learned from a dataset's passages, or fetched from where a model comes from."""
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from dewpoint.artifact import Artifact
@@ -8,10 +9,14 @@ from dewpoint.data.dataset import Dataset
 from dewpoint.data.tokenizer import load_tokenizer, train_tokenizer
 from dewpoint.program import Settings, run
 
+ENOUGH, BATCH = 1_000_000, 1000  # of more passages, batches at even distances are taken
+
 
 def main(artifact: Artifact, settings: Settings, dataset: Path | None) -> None:
     def texts() -> Iterator[list[str]]:
-        for batch in Dataset(dataset).batches("corpus", ["title", "text"]):
+        data = Dataset(dataset)
+        step = -(-data.rows("corpus") // ENOUGH)
+        for batch in islice(data.batches("corpus", ["title", "text"], BATCH), 0, None, step):
             yield batch["title"].to_pylist()
             yield batch["text"].to_pylist()
 

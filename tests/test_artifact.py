@@ -173,3 +173,22 @@ def test_a_manifest_says_how_it_was_made(tmp_path):
     record = make(tmp_path / "o/manifest.json", {"a": ""}, settings={"k": "v"}, code="c", inputs=[tmp_path / "i"])
     assert (record["settings"], record["code"], list(record["inputs"])) == ({"k": "v"}, "c", [str(tmp_path / "i")])
     assert {"seconds", "peak_memory_mb", "device", "python", "versions", "commit", "finished"} <= set(record["run"])
+
+
+def test_a_helper_works_beside_the_maker_and_leaves_nothing(tmp_path):
+    """Processes that share a training: one makes the files, all know where work in progress lies."""
+    maker, helper = (Artifact(tmp_path / "m" / "manifest.json", {"a": 1}, "code", helper=rank) for rank in (0, 1))
+    assert maker.workspace() == helper.workspace()
+    maker.path("weights").write_text("mine")
+    helper.path("weights").write_text("not wanted")
+    helper.seal()
+    helper.discard()
+    assert not maker.manifest.exists()
+    maker.seal()
+    assert (tmp_path / "m" / "weights").read_text() == "mine"
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["manifest.json", "weights"]
+
+
+def test_two_artifacts_never_share_work_in_progress(tmp_path):
+    one, other = (Artifact(tmp_path / name / "manifest.json", {"a": 1}, "code") for name in ("one", "other"))
+    assert one.workspace() != other.workspace() and one.workspace().parent == other.workspace().parent

@@ -11,7 +11,7 @@ from training.test_exact import WORDS, condenser
 
 @pytest.fixture(params=["bert", "roberta"])
 def language_model(request):
-    return condenser(request.param, dropout=0).language_model
+    return condenser(request.param, rate=0).language_model
 
 
 @pytest.mark.parametrize("logits", [1, 5 * WORDS, 2**24])

@@ -18,7 +18,7 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 
 @pytest.mark.parametrize("recipe", ["mlm", "cocondenser", "retriever"])
 def test_one_process_equals_two(world, bert, tmp_path, recipe):
-    """Dropout on, rows of uneven lengths, several chunks, a last batch that is short and odd, checkpoints on the way."""
+    """Dropout on, rows of uneven lengths, several chunks, a last batch that is short and odd, checkpoints."""
     values = settings(source="study", steps=8, epochs=1, spans_of="passage", batch_size=7, learning_rate=1e-2)
     files = {name: getattr(world, name) for name in ("dataset", "tokens", "tokenizer")} | {"parent": bert}
     files |= {"negatives": world.negatives} if recipe == "retriever" else {}

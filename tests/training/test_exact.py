@@ -12,6 +12,7 @@ from benchmarks import plain
 from dewpoint.data.lots import keys
 from dewpoint.data.masking import WordMasker
 from dewpoint.data.tokens import Slices
+from dewpoint.models import dropout
 from dewpoint.models.backbone import from_scratch
 from dewpoint.models.condenser import Condenser, Pretrained
 from dewpoint.training.chunks import batch, chunks
@@ -24,8 +25,8 @@ ROBERTA = {"cls": 0, "pad": 1, "sep": 2, "mask": 4}
 SEED, STEP = 7, 3
 
 
-def condenser(family: str = "bert", dropout: float = 0.1, late_mlm: bool = True, heads: int = 2) -> Condenser:
-    shape = {"layers": 3, "hidden": 16, "heads": heads, "intermediate": 24, "positions": 64, "dropout": dropout}
+def condenser(family: str = "bert", rate: float = 0.1, late_mlm: bool = True, heads: int = 2) -> Condenser:
+    shape = {"layers": 3, "hidden": 16, "heads": heads, "intermediate": 24, "positions": 64, "dropout": rate}
     torch.manual_seed(0)
     pad = (SPECIAL if family == "bert" else ROBERTA)["pad"]
     language_model = from_scratch(SimpleNamespace(family=family, **shape), WORDS, pad)
@@ -34,6 +35,11 @@ def condenser(family: str = "bert", dropout: float = 0.1, late_mlm: bool = True,
         for parameter in model.parameters():  # so that biases and norms count
             parameter += 0.1 * torch.randn_like(parameter)
         language_model.base_model.embeddings.word_embeddings.weight[pad] = 0
+    return installed(model)
+
+
+def installed(model: Pretrained) -> Pretrained:
+    dropout.install(model, model.language_model)
     return model.train()
 
 
@@ -113,7 +119,7 @@ def plain_rows(special) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("size", [3, ROWS])
 def test_losses_and_gradients_equal_a_plain_implementation(contrast, family, late_mlm, size):
     special = SPECIAL if family == "bert" else ROBERTA
-    model = condenser(family, dropout=0, late_mlm=late_mlm)
+    model = condenser(family, rate=0, late_mlm=late_mlm)
     stock = copy.deepcopy(model)
     stock.language_model.set_attn_implementation("eager")
     rival = plain.PlainCondenser(stock.language_model, stock.head, 1, late_mlm)
@@ -128,18 +134,18 @@ def test_losses_and_gradients_equal_a_plain_implementation(contrast, family, lat
 @pytest.mark.parametrize("late_mlm", [True, False])
 @pytest.mark.parametrize("contrast", [False, True], ids=["condenser", "cocondenser"])
 def test_chunks_never_matter_dropout_on(size, late_mlm, contrast):
-    model = condenser(dropout=0.3, late_mlm=late_mlm)
+    model = condenser(rate=0.3, late_mlm=late_mlm)
     losses, whole = run(model, made(ROWS), contrast)
     chunked_losses, chunked = run(model, made(size), contrast)
     assert chunked_losses == pytest.approx(losses, rel=1e-5)
     assert_close(chunked, whole)
-    _, other = run(condenser(dropout=0, late_mlm=late_mlm), made(ROWS), contrast)
+    _, other = run(condenser(rate=0, late_mlm=late_mlm), made(ROWS), contrast)
     name = "language_model.bert.embeddings.word_embeddings.weight"
     assert (other[name] - whole[name]).abs().max() > 1e-2 * whole[name].abs().max()  # dropout was on
 
 
 def test_all_in_memory_equals_the_cache():
-    model = condenser(dropout=0.3)
+    model = condenser(rate=0.3)
     held, cached = made(3, budget=10**6), made(3)
     assert held.once and not cached.once
     assert_close(run(model, cached, True)[1], run(model, held, True)[1])
@@ -163,7 +169,7 @@ def test_contrast_alone_leaves_the_head_as_it_is():
 
 
 def test_mlm_equals_the_stock_model():
-    model = Pretrained(condenser(dropout=0).language_model).train()
+    model = installed(Pretrained(condenser(rate=0).language_model))
     stock = copy.deepcopy(model.language_model)
     stock.set_attn_implementation("eager")
     ids, mask, labels = plain_rows(SPECIAL)

@@ -40,18 +40,17 @@ def _keep_memory() -> None:
 
 
 def precision(name: str, model) -> torch.autocast:
-    """Autocast for a forward pass: to bfloat16 when asked, or when `auto` finds that it pays.
-
-    It pays on a GPU, and on a processor that multiplies in it once the model is no longer tiny. Weights and optimizer
-    stay in float32.
-    """
-    device = pick_device()
-    pays = device.type == "cuda" or (_multiplies_bfloat16() and model.config.hidden_size >= PAYS_FROM)
-    return torch.autocast(device.type, torch.bfloat16, enabled=name == "bfloat16" or (name == "auto" and pays))
+    """Autocast for a forward pass, when `chosen` says bfloat16; weights and optimizer stay in float32."""
+    return torch.autocast(pick_device().type, torch.bfloat16, enabled=chosen(name, model) == "bfloat16")
 
 
-def _multiplies_bfloat16() -> bool:
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+def chosen(name: str, model) -> str:
+    """What `auto` comes to: bfloat16 on a GPU, and on a processor that multiplies in it unless the model is tiny."""
+    if name != "auto":
+        return name
+    multiplies = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    pays = pick_device().type == "cuda" or (multiplies and model.config.hidden_size >= PAYS_FROM)
+    return "bfloat16" if pays else "float32"
 
 
 def from_scratch(architecture, vocabulary: int, pad: int):

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from dewpoint.errors import UserError
-from dewpoint.models import dropout
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +19,6 @@ class Pretrained(nn.Module):
     def __init__(self, language_model):
         super().__init__()
         self.language_model, self.losses = language_model, ["mlm"]
-        dropout.install(self, language_model)
 
     def vectors(self, ids: Tensor, mask: Tensor) -> Tensor:
         """The last layer's CLS, and nothing else."""
@@ -49,12 +47,10 @@ class Condenser(Pretrained):
         layers = language_model.base_model.encoder.layer
         if early_layers >= len(layers):
             raise UserError(f"early_layers: {early_layers} of {len(layers)} layers leave none after the split")
-        nn.Module.__init__(self)
-        self.language_model = language_model
+        super().__init__(language_model)
         self.early_layers, self.losses = early_layers, ["head_mlm", "late_mlm"] if late_mlm else ["head_mlm"]
         self.head = nn.ModuleList(type(layers[0])(language_model.config) for _ in range(head_layers))
         self.head.apply(language_model._init_weights)
-        dropout.install(self, language_model)
 
     def forward(self, ids: Tensor, mask: Tensor, at: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         output = self.language_model.base_model(ids, attention_mask=mask, output_hidden_states=True)

@@ -19,7 +19,7 @@ from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import Slices, TokenStore
 from dewpoint.errors import UserError
 from dewpoint.models import dropout
-from dewpoint.models.backbone import from_scratch, load_language_model, pick_device, precision
+from dewpoint.models.backbone import chosen, from_scratch, load_language_model, pick_device, precision
 from dewpoint.models.condenser import Pretrained
 from dewpoint.models.vocabulary import word_loss, word_scores
 from dewpoint.training import gradient_cache, loop
@@ -59,6 +59,7 @@ def pretrain(
     units = Dataset(dataset).documents() if unit == "document" else None
     documents = join(store.column("corpus"), store.sentences(), units)
     training, held_out = documents.split(settings.held_out, settings.seed)
+    dropout.install(model, model.language_model)
     masker = WordMasker(store.special, continuations(words))
     stream = kind(documents, training, settings.length, settings.batch_size, settings.seed)
 
@@ -87,6 +88,7 @@ def pretrain(
         checkpoint,
         measure,
     )
+    artifact.facts |= {"precision": chosen(settings.precision, model.language_model)}
     model.save(artifact.path("."))
     words.save_pretrained(artifact.path("."))
 

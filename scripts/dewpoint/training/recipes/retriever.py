@@ -11,7 +11,7 @@ from dewpoint.data.streams import RetrieverBatches
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import TokenStore
 from dewpoint.models import dropout
-from dewpoint.models.backbone import pick_device, precision
+from dewpoint.models.backbone import chosen, pick_device, precision
 from dewpoint.models.encoder import Encoder
 from dewpoint.models.export import save_retriever
 from dewpoint.training import gradient_cache, loop
@@ -65,5 +65,5 @@ def train(
 
     steps = settings.epochs * stream.epochs.steps
     loop.train(model, step_batch, objective, settings, steps, artifact, checkpoint)
-    artifact.facts |= {"instances": stream.epochs.count}
+    artifact.facts |= {"instances": stream.epochs.count, "precision": chosen(settings.precision, model.backbone)}
     save_retriever(artifact.path("."), model, words, settings)
