@@ -5,36 +5,25 @@ L = 1/(2n) Σ_ij L_co_ij + Σ_masked (head MLM + late MLM) / number masked      
 
 from pathlib import Path
 
+from torch import Tensor
+
 from dewpoint.artifact import Artifact
 from dewpoint.data.streams import SpanPairs
+from dewpoint.models.condenser import Condenser
 from dewpoint.training.losses import span_loss
-from dewpoint.training.recipes.condenser import load
-from dewpoint.training.recipes.pretraining import pretrain
+from dewpoint.training.recipes import condenser
+from dewpoint.training.recipes.pretraining import recipe
 
 
-def train(
-    artifact: Artifact,
-    settings,
-    dataset: Path,
-    tokens: Path,
-    tokenizer: Path,
-    parent: Path | None,
-    chunk: int,
-    checkpoint: int,
-) -> None:
-    model = load(artifact, settings, tokenizer, parent)
+def build(artifact: Artifact, settings, tokenizer: Path, parent: Path | None) -> Condenser:
+    model = condenser.build(artifact, settings, tokenizer, parent)
     if not settings.mlm:
         model.without_words()
-    pretrain(
-        model,
-        SpanPairs,
-        artifact,
-        settings,
-        dataset,
-        tokens,
-        tokenizer,
-        chunk,
-        checkpoint,
-        settings.spans_of,
-        lambda spans: span_loss(spans, settings.temperature),
-    )
+    return model
+
+
+def contrast(spans: Tensor, settings) -> Tensor:
+    return span_loss(spans, settings.temperature)
+
+
+train = recipe(build, SpanPairs, contrast)

@@ -8,27 +8,16 @@ from pathlib import Path
 from dewpoint.artifact import Artifact
 from dewpoint.data.streams import Blocks
 from dewpoint.models.condenser import Condenser
-from dewpoint.training.recipes.pretraining import pretrain, start
+from dewpoint.training.recipes.pretraining import recipe, start
 
 
-def train(
-    artifact: Artifact,
-    settings,
-    dataset: Path,
-    tokens: Path,
-    tokenizer: Path,
-    parent: Path | None,
-    chunk: int,
-    checkpoint: int,
-) -> None:
-    model = load(artifact, settings, tokenizer, parent)
-    pretrain(model, Blocks, artifact, settings, dataset, tokens, tokenizer, chunk, checkpoint)
-
-
-def load(artifact: Artifact, settings, tokenizer: Path, parent: Path | None) -> Condenser:
+def build(artifact: Artifact, settings, tokenizer: Path, parent: Path | None) -> Condenser:
     """The parent's backbone, with the parent's head when it has one."""
     language_model = start(settings, tokenizer, parent)
     model = Condenser(language_model, settings.early_layers, settings.head_layers, settings.late_mlm)
     if settings.source != "scratch":
         artifact.facts |= {"head": model.load_head(parent.parent if parent else settings.source)}
     return model
+
+
+train = recipe(build, Blocks)

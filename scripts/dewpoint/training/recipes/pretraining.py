@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -41,56 +42,66 @@ def start(settings, tokenizer: Path, parent: Path | None):
     return load_language_model(parent.parent if parent else settings.source)
 
 
-def pretrain(
-    model: Pretrained,
+def recipe(
+    build: Callable[..., Pretrained],
     kind: type[Blocks] | type[SpanPairs],
-    artifact: Artifact,
-    settings,
-    dataset: Path,
-    tokens: Path,
-    tokenizer: Path,
-    chunk: int,
-    checkpoint: int,
-    unit: str = "document",
-    contrast: Callable[[Tensor], Tensor] | None = None,
-) -> None:
-    """Train `model` on the dataset's text, in rows of a `kind` of stream, and save it with its tokenizer."""
-    store, words, chunk = TokenStore(tokens), load_tokenizer(tokenizer.parent), budget(chunk, pick_device())
-    units = Dataset(dataset).documents() if unit == "document" else None
-    documents = join(store.column("corpus"), store.sentences(), units)
-    training, held_out = documents.split(settings.held_out, settings.seed)
-    dropout.install(model, model.language_model)
-    masker = WordMasker(store.special, continuations(words))
-    stream = kind(documents, training, settings.length, settings.batch_size, settings.seed)
+    contrast: Callable[[Tensor, Any], Tensor] | None = None,
+) -> Callable[..., None]:
+    """The program of a recipe: what it trains, the rows that it reads, the contrast between them when there is one."""
 
-    def masked(texts: list[Slices], step: int) -> Batch:
-        parts = chunks(texts, store.special, chunk, settings.seed, step, masker=masker)
-        return batch(len(texts[0].counts), parts, chunk)
+    def train(
+        artifact: Artifact,
+        settings,
+        dataset: Path,
+        tokens: Path,
+        tokenizer: Path,
+        parent: Path | None,
+        chunk: int,
+        checkpoint: int,
+    ) -> None:
+        model = build(artifact, settings, tokenizer, parent)
+        dropout.install(model, model.language_model)
+        text = Text(settings, kind, dataset, tokens, tokenizer, budget(chunk, pick_device()))
+        objective = Objective(model, settings, contrast and partial(contrast, settings=settings))
+        held_out = text.held_out() if settings.held_out and settings.measurements else None
+        measure = partial(objective.measure, held_out) if held_out else None
+        loop.train(model, text.batch, objective, settings, settings.steps, artifact, checkpoint, measure)
+        artifact.facts |= {"precision": chosen(settings.precision, model.language_model)}
+        model.save(artifact.path("."))
+        text.tokenizer.save_pretrained(artifact.path("."))
 
-    objective = Objective(model, settings, contrast)
-    measure = None
-    if settings.held_out and settings.measurements:
+    return train
+
+
+class Text:
+    """What a recipe reads: a dataset's documents as masked rows, a part of them held out."""
+
+    def __init__(self, settings, kind, dataset: Path, tokens: Path, tokenizer: Path, budget: int):
+        self.settings, self.kind, self.budget = settings, kind, budget
+        self.tokenizer, store = load_tokenizer(tokenizer.parent), TokenStore(tokens)
+        self.masker, self.special = WordMasker(store.special, continuations(self.tokenizer)), store.special
+        by_passage = getattr(settings, "spans_of", "document") == "passage"
+        units = None if by_passage else Dataset(dataset).documents()
+        self.documents = join(store.column("corpus"), store.sentences(), units)
+        training, self.kept = self.documents.split(settings.held_out, settings.seed)
+        self.stream = kind(self.documents, training, settings.length, settings.batch_size, settings.seed)
+
+    def batch(self, step: int) -> Batch:
+        return self._masked(self.stream.batch(step), step)
+
+    def held_out(self) -> Batch | None:
+        """One batch of text that is never trained on, always the same; none when too little is held out."""
+        rows = HELD_OUT_TOKENS // (self.settings.length * self.kind.ROWS)
         try:
-            rows = HELD_OUT_TOKENS // (settings.length * kind.ROWS)
-            texts = kind(documents, held_out, settings.length, rows, settings.seed).batch(0)
+            stream = self.kind(self.documents, self.kept, self.settings.length, rows, self.settings.seed)
         except UserError:
             log.warning("warning: no text is long enough and held out; nothing is measured on the way")
-        else:
-            measure = partial(objective.measure, masked(texts, HELD_OUT_STEP))
+            return None
+        return self._masked(stream.batch(0), HELD_OUT_STEP)
 
-    loop.train(
-        model,
-        lambda step: masked(stream.batch(step), step),
-        objective,
-        settings,
-        settings.steps,
-        artifact,
-        checkpoint,
-        measure,
-    )
-    artifact.facts |= {"precision": chosen(settings.precision, model.language_model)}
-    model.save(artifact.path("."))
-    words.save_pretrained(artifact.path("."))
+    def _masked(self, texts: list[Slices], step: int) -> Batch:
+        parts = chunks(texts, self.special, self.budget, self.settings.seed, step, masker=self.masker)
+        return batch(len(texts[0].counts), parts, self.budget)
 
 
 class Objective:
