@@ -43,9 +43,9 @@ class Documents:
     tokens: Ragged
     sentences: np.ndarray
 
-    def split(self, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """(documents to train on, documents held out), picked at random."""
-        held = rng(seed, HELD_OUT).random(len(self.tokens)) < share
+    def split(self, share: float) -> tuple[np.ndarray, np.ndarray]:
+        """(documents to train on, documents held out), picked at random, for every model and seed the same."""
+        held = rng(HELD_OUT).random(len(self.tokens)) < share
         return np.flatnonzero(~held), np.flatnonzero(held)
 
 

@@ -83,7 +83,7 @@ class Text:
         by_passage = getattr(settings, "spans_of", "document") == "passage"
         units = None if by_passage else Dataset(dataset).documents()
         self.documents = join(store.column("corpus"), store.sentences(), units)
-        training, self.kept = self.documents.split(settings.held_out, settings.seed)
+        training, self.kept = self.documents.split(settings.held_out)
         self.stream = kind(self.documents, training, settings.length, settings.batch_size, settings.seed)
 
     def batch(self, step: int) -> Batch:
