@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dewpoint.errors import UserError
+from dewpoint.study.grammar import Config
+from dewpoint.study.graph import Graph
 from dewpoint.study.load import expand, load_study, read
 from sample_study import STUDY, load, write
 
@@ -184,3 +186,14 @@ def test_the_schema_takes_a_study_as_it_is_written(tmp_path):
     for old, new in [("layers: 2", "layrs: 2"), ("recipe: mlm", "recipe: mln"), ("MRR@10", "NDCG@10")]:
         wrong = yaml.load(write(tmp_path, (old, new)).read_text(), Yaml)
         assert list(validator.iter_errors(wrong))
+
+
+def test_without_tables_every_model_is_made(tmp_path):
+    """A study that only pre-trains; with a table, what it does not need is left out."""
+    text = STUDY[: STUDY.index("tables:")]
+    path = tmp_path / "pretrain.yaml"
+    path.write_text(text)
+    graph = Graph(Config(study=str(path)), load_study(path))
+    assert set(graph.needed.models) == {"bert", "condenser", "co", "first", "second"} and not graph.all_scores
+    path.write_text(text + "tables: {t: {rankers: [zero], on: d/test, metrics: [R@10]}}")
+    assert set(Graph(Config(study=str(path)), load_study(path)).needed.models) == {"bert", "condenser", "co"}

@@ -256,7 +256,7 @@ class Study(Strict):
     datasets: dict[Name, Dataset] = Field(min_length=1)
     models: dict[Name, AnyModel] = {}
     rankers: dict[Name, AnyRanker] = {}
-    tables: dict[Name, Table] = Field(min_length=1)
+    tables: dict[Name, Table] = Field({}, description="without any, all models are made")
 
 
 def schema() -> dict[str, Any]:

@@ -80,7 +80,7 @@ class Text:
         self.settings, self.kind, self.budget = settings, kind, budget
         self.tokenizer, store = load_tokenizer(tokenizer.parent), TokenStore(tokens)
         self.masker, self.special = WordMasker(store.special, continuations(self.tokenizer)), store.special
-        by_passage = getattr(settings, "spans_of", "document") == "passage"
+        by_passage = kind is SpanPairs and settings.spans_of == "passage"
         units = None if by_passage else Dataset(dataset).documents()
         self.documents = join(store.column("corpus"), store.sentences(), units)
         training, self.kept = self.documents.split(settings.held_out)
