@@ -85,7 +85,7 @@ class Graph:
 
     @cached_property
     def needed(self) -> Study:
-        """The part of the study that its tables need, with all that it is made from; all models when there is no table."""
+        """What the tables need of the study, with all that it is made from; every model when there is no table."""
         todo = [f"rankers.{ranker}" for ranker, _, _ in self.scores]
         todo += [] if self.study.tables else [f"models.{model}" for model in self.study.models]
         edges, found = needs(self.study), set()
