@@ -11,7 +11,6 @@ import statistics
 import subprocess
 import sys
 import time
-from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -222,8 +221,8 @@ def stream(world, rate: float) -> None:
 
 
 def memory(world, work: Path) -> None:
-    """Peak memory of the program itself, at 128 and at 2,048 spans a step."""
-    settings = {"architecture": SHAPE, "source": "scratch", "seed": 1, "precision": "auto", "steps": 2}
+    """Peak memory of the program itself, at 128 and at 2,048 spans a step, after as many spans."""
+    settings = {"architecture": SHAPE, "source": "scratch", "seed": 1, "precision": "auto"}
     settings |= {"length": LENGTH, "learning_rate": 1e-4, "warmup": 0.1, "weight_decay": 0.01, "clip": 1.0}
     settings |= {"early_layers": EARLY, "head_layers": HEAD, "late_mlm": True, "mlm": True, "temperature": 1.0}
     settings |= {"spans_of": "document", "held_out": 0.0, "measurements": 0}
@@ -233,7 +232,8 @@ def memory(world, work: Path) -> None:
         output.unlink(missing_ok=True)
         files = {"dataset": world.dataset, "tokens": world.tokens, "tokenizer": world.tokenizer}
         limits = {"parent": "", "chunk": CHUNK, "checkpoint": 1000}
-        record = program("cocondenser", output, deepcopy(settings) | {"batch_size": spans // 2}, **files, **limits)
+        size = {"batch_size": spans // 2, "steps": 2 * 2048 // spans}
+        record = program("cocondenser", output, settings | size, **files, **limits)
         peaks[spans] = record["run"]["peak_memory_mb"]
         print(f"coCondenser, {spans} spans a step: {peaks[spans]:,} MB", flush=True)
     say("memory, 2,048 spans against 128", peaks[2048] / peaks[128], 1.15, "x", most=True)
