@@ -28,7 +28,7 @@ from dewpoint.data.streams import Blocks, SpanPairs, join
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import TokenStore
 from dewpoint.models import dropout
-from dewpoint.models.backbone import from_scratch, pick_device
+from dewpoint.models.backbone import from_scratch
 from dewpoint.models.condenser import Condenser
 from dewpoint.training.chunks import Batch, batch, chunks
 from dewpoint.training.loop import parameter_groups
@@ -82,10 +82,10 @@ def prepared(options) -> SimpleNamespace:
     program("prepare", paths["dataset"], source, study="benchmark")
     program("tokenizer", paths["tokenizer"], learned, dataset=paths["dataset"])
     program("tokenize_texts", paths["tokens"], {}, dataset=paths["dataset"], tokenizer=paths["tokenizer"])
-    store, words = TokenStore(paths["tokens"]), load_tokenizer(paths["tokenizer"].parent)
+    store = TokenStore(paths["tokens"])
     documents = join(store.column("corpus"), store.sentences(), Dataset(paths["dataset"]).documents())
-    masker = WordMasker(store.special, continuations(words))
-    return SimpleNamespace(**paths, store=store, words=words, documents=documents, masker=masker)
+    masker = WordMasker(store.special, continuations(load_tokenizer(paths["tokenizer"].parent)))
+    return SimpleNamespace(**paths, store=store, documents=documents, masker=masker)
 
 
 def program(name: str, output: Path, settings: dict, **options: Path | str) -> dict:
@@ -99,16 +99,14 @@ def program(name: str, output: Path, settings: dict, **options: Path | str) -> d
 
 def model(world) -> Condenser:
     torch.manual_seed(0)
-    language_model = from_scratch(SimpleNamespace(**SHAPE), len(world.words), world.words.pad_token_id)
+    language_model = from_scratch(SimpleNamespace(**SHAPE), world.store.vocabulary, world.store.special["pad"])
     return Condenser(language_model, EARLY, HEAD)
 
 
 def plain_model(world) -> plain.PlainCondenser:
-    torch.manual_seed(0)
-    language_model = from_scratch(SimpleNamespace(**SHAPE), len(world.words), world.words.pad_token_id)
-    layers = type(language_model.bert.encoder.layer[0])
-    head = torch.nn.ModuleList(layers(language_model.config) for _ in range(HEAD))
-    return plain.PlainCondenser(language_model, head.apply(language_model._init_weights), EARLY)
+    """The same weights in transformers' own layers, with its own dropout."""
+    made = model(world)
+    return plain.PlainCondenser(made.language_model, made.head, EARLY)
 
 
 def padded(made: Batch, world) -> tuple[torch.Tensor, ...]:
@@ -164,8 +162,6 @@ def work(pipe, kind: str, ours: bool, precision: str, options) -> None:
         made = masked(world, stream, pipe.recv())
         rows = made if ours else padded(made, world)
         began = time.perf_counter()
-        if ours:
-            pick_device()
         step(rows)
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()

@@ -45,6 +45,15 @@ def zstd(data: bytes) -> bytes:
     return pa.compress(data, "zstd", asbytes=True)
 
 
+def fails_with(folder: Path, settings: dict, message: str) -> None:
+    """Preparing it is refused in one line that begins with the folder and `message`, and nothing is left behind."""
+    with pytest.raises(SystemExit) as exit:
+        prepare(folder, settings)
+    assert str(exit.value).startswith(f"error: {folder}/{message}")
+    assert len(str(exit.value).splitlines()) == 1
+    assert list((folder / "out").iterdir()) == []
+
+
 def write_files(folder: Path, files: dict[str, str | bytes]) -> None:
     for name, content in files.items():
         path = folder / name

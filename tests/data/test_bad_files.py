@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from programs import beir, prepare, shell, tables, zstd
+from programs import beir, fails_with, shell, tables, zstd
 
 CORPUS = {
     "corpus.csv": [
@@ -91,14 +91,6 @@ def test_table(tmp_path, name, content, message):
 @pytest.mark.parametrize(("name", "content", "message"), cases(BEIR))
 def test_beir(tmp_path, name, content, message):
     fails_with(tmp_path, beir(tmp_path, {name: content}), f"{name}{message}")
-
-
-def fails_with(folder, settings, message):
-    with pytest.raises(SystemExit) as exit:
-        prepare(folder, settings)
-    assert str(exit.value).startswith(f"error: {folder}/{message}")
-    assert len(str(exit.value).splitlines()) == 1
-    assert list((folder / "out").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["corpus.csv", "corpus.jsonl", "corpus.parquet"])

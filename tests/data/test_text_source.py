@@ -15,7 +15,7 @@ from dewpoint.data import dataset
 from dewpoint.data.dataset import Dataset, DatasetWriter
 from dewpoint.data.sources import text as source
 from dewpoint.data.sources.reading import text_files
-from programs import prepare, write_files, zstd
+from programs import fails_with, prepare, write_files, zstd
 
 TXT = "One, first.\nOne, second.\n\nTwo.\n"
 JSONL = '{"text": "One, first.\\nOne, second."}\n{"text": ["Two."]}\n'
@@ -164,7 +164,7 @@ def test_patterns_from_the_working_directory(tmp_path, monkeypatch):
     ],
 )
 def test_faults(tmp_path, files, message):
-    fails_with(tmp_path, text(tmp_path, files), message)
+    fails_with(tmp_path, text(tmp_path, files), message.format(tmp_path))
 
 
 @pytest.mark.parametrize("pattern", ["b.txt", "*.jsonl", "w", "w/*"])
@@ -176,14 +176,6 @@ def test_what_names_no_file(tmp_path, pattern):
 def test_a_named_title_must_be_there(tmp_path):
     files = {"a.jsonl": '{"heading": "One", "text": "one"}\n'}
     fails_with(tmp_path, text(tmp_path, files, title="title"), "a.jsonl:1: no column 'title'; there is heading, text")
-
-
-def fails_with(folder, settings, message):
-    with pytest.raises(SystemExit) as exit:
-        prepare(folder, settings)
-    assert str(exit.value).startswith(f"error: {folder}/{message.format(folder)}")
-    assert len(str(exit.value).splitlines()) == 1
-    assert list((folder / "out").iterdir()) == []
 
 
 # --- large corpora ------------------------------------------------------------------------------

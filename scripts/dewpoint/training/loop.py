@@ -75,7 +75,8 @@ def train(
         coming = worker.submit(batch, start)
         for step in range(start, steps):
             made = coming.result()
-            coming = worker.submit(batch, step + 1)
+            if step + 1 < steps:
+                coming = worker.submit(batch, step + 1)
             if step == start and leads:
                 log.info("%s", _plan(made, device, start, steps))
             rate = schedule.rate(step)

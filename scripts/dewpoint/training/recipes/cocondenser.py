@@ -9,14 +9,15 @@ from torch import Tensor
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.streams import SpanPairs
+from dewpoint.data.tokens import TokenStore
 from dewpoint.models.condenser import Condenser
 from dewpoint.training.losses import span_loss
 from dewpoint.training.recipes import condenser
 from dewpoint.training.recipes.pretraining import recipe
 
 
-def build(artifact: Artifact, settings, tokenizer: Path, parent: Path | None) -> Condenser:
-    model = condenser.build(artifact, settings, tokenizer, parent)
+def build(artifact: Artifact, settings, store: TokenStore, parent: Path | None) -> Condenser:
+    model = condenser.build(artifact, settings, store, parent)
     if not settings.mlm:
         model.without_words()
     return model

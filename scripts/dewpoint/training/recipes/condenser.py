@@ -7,13 +7,14 @@ from pathlib import Path
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.streams import Blocks
+from dewpoint.data.tokens import TokenStore
 from dewpoint.models.condenser import Condenser
 from dewpoint.training.recipes.pretraining import recipe, start
 
 
-def build(artifact: Artifact, settings, tokenizer: Path, parent: Path | None) -> Condenser:
+def build(artifact: Artifact, settings, store: TokenStore, parent: Path | None) -> Condenser:
     """The parent's backbone, with the parent's head when it has one."""
-    language_model = start(settings, tokenizer, parent)
+    language_model = start(settings, store, parent)
     model = Condenser(language_model, settings.early_layers, settings.head_layers, settings.late_mlm)
     if settings.source != "scratch":
         artifact.facts |= {"head": model.load_head(parent.parent if parent else settings.source)}

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,12 +34,11 @@ HELD_OUT_TOKENS = 65_536  # that a measurement reads, at most
 HELD_OUT_STEP = 2**40  # keys of held-out rows are like those of no step
 
 
-def start(settings, tokenizer: Path, parent: Path | None):
+def start(settings, store: TokenStore, parent: Path | None):
     """The language model that training starts from: new, a node of the study, a folder or a hub id."""
     torch.manual_seed(settings.seed)
     if settings.source == "scratch":
-        words = load_tokenizer(tokenizer.parent)
-        return from_scratch(settings.architecture, len(words), words.pad_token_id)
+        return from_scratch(settings.architecture, store.vocabulary, store.special["pad"])
     return load_language_model(parent.parent if parent else settings.source)
 
 
@@ -59,16 +59,17 @@ def recipe(
         chunk: int,
         checkpoint: int,
     ) -> None:
-        model = build(artifact, settings, tokenizer, parent)
+        store, words = TokenStore(tokens), load_tokenizer(tokenizer.parent)
+        model = build(artifact, settings, store, parent)
         dropout.install(model, model.language_model)
-        text = Text(settings, kind, dataset, tokens, tokenizer, budget(chunk, pick_device()))
+        text = Text(settings, kind, Dataset(dataset), store, continuations(words), budget(chunk, pick_device()))
         objective = Objective(model, settings, contrast and partial(contrast, settings=settings))
         held_out = text.held_out() if settings.held_out and settings.measurements else None
         measure = partial(objective.measure, held_out) if held_out else None
         loop.train(model, text.batch, objective, settings, settings.steps, artifact, checkpoint, measure)
         artifact.facts |= {"precision": chosen(settings.precision, model.language_model)}
         model.save(artifact.path("."))
-        text.tokenizer.save_pretrained(artifact.path("."))
+        words.save_pretrained(artifact.path("."))
 
     return train
 
@@ -76,12 +77,11 @@ def recipe(
 class Text:
     """What a recipe reads: a dataset's documents as masked rows, a part of them held out."""
 
-    def __init__(self, settings, kind, dataset: Path, tokens: Path, tokenizer: Path, budget: int):
+    def __init__(self, settings, kind, dataset: Dataset, store: TokenStore, continues: np.ndarray, budget: int):
         self.settings, self.kind, self.budget = settings, kind, budget
-        self.tokenizer, store = load_tokenizer(tokenizer.parent), TokenStore(tokens)
-        self.masker, self.special = WordMasker(store.special, continuations(self.tokenizer)), store.special
+        self.masker, self.special = WordMasker(store.special, continues), store.special
         by_passage = kind is SpanPairs and settings.spans_of == "passage"
-        units = None if by_passage else Dataset(dataset).documents()
+        units = None if by_passage else dataset.documents()
         self.documents = join(store.column("corpus"), store.sentences(), units)
         training, self.kept = self.documents.split(settings.held_out)
         self.stream = kind(self.documents, training, settings.length, settings.batch_size, settings.seed)
