@@ -1,10 +1,11 @@
 """The study's graph, and what all rules share."""
 
+import re
 import shlex
 
 from dewpoint.errors import UserError
 from dewpoint.study.fingerprint import fingerprint
-from dewpoint.study.graph import Graph
+from dewpoint.study.graph import PASSAGES, QUERIES, Graph
 
 try:
     graph = Graph.load(config)
@@ -21,15 +22,15 @@ HALF = max(1, (workflow.resource_settings.cores or 16) // 2)
 # what training holds in memory and how often it saves itself: no part of its settings, for neither changes a result
 MEMORY = f"--chunk {graph.config.chunk} --checkpoint {graph.config.checkpoint_steps}"
 
-NAME = "[A-Za-z0-9][A-Za-z0-9_-]*"
+NAME, LABEL = "[A-Za-z0-9][A-Za-z0-9_-]*", "[A-Za-z0-9][A-Za-z0-9._-]*"
 
 
 wildcard_constraints:
     dataset=NAME,
-    model=NAME,
-    ranker=NAME,
+    model=LABEL,
+    ranker=LABEL,
     split=NAME,
-    table=NAME,
+    table=LABEL,
     part=r"corpus|queries\.[A-Za-z0-9_-]+",
     shard=r"\d+",
     shards=r"\d+",
@@ -37,12 +38,12 @@ wildcard_constraints:
 
 def one_of(names):
     """A wildcard constraint: any of these names, and nothing when there are none."""
-    return "|".join(names) or "(?!)"
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
-def parent(wildcards):
+def parent(wildcards, side=PASSAGES):
     """The manifest of the model that a model starts from; none for a new or a fetched one."""
-    name = graph.parent(wildcards.model)
+    name = graph.parent(wildcards.model, side)
     return [graph.model(name)] if name else []
 
 
@@ -53,4 +54,14 @@ def trained_on(wildcards):
         "dataset": graph.dataset(data),
         "tokens": graph.tokens(wildcards.model, data),
         "tokenizer": graph.tokenizer(wildcards.model),
+    }
+
+
+def of_queries(wildcards):
+    """What a retriever's queries need: tokens and tokenizer, and where an encoder of their own starts from."""
+    model = graph.study.models[wildcards.model]
+    return {
+        "query_tokens": graph.tokens(wildcards.model, model.data, QUERIES),
+        "query_tokenizer": graph.tokenizer(wildcards.model, QUERIES),
+        "query_parent": parent(wildcards, QUERIES),
     }

@@ -3,7 +3,7 @@
 
 rule encode:
     input:
-        tokens=lambda w: graph.tokens(w.model, w.dataset),
+        tokens=lambda w: graph.tokens(w.model, w.dataset, PASSAGES if w.part == "corpus" else QUERIES),
         model=f"{RESULTS}/models/{{model}}/manifest.json",
     output:
         f"{RESULTS}/embeddings/{{model}}/{{dataset}}/{{part}}-{{shard}}of{{shards}}.json",

@@ -73,7 +73,8 @@ def load(graph: Graph, ranker: str, dataset: str):
 
         model = graph.dense_model(ranker)
         index = dense.load(member(manifest))
-        encoder = QuestionEncoder(Path(graph.model(model)).parent, graph.study.models[model].query_length)
+        node = graph.study.models[model]
+        encoder = QuestionEncoder(Path(graph.model(model)).parent, node.query_length, node.query_prefix)
         return lambda question: dense.search(index, encoder(question), SHOWN)
     raise UserError(f"ranker '{ranker}' is a {kind}; name BM25 or dense rankers")
 

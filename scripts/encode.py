@@ -4,9 +4,10 @@ import logging
 from pathlib import Path
 
 from dewpoint.artifact import Artifact, read_manifest
+from dewpoint.data.tokenizer import load_tokenizer, prefix_ids
 from dewpoint.data.tokens import TokenStore
 from dewpoint.models.backbone import pick_device, precision
-from dewpoint.models.encoder import Encoder
+from dewpoint.models.folder import query_folder, read_side
 from dewpoint.program import Settings, run
 from dewpoint.search.encode import encode, shard_rows
 
@@ -14,15 +15,22 @@ log = logging.getLogger(__name__)
 
 
 def main(artifact: Artifact, settings: Settings, tokens: Path, model: Path, shard: int, shards: int) -> None:
-    recipe = read_manifest(model)["settings"]["recipe"]
-    if recipe != "retriever":
+    record, queries = read_manifest(model), settings.part != "corpus"
+    if not record["facts"].get("retrieves"):
+        recipe = record["settings"]["recipe"]
         log.warning("warning: %s was never trained to retrieve, its recipe is %s", model.parent, recipe)
-    store = TokenStore(tokens)
-    segments = store.passages() if settings.part == "corpus" else [store.column(settings.part)]
-    rows = shard_rows(len(segments[0]), shard, shards)
-    encoder = Encoder(model.parent).to(pick_device())
+    store, prefix = TokenStore(tokens), []
+    if settings.prefix:
+        folder = query_folder(model.parent) if queries else model.parent
+        prefix = prefix_ids(load_tokenizer(folder), settings.prefix, settings.length)
+    if queries:
+        texts = store.queries(settings.part.removeprefix("queries."), settings.length, prefix)
+    else:
+        texts = store.passages(settings.length, prefix, settings.title)
+    encoder = read_side(model.parent, queries).to(pick_device())
+    encoder.fit(store.vocabulary, settings.length, settings.part)
     with precision(settings.precision, encoder.backbone):
-        encode(encoder, segments, rows, settings.length, store, artifact.beside(".parquet"))
+        encode(encoder, texts, shard_rows(len(texts), shard, shards), store.special, artifact.beside(".parquet"))
 
 
 if __name__ == "__main__":

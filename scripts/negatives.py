@@ -10,10 +10,7 @@ from dewpoint.program import Settings, run
 
 
 def main(artifact: Artifact, settings: Settings, dataset: Path, runs: list[Path]) -> None:
-    positives = Dataset(dataset).positives(settings.split)
-    write_negatives(
-        artifact, [read_run(path) for path in runs], positives, settings.depth, settings.kept, settings.seed
-    )
+    write_negatives(artifact, [read_run(path) for path in runs], Dataset(dataset), settings)
 
 
 if __name__ == "__main__":

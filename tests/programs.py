@@ -18,7 +18,7 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 def arguments(output: Path, settings: dict, **options: str | Path | list) -> list[str]:
     words = ["--output", str(output), "--settings", json.dumps(settings)]
     for name, value in options.items():
-        words += [f"--{name}", *map(str, value if isinstance(value, list) else [value])]
+        words += [f"--{name}", *map(str, value if isinstance(value, list) else [] if value is None else [value])]
     return words
 
 

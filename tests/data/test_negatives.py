@@ -1,12 +1,14 @@
 """Negatives: what a run leaves when positives are out, as a slow reading of the run says."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dewpoint.artifact import Artifact, read_manifest
-from dewpoint.data.negatives import pick, read_negatives, write_negatives
+from dewpoint.data.negatives import candidates, pick, read_negatives, write_negatives
 from dewpoint.data.runs import Run, ranked, read_run, write_run
 
 PAIR = st.tuples(st.integers(0, 7), st.integers(0, 30))
@@ -24,6 +26,15 @@ def columns(pairs) -> tuple[np.ndarray, np.ndarray]:
     return table[:, 0], table[:, 1]
 
 
+def options(**changed) -> SimpleNamespace:
+    return SimpleNamespace(**{"split": "train", "depth": 10, "kept": 10, "without": ["judged"], "seed": 0} | changed)
+
+
+def judged(pairs) -> SimpleNamespace:
+    """What of a dataset is read: here three queries."""
+    return SimpleNamespace(positives=lambda split: columns(pairs), rows=lambda table: 3)
+
+
 def slow_free(scores, positives, depth):
     """For each judged query the unjudged passages among the first `depth`."""
     free = {}
@@ -36,7 +47,8 @@ def slow_free(scores, positives, depth):
 @settings(max_examples=150, deadline=None)
 @given(RUNS, POSITIVES, st.integers(1, 12), st.integers(1, 8))
 def test_a_query_keeps_unjudged_passages_within_the_depth(scores, positives, depth, kept):
-    query, passage = pick(run_of(scores), columns(positives), depth, kept, np.random.default_rng(0))
+    run, _ = candidates(run_of(scores), columns(positives), None, options(depth=depth))
+    query, passage = pick(run, kept, np.random.default_rng(0))
     found = {}
     for q, p in zip(query.tolist(), passage.tolist(), strict=True):
         found.setdefault(q, []).append(p)
@@ -48,8 +60,9 @@ def test_a_query_keeps_unjudged_passages_within_the_depth(scores, positives, dep
 
 
 def test_the_choice_is_random_and_a_function_of_the_seed():
-    run, positives = run_of({(0, p): float(-p) for p in range(30)}), columns({(0, 3)})
-    draws = [pick(run, positives, 30, 5, np.random.default_rng(seed))[1].tolist() for seed in (0, 0, *range(1, 200))]
+    run = run_of({(0, p): float(-p) for p in range(30)})
+    run, _ = candidates(run, columns({(0, 3)}), None, options(depth=30))
+    draws = [pick(run, 5, np.random.default_rng(seed))[1].tolist() for seed in (0, 0, *range(1, 200))]
     assert draws[0] == draws[1] != draws[2]
     share = np.bincount(np.concatenate(draws), minlength=30) / len(draws)
     assert share[3] == 0
@@ -61,7 +74,7 @@ def test_seeds_and_rankers_draw_apart(tmp_path):
     run, drawn = run_of({(0, p): float(-p) for p in range(30)}), []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         artifact = Artifact(tmp_path / f"{name}.json")
-        write_negatives(artifact, [run, run], columns({(0, 3)}), 30, 3, seed)
+        write_negatives(artifact, [run, run], judged({(0, 3)}), options(depth=30, kept=3, seed=seed))
         artifact.seal()
         drawn.append(read_negatives(artifact.manifest).passages.reshape(2, 3).tolist())
     assert drawn[0] == drawn[1]
@@ -70,11 +83,11 @@ def test_seeds_and_rankers_draw_apart(tmp_path):
 
 def test_every_judged_query_is_an_instance_of_each_ranker(tmp_path):
     runs = [run_of({(0, 1): 2.0, (0, 2): 1.0, (5, 1): 1.0}), run_of({(1, 4): 1.0, (0, 1): 1.0})]
-    positives = columns({(0, 1), (1, 2), (1, 3)})
+    dataset = judged({(0, 1), (1, 2), (1, 3)})
 
     def written(name, seed=0):
         artifact = Artifact(tmp_path / f"{name}.json")
-        write_negatives(artifact, runs, positives, 10, 10, seed)
+        write_negatives(artifact, runs, dataset, options(seed=seed))
         artifact.seal()
         return artifact.manifest
 

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from dewpoint.data.instances import RetrieverBatches, pick_queries
 from dewpoint.data.negatives import Negatives
-from dewpoint.data.streams import RetrieverBatches
-from dewpoint.data.tokens import assemble
+from dewpoint.data.tokens import Texts, assemble
 from dewpoint.errors import UserError
 from ragged import SPECIAL, numbered, ragged
 
@@ -17,16 +17,20 @@ JUDGED = {0: [3], 1: [4, 9, 11], 2: [3, 5], 4: [29], 5: [0, 1]}
 POOLS = [(0, [10, 12, 14, 16, 18]), (1, [2, 6]), (2, []), (3, [7, 8]), (4, [20, 21, 22]), (0, [25, 26, 27]), (5, [13])]
 
 
-def stream(pools=POOLS, judged=JUDGED, size=3, wanted=2, seed=0):
+def stream(pools=POOLS, judged=JUDGED, size=3, wanted=2, seed=0, in_batch=True, positives="rotating", queries=None):
     """Passage p is the one token 1000 + p, query q is 2000 + q."""
     pairs = np.array([(query, passage) for query, passages in judged.items() for passage in passages]).reshape(-1, 2)
-    flat = np.array([passage for _, pool in pools for passage in pool], np.int32)
-    offsets = np.concatenate([[0], np.cumsum([len(pool) for _, pool in pools])]).astype(np.int64)
-    negatives = Negatives(np.array([query for query, _ in pools], np.int64), flat, offsets)
-    settings = SimpleNamespace(batch_size=size, negatives_per_query=wanted, query_length=8, passage_length=8)
-    passages = [ragged([[]] * PASSAGES), numbered([1] * PASSAGES, 1000)]
+    flat = np.array([passage for _, pool in pools or [] for passage in pool], np.int32)
+    offsets = np.concatenate([[0], np.cumsum([len(pool) for _, pool in pools or []])]).astype(np.int64)
+    negatives = Negatives(np.array([query for query, _ in pools or []], np.int64), flat, offsets)
+    settings = SimpleNamespace(
+        batch_size=size, negatives_per_query=wanted, seed=seed, in_batch=in_batch, positives=positives
+    )
+    passages = Texts([ragged([[]] * PASSAGES), numbered([1] * PASSAGES, 1000)], 8)
     judged = pairs[::-1, 0].astype(np.int32), pairs[::-1, 1].astype(np.int32)
-    return RetrieverBatches([numbered([1] * QUERIES, 2000)], passages, judged, negatives, settings, seed)
+    chosen = pick_queries(judged[0], queries, np.zeros(0, int), seed)
+    negatives = None if pools is None else negatives
+    return RetrieverBatches(Texts([numbered([1] * QUERIES, 2000)], 8), passages, judged, negatives, chosen, settings)
 
 
 def read(batch):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset, DatasetWriter
 from dewpoint.data.tokenizer import train_tokenizer, train_wordpiece
-from dewpoint.data.tokens import TokenStore, assemble, batches, ragged_range, truncate, write_tokens
+from dewpoint.data.tokens import Texts, TokenStore, assemble, batches, ragged_range, write_tokens
 from programs import call, prepare, tables
 from ragged import SPECIAL, padded, ragged
 
@@ -34,7 +34,7 @@ def test_inputs_equal_slow_ones(data, segments, length):
     texts = data.draw(st.lists(st.tuples(*[TOKENS] * segments), min_size=1, max_size=6))
     rows = data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=8))
     columns = [ragged([list(text[part]) for text in texts]) for part in range(segments)]
-    ids = assemble(truncate(columns, np.array(rows, np.int64), length), SPECIAL)
+    ids = assemble(Texts(columns, length)[np.array(rows, np.int64)], SPECIAL)
     assert ids.tolist() == padded([slow_input(texts[row], length) for row in rows])
     assert ids.shape[1] <= length
 
@@ -149,7 +149,7 @@ def test_an_input_equals_the_tokenizers_own(stored):
     dataset, folder, store = stored
     tokenizer = AutoTokenizer.from_pretrained(folder)
     texts = dataset.column("queries.test", "text").to_pylist()
-    ours = assemble(truncate(store.queries("test"), np.arange(len(texts)), 8), store.special)
+    ours = assemble(store.queries("test", 8)[np.arange(len(texts))], store.special)
     theirs = tokenizer(texts, max_length=8, truncation=True, padding="longest")["input_ids"]
     assert ours.tolist() == theirs
 

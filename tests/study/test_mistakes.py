@@ -13,7 +13,7 @@ GRAMMAR = [
     (
         "negatives: [bm25]}",
         "negative: [bm25]}",
-        "models.first.negative: unknown key; did you mean 'negatives'? (and 1 more)",
+        "models.first.negative: unknown key; did you mean 'negatives'?",
     ),
     ("{file: c.csv}", "{fil: c.csv}", "datasets.own.corpus.fil: unknown key; did you mean 'file'? (and 1 more)"),
     (

@@ -1,5 +1,6 @@
 """A tiny dataset, its tokens and its negatives, for programs that train."""
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -46,7 +47,8 @@ def world(tmp_path_factory) -> SimpleNamespace:
     query, passage = np.repeat(np.arange(20), 40), np.tile(np.arange(40), 20)
     run = ranked(query, passage, random.random(800).astype(np.float32), 30)
     negatives = Artifact(root / "negatives.json")
-    write_negatives(negatives, [run], dataset.positives("train"), 30, 10, seed=1)
+    chosen = SimpleNamespace(split="train", depth=30, kept=10, without=["judged"], seed=1)
+    write_negatives(negatives, [run], dataset, chosen)
     negatives.seal()
     paths = {"dataset": artifact, "tokenizer": tokenizer, "tokens": tokens, "negatives": negatives}
     return SimpleNamespace(root=root, **{name: Path(made.manifest) for name, made in paths.items()})
@@ -78,10 +80,27 @@ def settings(**changed) -> dict:
         "measurements": 2,
         "temperature": 1.0,
         "split": "train",
+        "query_source": None,
+        "pooling": None,
+        "projection": None,
+        "normalize": None,
+        "query_prefix": "",
+        "passage_prefix": "",
+        "title": "pair",
         "negatives_per_query": 2,
+        "in_batch": True,
+        "positives": "rotating",
+        "train_queries": None,
+        "development": None,
         "query_length": 12,
         "passage_length": 24,
     } | changed
+
+
+def of_a_retriever(world) -> dict:
+    """What its program reads beside what every training reads."""
+    queries = {"query_tokens": world.tokens, "query_tokenizer": world.tokenizer}
+    return queries | {"negatives": world.negatives, "development": [], "query_parent": None}
 
 
 @pytest.fixture(scope="session")
@@ -102,15 +121,14 @@ def trained(world):
     ) -> Path:
         values = settings(**{"source": "study" if parent else "scratch"} | changed)
         artifact = Artifact(world.root / name / "manifest.json", values, "code", [parent] if parent else [])
-        options = SimpleNamespace(**values | {"architecture": SimpleNamespace(**values["architecture"])})
-        negatives = {"negatives": world.negatives} if recipe == "retriever" else {}
+        options = json.loads(json.dumps(values), object_hook=lambda pairs: SimpleNamespace(**pairs))
+        more = of_a_retriever(world) if recipe == "retriever" else {}
         try:
             recipes[recipe].train(
                 artifact,
                 options,
                 world.dataset,
-                **{"tokens": world.tokens, "tokenizer": world.tokenizer} | (files or {}),
-                **negatives,
+                **{"tokens": world.tokens, "tokenizer": world.tokenizer} | more | (files or {}),
                 parent=parent,
                 chunk=chunk,
                 checkpoint=checkpoint,

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from dewpoint.training import devices
 from programs import SCRIPTS, arguments, shell
-from training.conftest import settings
+from training.conftest import of_a_retriever, settings
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
@@ -21,7 +21,7 @@ def test_one_process_equals_two(world, bert, tmp_path, recipe):
     """Dropout on, rows of uneven lengths, several chunks, a last batch that is short and odd, checkpoints."""
     values = settings(source="study", steps=8, epochs=1, spans_of="passage", batch_size=7, learning_rate=1e-2)
     files = {name: getattr(world, name) for name in ("dataset", "tokens", "tokenizer")} | {"parent": bert}
-    files |= {"negatives": world.negatives} if recipe == "retriever" else {}
+    files |= of_a_retriever(world) if recipe == "retriever" else {}
     one, two = (tmp_path / name / "manifest.json" for name in ("one", "two"))
     alone = shell(recipe, one, values, **files, chunk=70, checkpoint=2)
     assert alone.returncode == 0, alone.stderr

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from dewpoint.data.dataset import Dataset
+from dewpoint.data.instances import RetrieverBatches, pick_queries
 from dewpoint.data.negatives import read_negatives
-from dewpoint.data.streams import RetrieverBatches
 from dewpoint.data.tokens import TokenStore, assemble
-from dewpoint.models.encoder import Encoder
+from dewpoint.models.folder import read_encoder
 from dewpoint.search.encode import QuestionEncoder, encode_window
 from training.conftest import settings
 
@@ -27,21 +27,22 @@ def test_first_loss_is_the_papers(trained, world, bert):
     one_step = trained("retriever", "one-step", root, epochs=1, batch_size=20)
     logged = json.loads((one_step.parent / "metrics.jsonl").read_text().splitlines()[0])["ranking"]
     store, dataset = TokenStore(world.tokens), Dataset(world.dataset)
-    options = SimpleNamespace(batch_size=20, negatives_per_query=2, query_length=12, passage_length=24)
+    options = SimpleNamespace(**settings(batch_size=20, seed=3))
+    judged = dataset.positives("train")
     stream = RetrieverBatches(
-        store.queries("train"),
-        store.passages(),
-        dataset.positives("train"),
+        store.queries("train", 12),
+        store.passages(24),
+        judged,
         read_negatives(world.negatives),
+        pick_queries(judged[0], None, np.zeros(0), 3),
         options,
-        seed=3,
     )
     batch = stream.batch(0)
-    model = Encoder(root.parent)
+    model = read_encoder(root.parent).eval()
 
     def vectors(texts):
-        ids = assemble(texts, store.special)
-        return torch.cat([model(*model.inputs(row[row != 0][None], 0)) for row in ids])
+        rows = [torch.from_numpy(row[row != 0][None]) for row in assemble(texts, store.special)]
+        return torch.cat([model(row, torch.ones_like(row)) for row in rows])
 
     scores = vectors(batch.queries) @ vectors(batch.passages).T
     scores[torch.from_numpy(batch.masked)] = -torch.inf
@@ -58,18 +59,18 @@ def test_training_lowers_the_loss(trained, bert):
 def test_vectors_do_not_depend_on_batches(retriever, world, monkeypatch):
     from dewpoint.search import encode
 
-    model, store = Encoder(retriever.parent).eval(), TokenStore(world.tokens)
-    rows = np.arange(40)
-    whole = encode_window(model, store.passages(), rows, 24, store)
+    model, store = read_encoder(retriever.parent).eval(), TokenStore(world.tokens)
+    rows, texts = np.arange(40), store.passages(24)
+    whole = encode_window(model, texts[rows], store.special)
     monkeypatch.setattr(encode, "BATCH_TOKENS", 50)
-    np.testing.assert_allclose(encode_window(model, store.passages(), rows, 24, store), whole, atol=2e-3)
+    np.testing.assert_allclose(encode_window(model, texts[rows], store.special), whole, atol=2e-3)
     shuffled = np.random.default_rng(0).permutation(rows)
-    np.testing.assert_allclose(encode_window(model, store.passages(), shuffled, 24, store), whole[shuffled], atol=2e-3)
+    np.testing.assert_allclose(encode_window(model, texts[shuffled], store.special), whole[shuffled], atol=2e-3)
 
 
 def test_a_typed_question_gets_the_stored_querys_vector(retriever, world):
-    model, store = Encoder(retriever.parent).eval(), TokenStore(world.tokens)
-    stored = encode_window(model, store.queries("train"), np.arange(20), 12, store)
+    model, store = read_encoder(retriever.parent).eval(), TokenStore(world.tokens)
+    stored = encode_window(model, store.queries("train", 12)[np.arange(20)], store.special)
     ask = QuestionEncoder(retriever.parent, 12)
     for row, text in enumerate(Dataset(world.dataset).column("queries.train", "text").to_pylist()):
         np.testing.assert_allclose(ask(text)[0], stored[row], atol=2e-3)

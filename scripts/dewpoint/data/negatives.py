@@ -8,7 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dewpoint.artifact import Artifact, member
+from dewpoint.data.answers import contains, words
+from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import Run
+from dewpoint.errors import UserError
 
 SCHEMA = pa.schema([("query", pa.int32()), ("source", pa.int32()), ("passages", pa.list_(pa.int32()))])
 
@@ -21,6 +24,10 @@ class Negatives:
     passages: np.ndarray  # of all instances, flat
     offsets: np.ndarray
 
+    @classmethod
+    def none(cls, queries: np.ndarray) -> "Negatives":
+        return cls(queries.astype(np.int64), np.zeros(0, np.int32), np.zeros(len(queries) + 1, np.int64))
+
 
 def read_negatives(manifest: Path) -> Negatives:
     table = pq.read_table(member(manifest))
@@ -29,38 +36,68 @@ def read_negatives(manifest: Path) -> Negatives:
     return Negatives(query, lists.values.to_numpy(), offsets)
 
 
-def write_negatives(
-    artifact: Artifact, runs: list[Run], positives: tuple[np.ndarray, np.ndarray], depth: int, kept: int, seed: int
-) -> None:
-    """From each run the first `depth`, less the positives, `kept` of them at random.
+def write_negatives(artifact: Artifact, runs: list[Run], dataset: Dataset, settings) -> None:
+    """From each run the first `depth`, less what may be positive, `kept` of them at random.
 
-    A query that a run leaves without any is still an instance; training tops it up at random passages.
+    A query that a run leaves without any is still an instance; training tops it up at random passages. One without a
+    positive is none. All of it is counted.
     """
+    positives = dataset.positives(settings.split)
     queries = np.unique(positives[0])
+    without = dataset.rows(f"queries.{settings.split}") - len(queries)
+    artifact.facts |= {"queries": len(queries), "queries_without_positive": without, "sources": []}
     with pq.ParquetWriter(artifact.beside(".parquet"), SCHEMA, compression="zstd") as file:
-        artifact.facts["sources"] = []
         for source, run in enumerate(runs):
-            query, passage = pick(run, positives, depth, kept, np.random.default_rng([seed, source]))
+            run, counts = candidates(run, positives, dataset, settings)
+            query, passage = pick(run, settings.kept, np.random.default_rng([settings.seed, source]))
             first = np.searchsorted(query, queries)
-            counts = np.searchsorted(query, queries, side="right") - first
-            offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+            found = np.searchsorted(query, queries, side="right") - first
+            offsets = np.concatenate([[0], np.cumsum(found)]).astype(np.int32)
             lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(passage, pa.int32()))
             columns = [pa.array(queries, pa.int32()), pa.array(np.full(len(queries), source), pa.int32()), lists]
             file.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
-            fact = {"queries": len(queries), "negatives": len(passage), "queries_without": int((counts == 0).sum())}
-            artifact.facts["sources"].append(fact)
+            counts |= {"negatives": len(passage), "queries_without": int((found == 0).sum())}
+            artifact.facts["sources"].append(counts)
 
 
-def pick(
-    run: Run, positives: tuple[np.ndarray, np.ndarray], depth: int, kept: int, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """(query, passage) of what a run's judged queries keep, shuffled within each query."""
-    bound = 1 + max(int(passage.max(initial=0)) for passage in (run.passage, positives[1]))
-    known = positives[0].astype(np.int64) * bound + positives[1]
-    free = (run.rank <= depth) & ~np.isin(run.query.astype(np.int64) * bound + run.passage, known)
-    free &= np.isin(run.query, positives[0])
-    query, passage = run.query[free], run.passage[free]
-    order = np.lexsort([random.random(len(query)), query])
-    query, passage = query[order], passage[order]
+def candidates(
+    run: Run, positives: tuple[np.ndarray, np.ndarray], dataset: Dataset, settings
+) -> tuple[Run, dict[str, int]]:
+    """What may be a negative, the first `depth` of each query with a positive less what `without` names; and counts."""
+    free, counts = (run.rank <= settings.depth) & np.isin(run.query, positives[0]), {}
+    if "judged" in settings.without:
+        bound = 1 + max(int(passage.max(initial=0)) for passage in (run.passage, positives[1]))
+        judged = np.isin(
+            run.query.astype(np.int64) * bound + run.passage, positives[0].astype(np.int64) * bound + positives[1]
+        )
+        counts["judged"], free = int((free & judged).sum()), free & ~judged
+    run = Run(run.query[free], run.passage[free], run.score[free])
+    if "answers" in settings.without:
+        answered = with_answer(run, dataset, settings.split)
+        counts["with_answer"] = int(answered.sum())
+        run = Run(run.query[~answered], run.passage[~answered], run.score[~answered])
+    return run, counts
+
+
+def with_answer(run: Run, dataset: Dataset, split: str) -> np.ndarray:
+    """Which rows of a run have a passage that contains an answer of their query."""
+    answers = [[words(text) for text in texts] for texts in dataset.column(f"queries.{split}", "answers").to_pylist()]
+    if not any(answers):
+        raise UserError(f"negatives_without: answers, but no query of {split} in {dataset.manifest.parent} has any")
+    found, order, first = np.zeros(len(run.query), bool), np.argsort(run.passage, kind="stable"), 0
+    for batch in dataset.batches("corpus", ["text"]):
+        within = order[slice(*np.searchsorted(run.passage[order], [first, first + batch.num_rows]))]
+        rows, place = np.unique(run.passage[within] - first, return_inverse=True)
+        texts = [words(text) for text in batch["text"].take(pa.array(rows)).to_pylist()]
+        pairs = zip(run.query[within].tolist(), place.tolist(), strict=True)
+        found[within] = [contains(texts[at], answers[query]) for query, at in pairs]
+        first += batch.num_rows
+    return found
+
+
+def pick(run: Run, kept: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """(query, passage) of `kept` rows of each query, shuffled within each query."""
+    order = np.lexsort([random.random(len(run.query)), run.query])
+    query, passage = run.query[order], run.passage[order]
     chosen = np.arange(len(query)) - np.searchsorted(query, query) < kept
     return query[chosen], passage[chosen]

@@ -7,11 +7,10 @@ from functools import lru_cache
 import numpy as np
 
 from dewpoint.data.lots import rng
-from dewpoint.data.negatives import Negatives
-from dewpoint.data.tokens import Ragged, Slices, ragged_range, truncate
+from dewpoint.data.tokens import Ragged, Slices, ragged_range
 from dewpoint.errors import UserError
 
-PACKING, SPANS, INSTANCES, BATCH, HELD_OUT = range(5)  # what a random generator is for
+PACKING, SPANS, INSTANCES, BATCH, HELD_OUT, QUERIES, PROXY = range(7)  # what a random generator is for
 SHORT = 0.1  # share of the blocks that aim at a random shorter length
 NOTHING = "nothing to train on: every text is too short, or no query has a positive"
 
@@ -137,66 +136,3 @@ class SpanPairs:
         early, late = np.sort(random.integers(0, (lengths - 2 * counts + 1)[:, None], (len(rows), 2)), axis=1).T
         starts = random.permuted(first[:, None] + np.stack([early, late + counts], axis=1), axis=1)
         return [Slices(self.tokens.values, starts.ravel(), counts.repeat(2))]
-
-
-@dataclass
-class RetrieverBatch:
-    queries: list[Slices]
-    passages: list[Slices]  # n · (1 + negatives), a query's positive first
-    targets: np.ndarray  # the row of each query's positive among the passages
-    masked: np.ndarray  # [n, passages]: judged relevant, or here a second time, so not a negative
-
-
-class RetrieverBatches:
-    """Queries, each with a positive and its next negatives; both rotate by epoch.
-
-    An instance is a query with the negatives of one ranker: with two rankers a query comes twice an epoch.
-    """
-
-    def __init__(
-        self,
-        queries: list[Ragged],
-        passages: list[Ragged],
-        judged: tuple[np.ndarray, np.ndarray],
-        negatives: Negatives,
-        settings,
-        seed: int,
-    ):
-        self.queries, self.passages, self.settings, self.seed = queries, passages, settings, seed
-        self.total = len(passages[0])
-        self.judged = np.unique(judged[0].astype(np.int64) * self.total + judged[1])  # query · total + passage
-        first, last = np.searchsorted(self.judged, np.stack([negatives.query, negatives.query + 1]) * self.total)
-        trainable = np.flatnonzero(last > first)
-        self.query = negatives.query[trainable]
-        self.positives = first[trainable], (last - first)[trainable]
-        self.pool = negatives.passages
-        self.negatives = negatives.offsets[:-1][trainable], np.diff(negatives.offsets)[trainable]
-        self.epochs = Epochs(len(self.query), settings.batch_size, seed)
-
-    def batch(self, step: int) -> RetrieverBatch:
-        epoch, rows = self.epochs.rows(step)
-        random = rng(self.seed, BATCH, step)
-        query = self.query[rows]
-        first, counts = self.positives
-        positive = self.judged[first[rows] + epoch % counts[rows]] % self.total
-        passage = np.concatenate([positive[:, None], self._negatives(rows, epoch, random)], axis=1)
-        flat = passage.ravel()
-        targets = np.arange(len(rows)) * passage.shape[1]
-        masked = np.isin(query[:, None] * self.total + flat, self.judged)
-        masked[np.arange(len(rows)), targets] = False
-        return RetrieverBatch(
-            truncate(self.queries, query, self.settings.query_length),
-            truncate(self.passages, flat, self.settings.passage_length),
-            targets,
-            masked,
-        )
-
-    def _negatives(self, rows: np.ndarray, epoch: int, random: np.random.Generator) -> np.ndarray:
-        """The next negatives of each row's pool, round and round; a short pool is topped up at random."""
-        wanted = self.settings.negatives_per_query
-        first, counts = (x[rows][:, None] for x in self.negatives)
-        drawn = random.integers(0, self.total, (len(rows), wanted))
-        if len(self.pool) == 0:
-            return drawn
-        index = first + (epoch * wanted + np.arange(wanted)) % np.maximum(counts, 1)
-        return np.where(np.arange(wanted) < counts, self.pool[np.minimum(index, len(self.pool) - 1)], drawn)

@@ -10,6 +10,7 @@ from dewpoint.errors import UserError
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 LETTERS = 1000
+PROBE = "water 7"  # a text like any other
 
 Texts = Callable[[], Iterable[list[str]]]  # batches of texts, from the beginning each time it is called
 
@@ -80,3 +81,14 @@ def load_tokenizer(source: str | Path):
     if missing:
         raise UserError(f"{source}: its tokenizer has no {', '.join(missing)} token")
     return tokenizer
+
+
+def prefix_ids(tokenizer, prefix: str, length: int) -> list[int]:
+    """The tokens of a prefix. It must come apart from the text, so that tokens can be put together as strings are."""
+    encode = lambda text: tokenizer(text, add_special_tokens=False)["input_ids"]  # noqa: E731
+    ids = encode(prefix) if prefix else []
+    if prefix and encode(prefix + PROBE) != ids + encode(PROBE):
+        raise UserError(f"prefix '{prefix}': this tokenizer joins its end to the text; end it with ':' and no space")
+    if len(ids) > length // 2:
+        raise UserError(f"prefix '{prefix}': {len(ids)} tokens leave no room for a text of length {length}")
+    return ids

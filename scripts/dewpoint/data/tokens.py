@@ -131,12 +131,13 @@ class TokenStore:
     def column(self, table: str, column: str = "text") -> Ragged:
         return Ragged(self._array(f"{table}.{column}"), self._array(f"{table}.{column}.offsets"))
 
-    def passages(self) -> list[Ragged]:
-        """The segments of a passage: its title, when it has one, and its text."""
-        return [self.column("corpus", "title"), self.column("corpus", "text")]
+    def passages(self, length: int, prefix: Sequence[int] = (), title: str = "pair") -> "Texts":
+        """The corpus as inputs; its title before a text: with a [SEP] between (pair), without (prefix), not at all."""
+        titles = [] if title == "none" else [self.column("corpus", "title")]
+        return Texts([*titles, self.column("corpus", "text")], length, prefix, apart=title == "pair")
 
-    def queries(self, split: str) -> list[Ragged]:
-        return [self.column(f"queries.{split}")]
+    def queries(self, split: str, length: int, prefix: Sequence[int] = ()) -> "Texts":
+        return Texts([self.column(f"queries.{split}")], length, prefix)
 
     def sentences(self) -> np.ndarray:
         """Where sentences start among all tokens of the passages' texts, in order."""
@@ -153,28 +154,47 @@ class Slices:
     values: np.ndarray
     starts: np.ndarray
     counts: np.ndarray
+    closed: bool = True  # a [SEP] follows
 
     def __getitem__(self, rows: np.ndarray) -> "Slices":
-        return Slices(self.values, self.starts[rows], self.counts[rows])
+        return Slices(self.values, self.starts[rows], self.counts[rows], self.closed)
 
 
-def truncate(segments: Sequence[Ragged], rows: np.ndarray, length: int) -> list[Slices]:
-    """The rows' segments cut to fit `length` with their special tokens.
+@dataclass
+class Texts:
+    """Texts that a model reads: a prefix, which is the same for all, then their segments, cut to fit `length`."""
 
-    Every segment but the last keeps at most half of the room; the last takes what is left.
-    """
-    cut, room = [], np.full(len(rows), length - 1)
-    for segment in segments:
-        limit = room - 1 if segment is segments[-1] else (length - 1) // 2
-        counts = np.minimum(segment.offsets[rows + 1] - segment.offsets[rows], limit)
-        cut.append(Slices(segment.values, segment.offsets[rows], counts))
-        room = room - np.where(counts > 0, counts + 1, 0)
-    return cut
+    segments: Sequence[Ragged]
+    length: int
+    prefix: Sequence[int] = ()
+    apart: bool = True  # segments are divided by [SEP]
+
+    def __len__(self) -> int:
+        return len(self.segments[0])
+
+    def __getitem__(self, rows: np.ndarray) -> list[Slices]:
+        """The rows' pieces. Each segment but the last keeps at most half of the room; the last takes what is left."""
+        prefix = np.array(self.prefix, np.int64)
+        cut = [Slices(prefix, np.zeros(len(rows), np.int64), np.full(len(rows), len(prefix)), False)]
+        cut = cut if len(prefix) else []
+        room = np.full(len(rows), self.length - 1 - len(prefix))
+        for segment in self.segments:
+            last = segment is self.segments[-1]
+            limit = room - 1 if last else room // 2
+            counts = np.minimum(segment.offsets[rows + 1] - segment.offsets[rows], limit)
+            closed = last or self.apart
+            cut.append(Slices(segment.values, segment.offsets[rows], counts, closed))
+            room = room - np.where(counts > 0, counts + closed, 0)
+        return cut
 
 
 def input_lengths(segments: Sequence[Slices]) -> np.ndarray:
     """Tokens of each row with its special ones; a row without any of its own is [CLS] [SEP]."""
-    return np.maximum(2, 1 + sum(np.where(segment.counts > 0, segment.counts + 1, 0) for segment in segments))
+    used, open_end = 1, True
+    for segment in segments:
+        used = used + np.where(segment.counts > 0, segment.counts + segment.closed, 0)
+        open_end = np.where(segment.counts > 0, not segment.closed, open_end)
+    return used + open_end
 
 
 def assemble(segments: Sequence[Slices], special: dict[str, int]) -> np.ndarray:
@@ -187,9 +207,10 @@ def assemble(segments: Sequence[Slices], special: dict[str, int]) -> np.ndarray:
         row, column = ragged_range(segment.counts)
         ids[row, at[row] + column] = segment.values[segment.starts[row] + column]
         at += segment.counts
-        filled = np.flatnonzero(segment.counts)
-        ids[filled, at[filled]] = special["sep"]
-        at[filled] += 1
+        if segment.closed:
+            filled = np.flatnonzero(segment.counts)
+            ids[filled, at[filled]] = special["sep"]
+            at[filled] += 1
     ids[np.arange(len(ids)), used - 1] = special["sep"]
     return ids
 

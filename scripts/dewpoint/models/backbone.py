@@ -13,6 +13,7 @@ from dewpoint.lease import take_device
 
 leases = []  # of this process, until it ends
 PAYS_FROM = 128  # hidden size
+POOLED = ("bert", "mpnet", "roberta", "xlm-roberta")  # have a pooler beyond the last layer, unless told not to
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt
 
 
@@ -90,7 +91,7 @@ def load_encoder(source: str | Path):
     """The encoder alone, without language-model head or pooler."""
     from transformers import AutoConfig, AutoModel
 
-    pooler = {"add_pooling_layer": False} if _load(AutoConfig, source).model_type in ("bert", "roberta") else {}
+    pooler = {"add_pooling_layer": False} if _load(AutoConfig, source).model_type in POOLED else {}
     return _load(AutoModel, source, dtype=torch.float32, **pooler)
 
 

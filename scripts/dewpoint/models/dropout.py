@@ -109,22 +109,24 @@ def attend(module, query, key, value, mask, dropout=0.0, scaling=None, **_):
     return out.transpose(1, 2).contiguous(), None
 
 
-def install(model: nn.Module, transformer) -> None:
-    """Give `model` keyed dropout throughout, and its transformer (the part with a config) attention that uses it."""
+def install(model: nn.Module, *transformers) -> None:
+    """Give `model` keyed dropout throughout, and its transformers (parts with a config) attention that uses it."""
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import sdpa_mask
 
     AttentionInterface.register("keyed", attend)
     AttentionMaskInterface.register("keyed", sdpa_mask)
-    if transformer.config._attn_implementation == "sdpa":
-        transformer.set_attn_implementation("keyed")
+    for transformer in transformers:
+        if transformer.config._attn_implementation == "sdpa":
+            transformer.set_attn_implementation("keyed")
+        transformer.base_model.embeddings.register_forward_hook(_to_autocast)
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
-                setattr(module, name, Dropout(child.p))
+                of_rows = name != "pos_dropout"  # DeBERTa's, on relative positions, which belong to no row
+                setattr(module, name, Dropout(child.p if of_rows else 0.0))
     for site, module in enumerate(model.modules()):
         module.site = site
-    transformer.base_model.embeddings.register_forward_hook(_to_autocast)
 
 
 def _to_autocast(module, inputs, output: Tensor) -> Tensor:

@@ -1,29 +1,104 @@
-"""Encoders: one vector a text, the last layer's first token."""
+"""Encoders: one vector a text. A retriever has one for passages, and the same or another for queries."""
 
-from pathlib import Path
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from dewpoint.models.backbone import load_encoder
+from dewpoint.data.tokens import Slices, assemble, batches, input_lengths
+from dewpoint.errors import UserError
+
+SPREAD = 0.02  # of a new projection's weights
 
 
 class Encoder(nn.Module):
-    """A backbone and its CLS; queries and passages share it."""
+    """A backbone and its pooling; where wanted a projection, and vectors of length one."""
 
-    def __init__(self, source: str | Path):
+    def __init__(self, backbone, pooling: str = "cls", normalize: bool = False):
         super().__init__()
-        self.backbone = load_encoder(source)
+        self.backbone, self.pooling, self.normalize = backbone, pooling, normalize
+        self.projection: nn.Sequential | None = None
 
     @property
     def dimension(self) -> int:
-        return self.backbone.config.hidden_size
+        return self.projection[0].out_features if self.projection else self.backbone.config.hidden_size
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
-        return self.backbone(ids, attention_mask=mask).last_hidden_state[:, 0]
+        hidden = self.backbone(ids, attention_mask=mask).last_hidden_state
+        with torch.autocast(hidden.device.type, enabled=False):
+            if self.pooling == "cls":
+                vectors = hidden[:, 0].float()
+            else:
+                vectors = (hidden.float() * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+            if self.projection:
+                vectors = self.projection(vectors)
+            return nn.functional.normalize(vectors, dim=1) if self.normalize else vectors
 
-    def inputs(self, ids: np.ndarray, pad: int) -> tuple[Tensor, Tensor]:
-        """(ids, mask) on the model's device."""
-        tensor = torch.from_numpy(ids).to(self.backbone.device)
-        return tensor, (tensor != pad).long()
+    def shape(self, pooling: str | None, normalize: bool | None, wanted) -> None:
+        """Give it a pooling, a length of vectors and a projection; what is not wanted stays as it is."""
+        self.pooling = pooling or self.pooling
+        self.normalize = self.normalize if normalize is None else normalize
+        if wanted:
+            self.projection = projection(self.backbone.config.hidden_size, wanted, self.projection)
+
+    def fit(self, vocabulary: int, length: int, what: str) -> None:
+        """Refuse tokens or lengths that the backbone does not know."""
+        config = self.backbone.config
+        if vocabulary > config.vocab_size:
+            raise UserError(f"{what}: {vocabulary:,} kinds of tokens, but the model knows {config.vocab_size:,}")
+        positions = config.max_position_embeddings - ("roberta" in config.model_type) * (config.pad_token_id + 1)
+        bounded = getattr(config, "position_biased_input", True)  # not so DeBERTa, whose positions are relative
+        if bounded and length > positions:
+            raise UserError(f"{what}: length {length}, but the model has {positions} positions")
+
+    @torch.inference_mode()
+    def encode(
+        self, texts: list[Slices], special: dict[str, int], tokens: int, done: Callable[[np.ndarray, Tensor], None]
+    ) -> None:
+        """Hand over (rows, their vectors) of all texts, those of like lengths together, `tokens` at a time."""
+        device = next(self.parameters()).device
+        for rows in batches(input_lengths(texts), tokens):
+            ids = torch.from_numpy(assemble([segment[rows] for segment in texts], special)).to(device)
+            done(rows, self(ids, (ids != special["pad"]).long()))
+
+
+def projection(hidden: int, wanted, before: nn.Sequential | None) -> nn.Sequential:
+    """A linear map, and a LayerNorm when it is wanted; the one that is there when it has this shape."""
+    if before and (before[0].out_features, len(before)) == (wanted.size, 1 + wanted.norm):
+        return before
+    linear = nn.Linear(hidden, wanted.size)
+    nn.init.normal_(linear.weight, std=SPREAD)
+    nn.init.zeros_(linear.bias)
+    return nn.Sequential(linear, *([nn.LayerNorm(wanted.size)] if wanted.norm else []))
+
+
+class Retriever(nn.Module):
+    """The encoders of passages and of queries, which may be one and the same."""
+
+    def __init__(self, passages: Encoder, queries: Encoder | None = None):
+        super().__init__()
+        self.passages, self.queries = passages, queries or passages
+
+    @property
+    def tied(self) -> bool:
+        return self.passages is self.queries
+
+    @property
+    def encoders(self) -> list[Encoder]:
+        return [self.passages] if self.tied else [self.passages, self.queries]
+
+    @property
+    def dimension(self) -> int:
+        return self.passages.dimension
+
+    def shape(self, pooling: str | None, normalize: bool | None, wanted=None, seed: int = 0) -> None:
+        """Both encoders alike, weights of a new projection, too; it must make their vectors comparable."""
+        for encoder in self.encoders:
+            torch.manual_seed(seed)
+            encoder.shape(pooling, normalize, wanted)
+        if self.passages.dimension != self.queries.dimension:
+            raise UserError(
+                f"vectors of queries have {self.queries.dimension} dimensions, of passages {self.passages.dimension}; "
+                "a projection gives both one size"
+            )

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import Ragged, TokenStore, assemble, batches, input_lengths, truncate
+from dewpoint.data.tokens import Slices, Texts
 from dewpoint.models.encoder import Encoder
+from dewpoint.models.folder import query_folder, read_side
 from dewpoint.progress import Progress
 from dewpoint.search.vectors import VectorWriter
 
@@ -19,41 +21,37 @@ def shard_rows(total: int, shard: int, shards: int) -> np.ndarray:
     return np.arange(total * shard // shards, total * (shard + 1) // shards)
 
 
-def encode(
-    model: Encoder, segments: list[Ragged], rows: np.ndarray, length: int, store: TokenStore, path: Path
-) -> None:
+def encode(encoder: Encoder, texts: Texts, rows: np.ndarray, special: dict[str, int], path: Path) -> None:
     """Write the rows' vectors as float16, a window of rows at a time."""
-    model.eval()
+    encoder.eval()
     progress = Progress(len(rows), "texts", rate="texts")
-    with VectorWriter(path, model.dimension) as file:
+    with VectorWriter(path, encoder.dimension) as file:
         for first in range(0, len(rows), WINDOW):
             window = rows[first : first + WINDOW]
-            file.write(encode_window(model, segments, window, length, store))
+            file.write(encode_window(encoder, texts[window], special))
             progress.add(len(window), first + len(window))
 
 
-@torch.inference_mode()
-def encode_window(
-    model: Encoder, segments: list[Ragged], rows: np.ndarray, length: int, store: TokenStore
-) -> np.ndarray:
-    """float16 vectors [rows, dimension], in the order of `rows`."""
-    texts = truncate(segments, rows, length)
-    vectors = np.empty((len(rows), model.dimension), np.float16)
-    for batch in batches(input_lengths(texts), BATCH_TOKENS):
-        ids = assemble([segment[batch] for segment in texts], store.special)
-        vectors[batch] = model(*model.inputs(ids, store.special["pad"])).float().cpu().numpy()
+def encode_window(encoder: Encoder, texts: list[Slices], special: dict[str, int]) -> np.ndarray:
+    """float16 vectors [texts, dimension], in their order."""
+    vectors = np.empty((len(texts[0].counts), encoder.dimension), np.float16)
+
+    def keep(rows: np.ndarray, part: Tensor) -> None:
+        vectors[rows] = part.float().cpu().numpy()
+
+    encoder.encode(texts, special, BATCH_TOKENS, keep)
     return vectors
 
 
 class QuestionEncoder:
     """Vectors of questions typed by hand."""
 
-    def __init__(self, folder: Path, length: int):
-        self.model = Encoder(folder).eval()
-        self.tokenizer, self.length = load_tokenizer(folder), length
+    def __init__(self, folder: Path, length: int, prefix: str = ""):
+        self.encoder = read_side(folder, queries=True).eval()
+        self.tokenizer, self.length, self.prefix = load_tokenizer(query_folder(folder)), length, prefix
 
     @torch.inference_mode()
     def __call__(self, question: str) -> np.ndarray:
         """float32 [1, dimension]."""
-        ids = self.tokenizer(question, truncation=True, max_length=self.length)["input_ids"]
-        return self.model(*self.model.inputs(np.array([ids]), self.tokenizer.pad_token_id)).float().cpu().numpy()
+        ids = self.tokenizer(self.prefix + question, truncation=True, max_length=self.length, return_tensors="pt")
+        return self.encoder(ids["input_ids"], ids["attention_mask"]).float().numpy()

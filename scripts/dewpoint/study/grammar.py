@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # names a `vary` may make
 METRICS = ("MRR", "R", "nDCG", "Hit", "P")
 Metric = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(METRICS)})@[1-9][0-9]*$")]
 Count = Annotated[int, Field(ge=1)]
@@ -115,10 +116,22 @@ class Architecture(Strict):
         return self
 
 
-class Model(Strict):
-    """A node of the model graph."""
+class Node(Strict):
+    """A node of the model graph, and how texts become its inputs."""
 
     from_: str = Field(alias="from", description="another model, hub:ORG/NAME, path:DIR, or scratch")
+    query_length: Count = Field(32, ge=3, description="tokens of a query, special ones included")
+    passage_length: Count = Field(128, ge=5, description="tokens of a passage, special ones included")
+    query_prefix: str = Field("", description="what every query begins with")
+    passage_prefix: str = Field("", description="what every passage begins with")
+    title: Literal["pair", "prefix", "none"] = Field(
+        "pair", description="a passage's title: before [SEP] and the text, right before the text, or left out"
+    )
+
+
+class Model(Node):
+    """A model that is trained here."""
+
     data: Name = Field(description="the dataset it is trained on")
     seed: int | None = Field(None, ge=0, description="config.yaml's when left out")
     batch_size: Count
@@ -126,8 +139,6 @@ class Model(Strict):
     warmup: Share = Field(0.1, description="share of the steps in which the learning rate rises")
     weight_decay: float = Field(0.01, ge=0)
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
-    query_length: Count = Field(32, ge=3, description="tokens of a query, special ones included")
-    passage_length: Count = Field(128, ge=5, description="tokens of a passage, special ones included")
 
 
 class Pretraining(Model):
@@ -164,22 +175,81 @@ class CoCondenser(Condenser):
     mlm: bool = Field(True, description="false: the contrast alone")
 
 
-class Retriever(Model):
+class Projection(Strict):
+    """A linear map of the pooled vector."""
+
+    size: Count
+    norm: bool = Field(False, description="with a LayerNorm after it")
+
+
+class Vectors(Node):
+    """How a retriever's texts become vectors."""
+
+    query_from: str | None = Field(
+        None, description="where queries' own encoder starts from, as in `from`; left out: one encoder for both"
+    )
+    pooling: Literal["cls", "mean"] | None = Field(None, description="left out: as `from` does, the CLS otherwise")
+    normalize: bool | None = Field(None, description="vectors of length one; left out: as `from` does, no otherwise")
+
+
+class Released(Vectors):
+    """A retriever that others have trained, as it is."""
+
+    recipe: Literal["released"]
+
+
+class Development(Strict):
+    """What a retriever is measured on while it is trained: MRR@10 on a small corpus."""
+
+    split: Name = Field("dev", description="its queries; those of the training split are then not trained on")
+    queries: Count = Field(1000, description="at most so many, drawn at random")
+    depth: int = Field(50, ge=0, description="ranks of each negatives' ranker that are in the small corpus")
+    passages: int = Field(10_000, ge=0, description="passages at random beside them")
+    measurements: Count = Field(10, description="how often it is measured, evenly spread over the steps")
+    keep: Literal["best", "last"] = Field("best", description="which weights become the model")
+    patience: Count | None = Field(None, description="measurements without a rise, after which training ends")
+
+
+class Retriever(Vectors, Model):
     """A query's positive against its negatives and the other passages of the batch."""
 
     recipe: Literal["retriever"]
-    negatives: list[Name] = Field(min_length=1, description="rankers whose runs give the negatives")
+    projection: Projection | None = Field(None, description="left out: as `from` has it, none otherwise")
+    negatives: list[Label] = Field([], description="rankers whose runs give the negatives")
     negatives_depth: Count = Field(200, description="ranks that negatives are taken from")
     negatives_kept: Count = Field(30, description="negatives kept for a query and ranker")
-    negatives_per_query: Count = Field(7, description="negatives beside each query's positive in a batch")
+    negatives_without: list[Literal["judged", "answers"]] = Field(
+        ["judged"], description="what is no negative: passages judged relevant, passages that contain an answer"
+    )
+    negatives_seed: int | None = Field(None, ge=0, description="seed of the choice; the model's when left out")
+    negatives_per_query: int | None = Field(
+        None, ge=0, description="negatives beside each query's positive in a batch; 7, or none without rankers"
+    )
+    in_batch: bool = Field(True, description="the other queries' passages are negatives, too")
+    positives: Literal["rotating", "first"] = Field(
+        "rotating", description="which of a query's positives: the next at each visit, or the first judged"
+    )
+    train_queries: Count | Literal["all"] = Field("all", description="drawn at random; fewer are a part of more")
     split: Name = "train"
     epochs: Count = 3
     batch_size: Count = Field(8, description="queries")
     learning_rate: float = Field(5e-6, gt=0)
     temperature: float = Field(1.0, gt=0)
+    development: Development | None = Field(None, description="left out: nothing is measured on the way")
+
+    @model_validator(mode="after")
+    def something_to_contrast(self):
+        if not self.in_batch and not self.beside:
+            raise ValueError("in_batch: false leaves a query nothing to tell its positive from; name negatives")
+        return self
+
+    @property
+    def beside(self) -> int:
+        """Negatives of each query in a batch."""
+        return (7 if self.negatives else 0) if self.negatives_per_query is None else self.negatives_per_query
 
 
-AnyModel = Annotated[Mlm | Condenser | CoCondenser | Retriever, Field(discriminator="recipe")]
+AnyModel = Annotated[Mlm | Condenser | CoCondenser | Retriever | Released, Field(discriminator="recipe")]
 
 
 # --- rankers ------------------------------------------------------------------------------------
@@ -201,7 +271,7 @@ class Dense(Ranker):
     """Search by inner product over a model's vectors. Every retriever is one of its own name."""
 
     kind: Literal["dense"]
-    model: Name
+    model: Label
     index: Literal["flat"] = "flat"
 
 
@@ -209,7 +279,7 @@ class Fusion(Ranker):
     """Several rankers made one."""
 
     kind: Literal["fusion"]
-    of: list[Name] = Field(min_length=2)
+    of: list[Label] = Field(min_length=2)
     method: Literal["reciprocal_rank", "weighted"] = Field(
         "reciprocal_rank", description="sum of w / (k + rank), or of w times the score scaled to 0 … 1"
     )
@@ -233,7 +303,7 @@ class Table(Strict):
     """Rankers × metrics."""
 
     title: str = ""
-    rankers: list[Name] = Field(min_length=1)
+    rankers: list[Label] = Field(min_length=1)
     on: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+$")] = Field(
         description="dataset/split"
     )
@@ -254,9 +324,9 @@ class Study(Strict):
     title: str = ""
     description: str = ""
     datasets: dict[Name, Dataset] = Field(min_length=1)
-    models: dict[Name, AnyModel] = {}
-    rankers: dict[Name, AnyRanker] = {}
-    tables: dict[Name, Table] = Field({}, description="without any, all models are made")
+    models: dict[Label, AnyModel] = {}
+    rankers: dict[Label, AnyRanker] = {}
+    tables: dict[Label, Table] = Field({}, description="without any, all models are made")
 
 
 def schema() -> dict[str, Any]:
@@ -274,7 +344,8 @@ def schema() -> dict[str, Any]:
         "additionalProperties": {"type": "array", "minItems": 1},
         "description": "axes; the entry is written out for every combination, {axis} replaced in its name and values",
     }
-    kinds = set(written["$defs"]) - {"Architecture", "PassageFile", "QueryFile", "JudgementFile"}
+    parts = {"Architecture", "PassageFile", "QueryFile", "JudgementFile", "Projection", "Development"}
+    kinds = set(written["$defs"]) - parts
     for kind in kinds:
         written["$defs"][kind]["properties"]["vary"] = vary
     for section in ("datasets", "models", "rankers", "tables"):

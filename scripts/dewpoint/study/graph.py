@@ -11,11 +11,25 @@ from pathlib import Path
 from dewpoint.artifact import read_manifest
 from dewpoint.data.sources.reading import find, qrels, text_files
 from dewpoint.errors import UserError
-from dewpoint.study.grammar import Beir, Config, Dense, Fusion, Model, Pydocs, Retriever, Study, Text
+from dewpoint.study.grammar import (
+    Beir,
+    Config,
+    Dense,
+    Fusion,
+    Model,
+    Node,
+    Pydocs,
+    Retriever,
+    Study,
+    Text,
+    Vectors,
+)
 from dewpoint.study.load import load_config, load_study, needs
 
-NOT_TRAINING = {"from_", "data", "negatives", "query_length", "passage_length", "seed"}
-NEGATIVES = {"negatives_depth": "depth", "negatives_kept": "kept"}
+INPUTS = {"query_length", "passage_length", "query_prefix", "passage_prefix", "title"}  # how texts become inputs
+ARTIFACTS = {"from_", "query_from", "data", "negatives"}
+NEGATIVES = {"negatives_depth": "depth", "negatives_kept": "kept", "negatives_without": "without"}
+PASSAGES, QUERIES = "passages", "queries"  # the two sides of a retriever
 
 
 @dataclass(frozen=True)
@@ -47,11 +61,11 @@ class Graph:
     def model(self, name: str) -> str:
         return f"{self.results}/models/{name}/manifest.json"
 
-    def tokenizer(self, model: str) -> str:
-        return f"{self.data}/tokenizers/{self.tokenizer_name(model)}/manifest.json"
+    def tokenizer(self, model: str, side: str = PASSAGES) -> str:
+        return f"{self.data}/tokenizers/{self.tokenizer_name(model, side)}/manifest.json"
 
-    def tokens(self, model: str, dataset: str) -> str:
-        return f"{self.data}/{dataset}/tokens/{self.tokenizer_name(model)}/manifest.json"
+    def tokens(self, model: str, dataset: str, side: str = PASSAGES) -> str:
+        return f"{self.data}/{dataset}/tokens/{self.tokenizer_name(model, side)}/manifest.json"
 
     def run(self, ranker: str, dataset: str, split: str) -> str:
         return f"{self.results}/runs/{ranker}/{dataset}.{split}.json"
@@ -95,7 +109,8 @@ class Graph:
             found.add(node)
         models = {name: model for name, model in self.study.models.items() if f"models.{name}" in found}
         rankers = {name: ranker for name, ranker in self.study.rankers.items() if f"rankers.{name}" in found}
-        used = {dataset for _, dataset, _ in self.scores} | {model.data for model in models.values()}
+        used = {dataset for _, dataset, _ in self.scores}
+        used |= {model.data for model in models.values() if isinstance(model, Model)}
         datasets = {name: dataset for name, dataset in self.study.datasets.items() if name in used}
         return self.study.model_copy(update={"datasets": datasets, "models": models, "rankers": rankers})
 
@@ -111,32 +126,41 @@ class Graph:
         retriever = self.study.models[model]
         return [self.run(ranker, retriever.data, retriever.split) for ranker in retriever.negatives]
 
+    def development_runs(self, model: str) -> list[str]:
+        """The runs over its development queries, whose best passages it is measured on while it is trained."""
+        retriever = self.study.models[model]
+        if not retriever.development:
+            return []
+        return [self.run(ranker, retriever.data, retriever.development.split) for ranker in retriever.negatives]
+
     # --- the model graph ------------------------------------------------------------------------
 
-    def parent(self, model: str) -> str | None:
-        """The model of this study that another starts from."""
-        source = self.study.models[model].from_
+    def parent(self, model: str, side: str = PASSAGES) -> str | None:
+        """The model of this study that another starts from, or its encoder of queries, as far as that is said."""
+        source = _source(self.study.models[model], side)
         return source if source in self.study.models else None
 
-    def root(self, model: str) -> Model:
-        """The first model of the chain: what is from scratch, from a hub or from a folder."""
-        parent = self.parent(model)
-        return self.root(parent) if parent else self.study.models[model]
+    def root(self, model: str, side: str = PASSAGES) -> tuple[str, Node]:
+        """What begins the chain, scratch, a hub id or a folder, and the model that says so."""
+        node = self.study.models[model]
+        source = _source(node, side) or node.from_
+        return self.root(source, side) if source in self.study.models else (source, node)
 
-    def tokenizer_name(self, model: str) -> str:
-        root = self.root(model)
-        if root.from_ == "scratch":
-            return f"{root.data}-{root.architecture.family}-{root.architecture.vocabulary}"
-        kind, _, place = root.from_.partition(":")
+    def tokenizer_name(self, model: str, side: str = PASSAGES) -> str:
+        source, node = self.root(model, side)
+        if source == "scratch":
+            return f"{node.data}-{node.architecture.family}-{node.architecture.vocabulary}"
+        kind, _, place = source.partition(":")
         return f"{kind}--{place.strip('/').replace('/', '--')}"
 
-    def tokenizer_root(self, tokenizer: str) -> Model:
-        return next(self.root(name) for name in self.study.models if self.tokenizer_name(name) == tokenizer)
+    def tokenizer_root(self, tokenizer: str) -> tuple[str, Node]:
+        sides = ((name, side) for name in self.study.models for side in (PASSAGES, QUERIES))
+        return next(self.root(*side) for side in sides if self.tokenizer_name(*side) == tokenizer)
 
     def tokenizer_data(self, tokenizer: str) -> list[str]:
         """The dataset that a new tokenizer is learned from; none when it is fetched."""
-        root = self.tokenizer_root(tokenizer)
-        return [self.dataset(root.data)] if root.from_ == "scratch" else []
+        source, node = self.tokenizer_root(tokenizer)
+        return [self.dataset(node.data)] if source == "scratch" else []
 
     def with_recipe(self, recipe: str) -> list[str]:
         return [name for name, model in self.study.models.items() if model.recipe == recipe]
@@ -176,28 +200,37 @@ class Graph:
         return files
 
     def tokenizer_settings(self, tokenizer: str) -> str:
-        root = self.tokenizer_root(tokenizer)
-        scratch = root.from_ == "scratch"
-        learned = root.architecture.model_dump(include={"family", "vocabulary"}) if scratch else None
-        return dump(learned or {"source": source(root)})
+        source, node = self.tokenizer_root(tokenizer)
+        learned = node.architecture.model_dump(include={"family", "vocabulary"}) if source == "scratch" else None
+        return dump(learned or {"source": place(source)})
 
     def model_settings(self, name: str) -> str:
         model = self.study.models[name]
-        settings = model.model_dump(exclude=NOT_TRAINING | NEGATIVES.keys())
-        settings |= {"seed": self.seed(model), "precision": self.config.precision, "source": source(model)}
+        settings = model.model_dump(exclude=ARTIFACTS | INPUTS | NEGATIVES.keys() | {"negatives_seed"})
+        settings |= {"seed": self.seed(model), "source": place(model.from_)}
+        if isinstance(model, Model):
+            settings |= {"precision": self.config.precision}
+        if isinstance(model, Vectors):
+            settings |= model.model_dump(include=INPUTS) | {
+                "query_source": model.query_from and place(model.query_from)
+            }
         if isinstance(model, Retriever):
-            settings |= {"query_length": model.query_length, "passage_length": model.passage_length}
+            wanted = None if model.train_queries == "all" else model.train_queries
+            settings |= {"negatives_per_query": model.beside, "train_queries": wanted}
         return dump(settings)
 
     def negatives_settings(self, name: str) -> str:
         model = self.study.models[name]
         settings = {short: getattr(model, long) for long, short in NEGATIVES.items()}
-        return dump(settings | {"seed": self.seed(model), "split": model.split})
+        seed = self.seed(model) if model.negatives_seed is None else model.negatives_seed
+        return dump(settings | {"seed": seed, "split": model.split})
 
     def encode_settings(self, model: str, part: str) -> str:
-        side = "passage" if part == "corpus" else "query"
-        length = getattr(self.study.models[model], f"{side}_length")
-        return dump({"part": part, "length": length, "precision": self.config.precision})
+        """How the texts of a part become inputs; queries have no title."""
+        node, side = self.study.models[model], "passage" if part == "corpus" else "query"
+        settings = {"length": getattr(node, f"{side}_length"), "prefix": getattr(node, f"{side}_prefix")}
+        settings |= {"title": node.title} if part == "corpus" else {}
+        return dump(settings | {"part": part, "precision": self.config.precision})
 
     def bm25_settings(self, ranker: str) -> str:
         return dump(self.study.rankers[ranker].model_dump(include={"k1", "b"}))
@@ -226,8 +259,9 @@ class Graph:
         described = self.needed.model_dump_json(by_alias=True, exclude_defaults=True)
         return dump({"data": self.data, "results": self.results, "study": described})
 
-    def seed(self, model: Model) -> int:
-        return self.config.seed if model.seed is None else model.seed
+    def seed(self, model: Node) -> int:
+        own = getattr(model, "seed", None)
+        return self.config.seed if own is None else own
 
     def dense_model(self, ranker: str) -> str:
         dense = self.study.rankers[ranker]
@@ -257,10 +291,15 @@ def beir_files(folder: Path) -> list[str]:
     return [str(path) for path in (find(folder / "corpus.jsonl"), find(folder / "queries.jsonl"), *judgements.values())]
 
 
-def source(model: Model) -> str:
+def place(source: str) -> str:
     """What from_pretrained takes: a hub id or a folder; `scratch` and the study's own models stay as they are."""
-    kind, colon, place = model.from_.partition(":")
-    return place if colon else ("scratch" if kind == "scratch" else "study")
+    _, colon, place = source.partition(":")
+    return place if colon else ("scratch" if source == "scratch" else "study")
+
+
+def _source(model: Node, side: str) -> str | None:
+    """What the encoder of a side starts from, as far as it is said."""
+    return getattr(model, "query_from", None) if side == QUERIES else model.from_
 
 
 def dump(settings: dict) -> str:

@@ -18,11 +18,14 @@ from dewpoint.study.grammar import (
     Config,
     Dense,
     Fusion,
+    Model,
     Pydocs,
+    Released,
     Retriever,
     Study,
     Tables,
     Text,
+    Vectors,
 )
 
 SECTIONS = ("datasets", "models", "rankers", "tables")
@@ -39,7 +42,7 @@ def load_study(path: Path) -> Study:
     for section in SECTIONS:
         written[section] = expand(written.get(section) or {}, f"{path}: {section}")
     study = _validate(Study, written, str(path))
-    implied = {name: Dense(kind="dense", model=name) for name, m in study.models.items() if m.recipe == "retriever"}
+    implied = {name: Dense(kind="dense", model=name) for name, m in study.models.items() if isinstance(m, Vectors)}
     taken = sorted(implied.keys() & study.rankers.keys())
     if taken:
         raise UserError(f"{path}: rankers.{taken[0]}: a retriever has this name, and is a ranker already; rename one")
@@ -52,6 +55,7 @@ def load_study(path: Path) -> Study:
 
 
 MERGE = "tag:yaml.org,2002:merge"
+UNNAMEABLE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Yaml(yaml.SafeLoader):
@@ -127,7 +131,7 @@ def expand(entries: dict[str, Any], place: str) -> dict[str, Any]:
             raise UserError(f"{place}.{name}.vary: expected axes, each with a list of values")
         for values in itertools.product(*axes.values()):
             chosen = dict(zip(axes, values, strict=True))
-            one = str(_fill(name, chosen))
+            one = str(_fill(name, {axis: UNNAMEABLE.sub("-", _text(value)) for axis, value in chosen.items()}))
             if one in expanded:
                 missing = [axis for axis in axes if f"{{{axis}}}" not in name]
                 hint = f"; put {{{missing[0]}}} in the name" if missing else ""
@@ -146,8 +150,17 @@ def _fill(value: Any, chosen: dict[str, Any]) -> Any:
         for axis, one in chosen.items():
             if value == f"{{{axis}}}":
                 return one
-            value = value.replace(f"{{{axis}}}", str(one))
+            value = value.replace(f"{{{axis}}}", _text(one))
     return value
+
+
+def _text(value: Any) -> str:
+    """A value as it stands in a name: [bm25, first] is bm25-first, null is none."""
+    if isinstance(value, dict):
+        return "-".join(f"{key}-{_text(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return "-".join(map(_text, value)) or "none"
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 # --- one line for every mistake -----------------------------------------------------------------
@@ -198,8 +211,8 @@ def _known_keys(kind: type[BaseModel], location: list[str]) -> list[str]:
             continue  # the entry's name
         if part in holders:
             holder = holders[part]
-        elif part == "architecture":
-            holder = grammar.Architecture
+        elif part in ("architecture", "projection", "development"):
+            holder = getattr(grammar, part.capitalize())
         elif part == "tables":
             holder = grammar.Table
         elif part in ("corpus", "queries", "judgements"):
@@ -215,7 +228,8 @@ def _expected(pattern: str, found: str) -> str:
         close = difflib.get_close_matches(kind.lower(), kinds, 1, 0.5)
         nearest = f"; did you mean '{kinds[close[0]]}@{cutoff or 10}'?" if close else ""
         return f"unknown metric '{found}', write {', '.join(f'{kind}@10' for kind in METRICS)}{nearest}"
-    expected = "dataset/split" if "/" in pattern else "a name of letters, digits, - and _"
+    name = "a name of letters, digits, - and _" + (" and ." if "." in pattern else "")
+    expected = "dataset/split" if "/" in pattern else name
     return f"expected {expected}, found '{found}'"
 
 
@@ -238,27 +252,38 @@ def _cross_check(study: Study, path: str) -> None:
             none = f"; dataset '{dataset}' has none"
             raise UserError(f"{path}: {place}: no judged split '{split}'" + (_nearest(split, known) or none))
 
-    for name, model in study.models.items():
-        place = f"models.{name}"
-        expect(model.data, study.datasets, f"{place}.data", "dataset")
-        source = model.from_
-        if not source.startswith(("hub:", "path:")) and source != "scratch":
-            expect(source, study.models, f"{place}.from", "model")
+    def expect_model(source: str, place: str) -> None:
         if source.startswith("path:") and not Path(source[5:]).is_dir():
-            raise UserError(f"{path}: {place}.from: no folder '{source[5:]}'")
+            raise UserError(f"{path}: {place}: no folder '{source[5:]}'")
+        if not source.startswith(("hub:", "path:")) and source != "scratch":
+            expect(source, study.models, place, "model")
+
+    for name, model in study.models.items():
+        place, source = f"models.{name}", model.from_
+        expect_model(source, f"{place}.from")
+        if isinstance(model, Model):
+            expect(model.data, study.datasets, f"{place}.data", "dataset")
+        if isinstance(model, Vectors):
+            if source == "scratch" or model.query_from == "scratch":
+                key = "from" if source == "scratch" else "query_from"
+                raise UserError(f"{path}: {place}.{key}: a retriever starts from another model, not from scratch")
+            if model.query_from:
+                expect_model(model.query_from, f"{place}.query_from")
+        elif (source == "scratch") != (model.architecture is not None):
+            raise UserError(f"{path}: {place}.architecture: goes with from: scratch, and only with it")
+        if isinstance(model, Released) and any(place in study.models for place in (source, model.query_from)):
+            raise UserError(f"{path}: {place}.from: a released model is from hub:ORG/NAME or path:DIR")
         if isinstance(model, Retriever):
-            if source == "scratch":
-                raise UserError(f"{path}: {place}.from: a retriever starts from another model, not from scratch")
             expect_split(model.split, model.data, f"{place}.split")
+            if model.development:
+                expect_split(model.development.split, model.data, f"{place}.development.split")
             for ranker in model.negatives:
                 expect(ranker, study.rankers, f"{place}.negatives", "ranker")
                 depth = study.rankers[ranker].depth
-                if model.negatives_depth > depth:
-                    raise UserError(
-                        f"{path}: {place}.negatives_depth: {model.negatives_depth}, but ranker '{ranker}' keeps {depth}"
-                    )
-        elif (source == "scratch") != (model.architecture is not None):
-            raise UserError(f"{path}: {place}.architecture: goes with from: scratch, and only with it")
+                deepest = model.development.depth if model.development else 0
+                for key, wanted in (("negatives_depth", model.negatives_depth), ("development.depth", deepest)):
+                    if wanted > depth:
+                        raise UserError(f"{path}: {place}.{key}: {wanted}, but ranker '{ranker}' keeps {depth}")
     for name, ranker in study.rankers.items():
         if isinstance(ranker, Dense):
             expect(ranker.model, study.models, f"rankers.{name}.model", "model")
@@ -296,7 +321,8 @@ def needs(study: Study) -> dict[str, list[str]]:
     """What each model and ranker is made from, as `models.x` and `rankers.y`."""
     edges: dict[str, list[str]] = {}
     for name, model in study.models.items():
-        edges[f"models.{name}"] = [f"models.{model.from_}"] if model.from_ in study.models else []
+        sources = (model.from_, getattr(model, "query_from", None))
+        edges[f"models.{name}"] = [f"models.{source}" for source in dict.fromkeys(sources) if source in study.models]
         edges[f"models.{name}"] += [f"rankers.{ranker}" for ranker in getattr(model, "negatives", [])]
     for name, ranker in study.rankers.items():
         edges[f"rankers.{name}"] = [f"models.{ranker.model}"] if isinstance(ranker, Dense) else []

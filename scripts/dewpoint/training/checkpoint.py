@@ -46,5 +46,21 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
     return json.loads((folder / "state.json").read_text())["step"]
 
 
-def _partial(folder: Path) -> Path:
-    return folder.with_name(folder.name + ".partial")
+def save_weights(path: Path, model: nn.Module) -> None:
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.detach().contiguous() for name, value in model.named_parameters()}, _partial(path))
+    os.replace(_partial(path), path)
+
+
+@torch.no_grad()
+def load_weights(path: Path, model: nn.Module) -> None:
+    from safetensors.torch import load_file
+
+    for name, tensor in load_file(path).items():
+        model.get_parameter(name).copy_(tensor)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(path.name + ".partial")

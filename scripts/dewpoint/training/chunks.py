@@ -30,9 +30,11 @@ class Chunk(NamedTuple):
     mask: Tensor  # 1 for tokens, 0 for padding
     at: Tensor  # positions to predict, counted through ids.flatten()
     targets: Tensor  # the words that were there
+    queries: bool = False  # a retriever's queries, not its passages
 
     def to(self, device: torch.device) -> "Chunk":
-        return Chunk(*(tensor.to(device, non_blocking=True) for tensor in self))
+        *tensors, queries = self
+        return Chunk(*(tensor.to(device, non_blocking=True) for tensor in tensors), queries)
 
 
 class Batch(NamedTuple):
@@ -67,6 +69,7 @@ def chunks(
     step: int,
     first: int = 0,
     masker: WordMasker | None = None,
+    queries: bool = False,
 ) -> list[Chunk]:
     """This process's rows of `texts`, shortest first, in chunks of up to `budget` tokens; row numbers start at `first`.
 
@@ -81,5 +84,5 @@ def chunks(
         key = keys(seed, step, first + rows)
         seen, where = masker(ids, key) if masker else (ids, np.zeros_like(ids, bool))
         parts = (first + rows, key.astype(np.int32), seen, (ids != special["pad"]).astype(np.int64))
-        made.append(Chunk(*map(torch.from_numpy, (*parts, np.flatnonzero(where), ids[where]))))
+        made.append(Chunk(*map(torch.from_numpy, (*parts, np.flatnonzero(where), ids[where])), queries))
     return made

@@ -11,13 +11,15 @@ CLIMB = 1.0  # a smaller rise is noise
 class Journal:
     """Continues the lines of an interrupted run up to its checkpoint; what came after is written again."""
 
-    def __init__(self, path: Path, start: int, board: Path):
+    def __init__(self, path: Path, start: int, board: Path, watched: str | None = None):
+        """`watched` is the measurement that should rise: its best, and how often it has not risen since, are known."""
         path.parent.mkdir(parents=True, exist_ok=True)
         kept = path.read_text().splitlines(keepends=True)[:start] if path.exists() else []
         self.window: list[float] = []
         self.first, self.lowest, self.diverged = None, math.inf, False
+        self.watched, self.best, self.best_step, self.waited = watched, -math.inf, None, 0
         for line in kept:
-            self._watch(json.loads(line)["loss"])
+            self._watch(json.loads(line))
         self.file = open(path, "w", encoding="utf-8")
         self.file.writelines(kept)
         self.board = _tensorboard(board, start)
@@ -25,7 +27,7 @@ class Journal:
     def write(self, line: dict[str, float]) -> None:
         """`line` has a step, a loss, and whatever else is known."""
         self.file.write(json.dumps(line) + "\n")
-        self._watch(line["loss"])
+        self._watch(line)
         if self.board:
             for name, value in line.items():
                 self.board.add_scalar(name, value, line["step"])
@@ -38,9 +40,13 @@ class Journal:
         if self.board:
             self.board.close()
 
-    def _watch(self, loss: float) -> None:
+    def _watch(self, line: dict[str, float]) -> None:
         """A training has diverged when its mean loss has climbed back half of what it had come down."""
-        self.window.append(loss)
+        if self.watched in line:
+            self.waited += 1
+            if line[self.watched] > self.best:
+                self.best, self.best_step, self.waited = line[self.watched], line["step"], 0
+        self.window.append(line["loss"])
         if len(self.window) == WINDOW:
             mean, self.window = sum(self.window) / WINDOW, []
             self.first = mean if self.first is None else self.first

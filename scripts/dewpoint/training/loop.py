@@ -24,13 +24,24 @@ from dewpoint.errors import UserError
 from dewpoint.models.backbone import pick_device
 from dewpoint.progress import Progress
 from dewpoint.training import devices
-from dewpoint.training.checkpoint import load_checkpoint, save_checkpoint
+from dewpoint.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
 from dewpoint.training.chunks import Batch
 from dewpoint.training.journal import Journal
 
 log = logging.getLogger(__name__)
 
 CHECKPOINT_SECONDS = 300
+
+
+@dataclass
+class Measuring:
+    """What is measured while a model is trained, how often, and what follows from it."""
+
+    measure: Callable[[], dict[str, float]]
+    times: int  # evenly spread over the steps
+    watched: str | None = None  # the value that should rise
+    keep_best: bool = False  # the weights with the highest, instead of the last
+    patience: int | None = None  # measurements without a rise, after which training ends
 
 
 @dataclass
@@ -56,20 +67,20 @@ def train(
     steps: int,
     artifact: Artifact,
     checkpoint_steps: int,
-    measure: Callable[[], dict[str, float]] | None = None,
+    measuring: Measuring | None = None,
 ) -> None:
-    """Train `model` in place for `steps` steps; losses, and what `measure` finds now and then, go to metrics.jsonl."""
+    """Train `model` in place for `steps` steps; losses, and what is measured now and then, go to metrics.jsonl."""
     device = pick_device()
     model.to(device).train()
     optimizer = torch.optim.AdamW(parameter_groups(model, settings.weight_decay), lr=0.0, fused=True)
     schedule = Schedule(steps, settings.learning_rate, settings.warmup)
-    times = settings.measurements if measure else 0
-    due = {round(steps * (time + 1) / times) for time in range(times)}
+    measuring = measuring or Measuring(dict, 0)
+    due = {round(steps * (time + 1) / measuring.times) for time in range(measuring.times)}
     workspace, leads = artifact.workspace(), devices.LEADS
-    checkpoints, metrics = workspace / "checkpoint", workspace / "metrics.jsonl"
+    checkpoints, metrics, best = (workspace / name for name in ("checkpoint", "metrics.jsonl", "best.safetensors"))
     with devices.joined(device), stopping() as stop, ThreadPoolExecutor(1) as worker:
         start = load_checkpoint(checkpoints, model, optimizer)
-        journal = Journal(metrics, start, artifact.board()) if leads else None
+        journal = Journal(metrics, start, artifact.board(), measuring.watched) if leads else None
         progress = Progress(steps, "steps", start, quiet=not leads)
         tokens, saved = 0, time.monotonic()
         coming = worker.submit(batch, start)
@@ -94,16 +105,23 @@ def train(
                 raise UserError(_diverged(step, losses, checkpoints))
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            found = measure() if step + 1 in due else {}
+            found = measuring.measure() if step + 1 in due else {}
             if leads:
                 known = {"step": step, "loss": sum(losses.values()), **losses, **found}
                 journal.write(known | {"learning_rate": rate, "gradient_norm": norm})
+                if found and journal.waited == 0 and measuring.keep_best:
+                    save_weights(best, model)
             tokens += made.tokens * devices.WORLD
             progress.add(1, tokens, "".join(f"{name} {value:.3f}  " for name, value in (losses | found).items()))
-            signs = torch.tensor([stop.asked, leads and journal.diverged], dtype=torch.float, device=device)
-            asked, diverged = devices.total(signs).tolist()
+            enough = leads and measuring.patience is not None and journal.waited >= measuring.patience
+            signs = torch.tensor([stop.asked, leads and journal.diverged, enough], dtype=torch.float, device=device)
+            asked, diverged, enough = devices.total(signs).tolist()
             if diverged:
                 raise UserError(_diverged(step, losses, checkpoints))
+            if enough:
+                log.info("%s has not risen for %s measurements; training ends", measuring.watched, measuring.patience)
+                steps = step + 1
+                break
             due_now = (step + 1) % checkpoint_steps == 0 or time.monotonic() - saved > CHECKPOINT_SECONDS
             if leads and (asked or due_now):
                 saved = time.monotonic()
@@ -114,6 +132,15 @@ def train(
     seconds = time.monotonic() - progress.began
     if leads:
         journal.close()
+        if journal.best_step is not None:
+            kept = journal.best_step if measuring.keep_best else steps - 1
+            artifact.facts |= {
+                f"best_{measuring.watched}": journal.best,
+                "best_step": journal.best_step,
+                "kept_step": kept,
+            }
+        if measuring.keep_best:
+            load_weights(best, model)
         shutil.copyfile(metrics, artifact.path("metrics.jsonl"))
         shutil.rmtree(workspace)
     artifact.facts |= {"steps": steps, "devices": devices.WORLD}

@@ -65,8 +65,8 @@ def recipe(
         text = Text(settings, kind, Dataset(dataset), store, continuations(words), budget(chunk, pick_device()))
         objective = Objective(model, settings, contrast and partial(contrast, settings=settings))
         held_out = text.held_out() if settings.held_out and settings.measurements else None
-        measure = partial(objective.measure, held_out) if held_out else None
-        loop.train(model, text.batch, objective, settings, settings.steps, artifact, checkpoint, measure)
+        measuring = loop.Measuring(partial(objective.measure, held_out), settings.measurements) if held_out else None
+        loop.train(model, text.batch, objective, settings, settings.steps, artifact, checkpoint, measuring)
         artifact.facts |= {"precision": chosen(settings.precision, model.language_model)}
         model.save(artifact.path("."))
         words.save_pretrained(artifact.path("."))

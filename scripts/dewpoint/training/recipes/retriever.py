@@ -1,20 +1,23 @@
 """`retriever`: a query's positive against its negatives and every other passage of the batch."""
 
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
+from dewpoint.data.instances import RetrieverBatches, pick_queries
 from dewpoint.data.negatives import read_negatives
-from dewpoint.data.streams import RetrieverBatches
-from dewpoint.data.tokenizer import load_tokenizer
+from dewpoint.data.tokenizer import load_tokenizer, prefix_ids
 from dewpoint.data.tokens import TokenStore
 from dewpoint.models import dropout
 from dewpoint.models.backbone import chosen, pick_device, precision
-from dewpoint.models.encoder import Encoder
-from dewpoint.models.export import save_retriever
-from dewpoint.training import gradient_cache, loop
+from dewpoint.models.card import card
+from dewpoint.models.encoder import Retriever
+from dewpoint.models.folder import read_retriever, write_retriever
+from dewpoint.training import gradient_cache, loop, proxy
 from dewpoint.training.chunks import Batch, Chunk, batch, budget, chunks
 from dewpoint.training.losses import ranking_loss
 
@@ -25,45 +28,83 @@ def train(
     dataset: Path,
     tokens: Path,
     tokenizer: Path,
-    negatives: Path,
+    query_tokens: Path,
+    query_tokenizer: Path,
+    negatives: Path | None,
+    development: list[Path],
     parent: Path | None,
+    query_parent: Path | None,
     chunk: int,
     checkpoint: int,
 ) -> None:
-    store, words, chunk = TokenStore(tokens), load_tokenizer(tokenizer.parent), budget(chunk, pick_device())
-    model = Encoder(parent.parent if parent else settings.source)
-    dropout.install(model, model.backbone)
+    data, store, query_store = Dataset(dataset), TokenStore(tokens), TokenStore(query_tokens)
+    words, query_words = (load_tokenizer(made.parent) for made in (tokenizer, query_tokenizer))
+    prefix = prefix_ids(words, settings.passage_prefix, settings.passage_length)
+    query_prefix = prefix_ids(query_words, settings.query_prefix, settings.query_length)
+    model = start(settings, parent, query_parent)
+    model.passages.fit(store.vocabulary, settings.passage_length, "passages")
+    model.queries.fit(query_store.vocabulary, settings.query_length, "queries")
+    passages = store.passages(settings.passage_length, prefix, settings.title)
+    queries = partial(query_store.queries, length=settings.query_length, prefix=query_prefix)
+    judged = data.positives(settings.split)
+    held_out = np.zeros(0, int)
+    if settings.development and settings.development.split == settings.split:
+        held_out = proxy.development_queries(data, settings)
     stream = RetrieverBatches(
-        store.queries(settings.split),
-        store.passages(),
-        Dataset(dataset).positives(settings.split),
-        read_negatives(negatives),
+        queries(settings.split),
+        passages,
+        judged,
+        read_negatives(negatives) if negatives else None,
+        pick_queries(judged[0], settings.train_queries, held_out, settings.seed),
         settings,
-        settings.seed,
     )
+    chunk, low = budget(chunk, pick_device()), partial(precision, settings.precision, model.passages.backbone)
+    measuring = None
+    if settings.development:
+        small = proxy.Proxy(data, development, queries(settings.development.split), passages, settings)
+
+        def measure() -> dict[str, float]:
+            with low():
+                return small.measure(model, (query_store.special, store.special), chunk)
+
+        wanted = settings.development
+        measuring = loop.Measuring(measure, wanted.measurements, proxy.MEASURE, wanted.keep == "best", wanted.patience)
 
     def step_batch(step: int) -> Batch:
         """Queries are the batch's first rows, passages follow."""
         made = stream.batch(step)
-        queries, passages = len(made.targets), made.masked.shape[1]
-        parts = chunks(made.queries, store.special, chunk, settings.seed, step)
-        parts += chunks(made.passages, store.special, chunk, settings.seed, step, first=queries)
-        return batch(queries + passages, parts, chunk, made.targets, made.masked)
+        asked, shown = made.masked.shape
+        parts = chunks(made.queries, query_store.special, chunk, settings.seed, step, queries=True)
+        parts += chunks(made.passages, store.special, chunk, settings.seed, step, first=asked)
+        return batch(asked + shown, parts, chunk, made.targets, made.masked)
 
     def encode(part: Chunk, whole: bool) -> tuple[torch.Tensor, None]:
-        with dropout.keyed(part.keys), precision(settings.precision, model.backbone):
-            return model(part.ids, part.mask), None
+        encoder = model.queries if part.queries else model.passages
+        with dropout.keyed(part.keys), low():
+            return encoder(part.ids, part.mask), None
 
     def objective(made: Batch) -> dict[str, float]:
         targets, masked = made.labels
 
         def loss(vectors: torch.Tensor) -> torch.Tensor:
-            queries, passages = vectors.split(masked.shape)
-            return ranking_loss(queries, passages, targets, masked, settings.temperature)
+            return ranking_loss(*vectors.split(masked.shape), targets, masked, settings.temperature)
 
         return {"ranking": gradient_cache.backward(made, encode, model.dimension, loss)}
 
     steps = settings.epochs * stream.epochs.steps
-    loop.train(model, step_batch, objective, settings, steps, artifact, checkpoint)
-    artifact.facts |= {"instances": stream.epochs.count, "precision": chosen(settings.precision, model.backbone)}
-    save_retriever(artifact.path("."), model, words, settings)
+    loop.train(model, step_batch, objective, settings, steps, artifact, checkpoint, measuring)
+    artifact.facts |= stream.facts | {
+        "retrieves": True,
+        "precision": chosen(settings.precision, model.passages.backbone),
+    }
+    write_retriever(artifact.path("."), model, (words, query_words), settings, card(artifact, settings, dataset))
+
+
+def start(settings, parent: Path | None, query_parent: Path | None) -> Retriever:
+    """The encoders that training starts from: nodes of the study, folders or hub ids."""
+    model = read_retriever(
+        parent.parent if parent else settings.source, query_parent.parent if query_parent else settings.query_source
+    )
+    model.shape(settings.pooling, settings.normalize, settings.projection, settings.seed)
+    dropout.install(model, *(encoder.backbone for encoder in model.encoders))
+    return model

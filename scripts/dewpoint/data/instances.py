@@ -1,0 +1,96 @@
+"""What a retriever trains on: queries, each with a positive and negatives, batch by batch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dewpoint.data.lots import rng
+from dewpoint.data.negatives import Negatives
+from dewpoint.data.streams import BATCH, QUERIES, Epochs
+from dewpoint.data.tokens import Slices, Texts
+from dewpoint.errors import UserError
+
+
+def pick_queries(positives: np.ndarray, wanted: int | None, without: np.ndarray, seed: int) -> np.ndarray:
+    """The queries to train on, `wanted` of those with a positive; fewer are always a part of more.
+
+    `without` are held out of training, whatever is wanted.
+    """
+    order = rng(seed, QUERIES).permutation(np.unique(positives))
+    order = order[~np.isin(order, without)]
+    if wanted and wanted > len(order):
+        raise UserError(f"train_queries: {wanted:,} are wanted, but only {len(order):,} queries have a positive")
+    return np.sort(order[:wanted])
+
+
+@dataclass
+class RetrieverBatch:
+    queries: list[Slices]
+    passages: list[Slices]  # n · (1 + negatives), a query's positive first
+    targets: np.ndarray  # the row of each query's positive among the passages
+    masked: np.ndarray  # [n, passages]: no negative of the query
+
+
+class RetrieverBatches:
+    """Queries, each with a positive and its next negatives; negatives rotate by epoch.
+
+    An instance is a query with the negatives of one ranker: with two rankers a query comes twice an epoch.
+    """
+
+    def __init__(
+        self,
+        queries: Texts,
+        passages: Texts,
+        judged: tuple[np.ndarray, np.ndarray],
+        negatives: Negatives | None,
+        chosen: np.ndarray,
+        settings,
+    ):
+        """`judged` are (query, passage) rows judged relevant; `chosen` the queries to train on."""
+        self.queries, self.passages, self.settings, self.total = queries, passages, settings, len(passages)
+        order = np.argsort(judged[0], kind="stable")  # a query's positives stay in the order of their judgements
+        self.judged = judged[0][order].astype(np.int64) * self.total + judged[1][order]  # query · total + passage
+        negatives = negatives or Negatives.none(chosen)
+        used = np.flatnonzero(np.isin(negatives.query, chosen))
+        self.query, self.pool = negatives.query[used], negatives.passages
+        self.negatives = negatives.offsets[:-1][used], np.diff(negatives.offsets)[used]
+        first, last = np.searchsorted(self.judged // self.total, [self.query, self.query + 1])
+        self.positives = first, last - first
+        self.epochs = Epochs(len(self.query), settings.batch_size, settings.seed)
+
+    @property
+    def facts(self) -> dict[str, int]:
+        """How many queries and instances an epoch has, and how many random passages make up for missing negatives."""
+        missing = np.maximum(self.settings.negatives_per_query - self.negatives[1], 0)
+        return {
+            "queries": len(np.unique(self.query)),
+            "instances": len(self.query),
+            "instances_without_negatives": int((self.negatives[1] == 0).sum()),
+            "random_negatives": int(missing.sum()),
+        }
+
+    def batch(self, step: int) -> RetrieverBatch:
+        epoch, rows = self.epochs.rows(step)
+        query = self.query[rows]
+        first, counts = (x[rows] for x in self.positives)
+        turn = epoch % counts if self.settings.positives == "rotating" else 0
+        positive = self.judged[first + turn] % self.total
+        negative = self._negatives(rows, epoch, rng(self.settings.seed, BATCH, step))
+        passage = np.concatenate([positive[:, None], negative], axis=1)
+        flat, own = passage.ravel(), np.arange(passage.size) // passage.shape[1] == np.arange(len(rows))[:, None]
+        targets = np.arange(len(rows)) * passage.shape[1]
+        masked = np.isin(query[:, None] * self.total + flat, self.judged)
+        if not self.settings.in_batch:
+            masked |= ~own
+        masked[np.arange(len(rows)), targets] = False
+        return RetrieverBatch(self.queries[query], self.passages[flat], targets, masked)
+
+    def _negatives(self, rows: np.ndarray, epoch: int, random: np.random.Generator) -> np.ndarray:
+        """The next negatives of each row's pool, round and round; a short pool is topped up at random."""
+        wanted = self.settings.negatives_per_query
+        first, counts = (x[rows][:, None] for x in self.negatives)
+        drawn = random.integers(0, self.total, (len(rows), wanted))
+        if len(self.pool) == 0:
+            return drawn
+        index = first + (epoch * wanted + np.arange(wanted)) % np.maximum(counts, 1)
+        return np.where(np.arange(wanted) < counts, self.pool[np.minimum(index, len(self.pool) - 1)], drawn)

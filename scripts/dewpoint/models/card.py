@@ -1,0 +1,40 @@
+"""A retriever's model card: what it is made from and with, and how it is used."""
+
+import json
+from pathlib import Path
+
+from dewpoint.artifact import Artifact, read_manifest
+
+NOT_SHOWN = {"recipe"}
+
+
+def card(artifact: Artifact, settings, dataset: Path | None) -> str:
+    """Markdown with the front matter of model hubs."""
+    name, facts = artifact.folder.name, artifact.facts
+    head = ["---", "library_name: sentence-transformers", "pipeline_tag: sentence-similarity"]
+    head += ["tags: [sentence-transformers, feature-extraction, dense-retrieval]"]
+    if settings.source not in ("study", "scratch"):
+        head.append(f"base_model: {json.dumps(settings.source)}")
+    lines = [*head, "---", "", f"# {name}", "", "A dense passage retriever, scored by inner product.", ""]
+    if dataset:
+        about = read_manifest(dataset)["facts"]
+        queries = f"{facts['queries']:,} queries of `{settings.split}`"
+        lines += ["## Data", "", f"`{dataset.parent.name}`: {about['passages']:,} passages; trained on {queries}.", ""]
+    lines += ["## Made from", "", *_inputs(artifact), ""]
+    lines += ["## Settings", "", "| | |", "|---|---|"]
+    shown = {key: value for key, value in artifact.settings.items() if key not in NOT_SHOWN and value is not None}
+    lines += [f"| {key} | `{json.dumps(value, ensure_ascii=False)}` |" for key, value in shown.items()]
+    if facts:
+        lines += ["", "## What came of it", "", "| | |", "|---|---|"]
+        lines += [f"| {key} | {value} |" for key, value in facts.items()]
+    lines += ["", "## Use", "", "```python", "from sentence_transformers import SentenceTransformer", ""]
+    lines += [f'model = SentenceTransformer("{name}")', 'queries = model.encode_query(["…"])']
+    lines += ['passages = model.encode_document(["…"])', "scores = model.similarity(queries, passages)", "```", ""]
+    if settings.title == "pair":
+        lines += ["A passage's title stands before its text, with the tokenizer's separator between.", ""]
+    return "\n".join(lines)
+
+
+def _inputs(artifact: Artifact) -> list[str]:
+    """Every artifact it was made from, with the hash of what was in it."""
+    return [f"- `{path}` ({hash[:12]})" for path, hash in artifact.inputs.items() if hash]

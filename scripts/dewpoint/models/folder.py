@@ -1,0 +1,198 @@
+"""A retriever's folder: written for AutoModel, SentenceTransformer and Dewpoint, and read again.
+
+At its root lie the passages' encoder and tokenizer. An encoder of queries of its own has a folder of the same kind in
+`query/`, and a Router tells SentenceTransformer which is which. What lies beyond the backbone is in the files of
+SentenceTransformer's modules, so its released models are read as well.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from dewpoint.errors import UserError
+from dewpoint.models.backbone import load_encoder
+from dewpoint.models.encoder import Encoder, Retriever
+
+QUERY = "query"
+TYPES = "sentence_transformers.models."
+POOLING = {"cls": "pooling_mode_cls_token", "mean": "pooling_mode_mean_tokens"}
+IDENTITY = "torch.nn.modules.linear.Identity"
+
+
+# --- read ---------------------------------------------------------------------------------------
+
+
+def read_retriever(source: str | Path, query_source: str | Path | None = None) -> Retriever:
+    """From folders or hub ids; without a query source, as the first one has it."""
+    queries = _own_queries(query_source or source) or query_source
+    return Retriever(read_encoder(source), read_encoder(queries) if queries else None)
+
+
+def read_side(folder: Path, queries: bool) -> Encoder:
+    """One encoder of a folder."""
+    return read_encoder((queries and _own_queries(folder)) or folder)
+
+
+def query_folder(folder: Path) -> Path:
+    """Where the encoder and the tokenizer of queries lie."""
+    return _own_queries(folder) or folder
+
+
+def is_retriever(source: str | Path) -> bool:
+    """Whether it says how its texts become vectors, as released retrievers do and language models do not."""
+    return _find(source, "modules.json") is not None
+
+
+def read_encoder(source: str | Path) -> Encoder:
+    """The passages' encoder of a retriever, or the CLS of any other model."""
+    encoder, layers = Encoder(load_encoder(source)), []
+    for type, path in _modules(source):
+        if type == "Pooling":
+            encoder.pooling = _pooling(source, _read(source, f"{path}/config.json"))
+        elif type == "Dense":
+            config = _read(source, f"{path}/config.json")
+            if config.get("activation_function") != IDENTITY:
+                raise UserError(f"{source}: its {path} has an activation; only linear projections are known")
+            layers.append(nn.Linear(config["in_features"], config["out_features"]))
+            _load(layers[-1], source, path, "linear")
+        elif type == "LayerNorm":
+            layers.append(nn.LayerNorm(_read(source, f"{path}/config.json")["dimension"]))
+            _load(layers[-1], source, path, "norm")
+        elif type == "Normalize":
+            encoder.normalize = True
+        elif type != "Transformer":
+            raise UserError(f"{source}: its module {type} is not known here")
+    if [type(layer) for layer in layers] not in ([], [nn.Linear], [nn.Linear, nn.LayerNorm]):
+        raise UserError(f"{source}: only one linear projection, with or without a LayerNorm, is known")
+    encoder.projection = nn.Sequential(*layers) if layers else None
+    return encoder
+
+
+def _own_queries(source: str | Path) -> Path | None:
+    folder = Path(source) / QUERY
+    return folder if (folder / "config.json").is_file() else None
+
+
+def _modules(source: str | Path) -> list[tuple[str, str]]:
+    """(type, folder) of each module that passages go through; none for a model that is no retriever."""
+    if not is_retriever(source):
+        return []
+    modules = _read(source, "modules.json")
+    found = [(module["type"].rsplit(".", 1)[-1], module["path"]) for module in modules]
+    if found[0][0] == "Router":
+        routes = _read(source, "router_config.json")
+        names = routes["structure"].get("document") or []
+        found[:1] = [(routes["types"][name].rsplit(".", 1)[-1], name) for name in names]
+    return found
+
+
+def _pooling(source: str | Path, config: dict[str, Any]) -> str:
+    modes = [mode for mode, key in POOLING.items() if config.get(key) or config.get("pooling_mode") == mode]
+    others = [key for key, value in config.items() if key.startswith("pooling_mode_") and value]
+    if len(modes) != 1 or len(others) > 1:
+        raise UserError(f"{source}: its pooling is neither the CLS nor the mean")
+    return modes[0]
+
+
+def _find(source: str | Path, name: str) -> str | None:
+    from transformers.utils import cached_file
+
+    return cached_file(
+        str(source), name, _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False
+    )
+
+
+def _read(source: str | Path, name: str) -> Any:
+    path = _find(source, name)
+    if path is None:
+        raise UserError(f"{source}: has no {name}, which its modules.json names")
+    return json.loads(Path(path).read_text())
+
+
+def _load(layer: nn.Module, source: str | Path, path: str, prefix: str) -> None:
+    from safetensors.torch import load_file
+
+    found = _find(source, f"{path}/model.safetensors")
+    if found is None:
+        raise UserError(f"{source}: has no {path}/model.safetensors")
+    layer.load_state_dict({name.removeprefix(f"{prefix}."): value for name, value in load_file(found).items()})
+
+
+# --- write --------------------------------------------------------------------------------------
+
+Module = tuple[str, str, dict[str, Any], nn.Module | None, str]  # type, folder, config, weights and their prefix
+
+
+def write_retriever(folder: Path, model: Retriever, tokenizers: tuple, settings, card: str) -> None:
+    """`tokenizers` are of passages and of queries; the card becomes the folder's README."""
+    _write_encoder(folder, model.passages, tokenizers[0], settings.passage_length)
+    if not model.tied:
+        _write_encoder(folder / QUERY, model.queries, tokenizers[1], settings.query_length)
+        _write_router(folder, model)
+    prompts = {"query": settings.query_prefix, "document": settings.passage_prefix}
+    _write(folder / "config_sentence_transformers.json", {"similarity_fn_name": "dot", "prompts": prompts})
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _write_encoder(folder: Path, encoder: Encoder, tokenizer, length: int) -> None:
+    encoder.backbone.save_pretrained(folder)
+    tokenizer.model_max_length = length
+    tokenizer.save_pretrained(folder)
+    _write(folder / "sentence_bert_config.json", {"max_seq_length": length, "do_lower_case": False})
+    for type, path, config, layer, prefix in _layers(encoder):
+        _write(folder / path / "config.json", config)
+        if layer is not None:
+            _save(layer, folder / path / "model.safetensors", prefix)
+    modules = [("Transformer", ""), *((type, path) for type, path, *_ in _layers(encoder))]
+    _write_modules(folder, modules)
+
+
+def _layers(encoder: Encoder) -> list[Module]:
+    """What follows the backbone."""
+    hidden, size = encoder.backbone.config.hidden_size, encoder.dimension
+    pooling = {"word_embedding_dimension": hidden} | {key: mode == encoder.pooling for mode, key in POOLING.items()}
+    layers: list[Module] = [("Pooling", "1_Pooling", pooling, None, "")]
+    if encoder.projection:
+        dense = {"in_features": hidden, "out_features": size, "bias": True, "activation_function": IDENTITY}
+        layers.append(("Dense", "2_Dense", dense, encoder.projection[0], "linear"))
+        if len(encoder.projection) > 1:
+            layers.append(("LayerNorm", "3_LayerNorm", {"dimension": size}, encoder.projection[1], "norm"))
+    if encoder.normalize:
+        layers.append(("Normalize", "4_Normalize", {}, None, ""))
+    return layers
+
+
+def _write_router(folder: Path, model: Retriever) -> None:
+    """Passages go the way of the folder's own modules, queries that of the folder in it."""
+    sides = {"document": (".", model.passages), "query": (QUERY, model.queries)}
+    routes = {
+        route: [("Transformer", at), *((type, str(Path(at, path))) for type, path, *_ in _layers(encoder))]
+        for route, (at, encoder) in sides.items()
+    }
+    router = {
+        "types": {path: TYPES + type for modules in routes.values() for type, path in modules},
+        "structure": {route: [path for _, path in modules] for route, modules in routes.items()},
+        "parameters": {"default_route": "document", "allow_empty_key": True},
+    }
+    _write(folder / "router_config.json", router)
+    _write_modules(folder, [("Router", "")])
+
+
+def _write_modules(folder: Path, modules: list[tuple[str, str]]) -> None:
+    listed = [
+        {"idx": at, "name": str(at), "path": path, "type": TYPES + type} for at, (type, path) in enumerate(modules)
+    ]
+    _write(folder / "modules.json", listed)
+
+
+def _save(layer: nn.Module, path: Path, prefix: str) -> None:
+    from safetensors.torch import save_file
+
+    save_file({f"{prefix}.{name}": value.contiguous() for name, value in layer.state_dict().items()}, path)
+
+
+def _write(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value, indent=1) + "\n")
