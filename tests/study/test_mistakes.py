@@ -53,7 +53,7 @@ GRAMMAR = [
         "rankers.bm25.k1: Input should be a valid number, unable to parse string as a",
     ),
     ("negatives: [bm25]", "negatives: bm25", "models.first.negatives: Input should be a valid list, found 'bm25'"),
-    ("negatives: [bm25]", "negatives: []", "models.first.negatives: List should have at least 1 item"),
+    ("rankers: [bm25, second, hybrid, weighted]", "rankers: []", "tables.t.rankers: List should have at least 1 item"),
     ("pydocs, packages: [json]", "text, files: []", "datasets.d.files: List should have at least 1 item"),
     ("heads: 2", "heads: 3", "models.bert.architecture: hidden 32 is not a multiple of heads 3"),
     ("[1, 0.5]", "[1]", "rankers.weighted: 1 weights for 2 rankers"),

@@ -1,5 +1,7 @@
 """Chunks: a batch's rows, each in one chunk of one process, with the same key wherever it is."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import torch
 from hypothesis import given, settings
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from dewpoint.data.lots import keys
 from dewpoint.data.tokens import Slices
 from dewpoint.training import devices
-from dewpoint.training.chunks import CPU_TOKENS, batch, budget, chunks
+from dewpoint.training.chunks import CPU_TOKENS, Room, batch, chunks, room
 from ragged import SPECIAL
 
 LENGTHS = st.lists(st.integers(0, 30), min_size=1, max_size=20)
@@ -62,10 +64,16 @@ def test_a_batch_is_held_together_when_it_fits():
     assert not batch(3, parts, 35).once and batch(3, parts, 36).once and batch(3, parts[:1], 1).once
 
 
-def test_the_budget_is_what_is_asked_or_what_suits_the_device(monkeypatch):
+def test_room_is_what_is_asked_or_what_suits_device_and_model(monkeypatch):
     cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    assert (budget(0, cpu), budget(77, cpu), budget(77, gpu)) == (CPU_TOKENS, 77, 77)
-    for gib, tokens in ((4, CPU_TOKENS), (80, 32_000)):
+    tiny, base = (SimpleNamespace(num_hidden_layers=layers, hidden_size=64 * layers) for layers in (2, 12))
+    assert room(77, cpu, base) == room(77, gpu, base) == Room(77, 77)
+    assert room(0, cpu, base).chunk == room(0, cpu, tiny).chunk == CPU_TOKENS
+    assert CPU_TOKENS < room(0, cpu, base).held < room(0, cpu, tiny).held
+    found = []
+    for gib in (2, 24, 80):
         properties = type("Properties", (), {"total_memory": gib * 2**30})
         monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device, p=properties: p)
-        assert budget(0, gpu) == tokens
+        found.append(room(0, gpu, base).held)
+        assert room(0, gpu, base).chunk == found[-1]
+    assert found[0] == CPU_TOKENS < found[1] < found[2]

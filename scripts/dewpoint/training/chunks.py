@@ -11,14 +11,28 @@ from dewpoint.data.masking import WordMasker
 from dewpoint.data.tokens import Slices, assemble, batches, input_lengths
 from dewpoint.training import devices
 
-CPU_TOKENS, GPU_TOKENS_PER_GIB = 4096, 400
+CPU_TOKENS = 4096  # more at a time are no faster
+CPU_BYTES, GPU_SHARE = 4 * 2**30, 0.25  # of memory, for activations
+ACTIVATIONS = 64  # bytes for each token, layer and hidden unit, about
 
 
-def budget(asked: int, device: torch.device) -> int:
-    """Tokens to hold in memory at once; when 0 is asked, what suits the device and a model of BERT's size."""
-    if asked or device.type == "cpu":
-        return asked or CPU_TOKENS
-    return max(CPU_TOKENS, torch.cuda.get_device_properties(device).total_memory // 2**30 * GPU_TOKENS_PER_GIB)
+class Room(NamedTuple):
+    """How many tokens are worked on at a time, and of how many the activations may be held."""
+
+    chunk: int
+    held: int
+
+
+def room(asked: int, device: torch.device, config) -> Room:
+    """As asked; when 0 is asked, what suits the device and the model."""
+    if asked:
+        return Room(asked, asked)
+    each = ACTIVATIONS * config.num_hidden_layers * config.hidden_size
+    if device.type == "cpu":
+        held = max(CPU_TOKENS, CPU_BYTES // each)
+        return Room(CPU_TOKENS, held)
+    held = max(CPU_TOKENS, int(torch.cuda.get_device_properties(device).total_memory * GPU_SHARE) // each)
+    return Room(held, held)
 
 
 class Chunk(NamedTuple):
@@ -55,9 +69,9 @@ class Batch(NamedTuple):
         return Batch(self.rows, [chunk.to(device) for chunk in self.chunks], self.once, labels, device)
 
 
-def batch(rows: int, chunks: list[Chunk], budget: int, *labels: np.ndarray) -> Batch:
-    """A batch whose chunks are held together when that is `budget` tokens at most."""
-    once = len(chunks) == 1 or sum(chunk.ids.numel() for chunk in chunks) <= budget
+def batch(rows: int, chunks: list[Chunk], held: int, *labels: np.ndarray) -> Batch:
+    """A batch whose chunks are held together when that is `held` tokens at most."""
+    once = len(chunks) == 1 or sum(chunk.ids.numel() for chunk in chunks) <= held
     return Batch(rows, chunks, once, tuple(map(torch.from_numpy, labels)))
 
 

@@ -144,6 +144,7 @@ def train(
         shutil.copyfile(metrics, artifact.path("metrics.jsonl"))
         shutil.rmtree(workspace)
     artifact.facts |= {"steps": steps, "devices": devices.WORLD}
+    artifact.facts |= {"training_seconds": round(seconds, 1)} if start == 0 else {}
     artifact.facts |= {"tokens_per_second": round(tokens / seconds)} if steps > start else {}
     artifact.facts |= {"parameters": sum(parameter.numel() for parameter in model.parameters())}
 

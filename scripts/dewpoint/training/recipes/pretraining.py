@@ -25,7 +25,7 @@ from dewpoint.models.backbone import chosen, from_scratch, load_language_model, 
 from dewpoint.models.condenser import Pretrained
 from dewpoint.models.vocabulary import word_loss, word_scores
 from dewpoint.training import gradient_cache, loop
-from dewpoint.training.chunks import Batch, Chunk, batch, budget, chunks
+from dewpoint.training.chunks import Batch, Chunk, Room, batch, chunks, room
 from dewpoint.training.devices import total
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,8 @@ def recipe(
         store, words = TokenStore(tokens), load_tokenizer(tokenizer.parent)
         model = build(artifact, settings, store, parent)
         dropout.install(model, model.language_model)
-        text = Text(settings, kind, Dataset(dataset), store, continuations(words), budget(chunk, pick_device()))
+        space = room(chunk, pick_device(), model.language_model.config)
+        text = Text(settings, kind, Dataset(dataset), store, continuations(words), space)
         objective = Objective(model, settings, contrast and partial(contrast, settings=settings))
         held_out = text.held_out() if settings.held_out and settings.measurements else None
         measuring = loop.Measuring(partial(objective.measure, held_out), settings.measurements) if held_out else None
@@ -77,8 +78,8 @@ def recipe(
 class Text:
     """What a recipe reads: a dataset's documents as masked rows, a part of them held out."""
 
-    def __init__(self, settings, kind, dataset: Dataset, store: TokenStore, continues: np.ndarray, budget: int):
-        self.settings, self.kind, self.budget = settings, kind, budget
+    def __init__(self, settings, kind, dataset: Dataset, store: TokenStore, continues: np.ndarray, room: Room):
+        self.settings, self.kind, self.room = settings, kind, room
         self.masker, self.special = WordMasker(store.special, continues), store.special
         by_passage = kind is SpanPairs and settings.spans_of == "passage"
         units = None if by_passage else dataset.documents()
@@ -100,8 +101,8 @@ class Text:
         return self._masked(stream.batch(0), HELD_OUT_STEP)
 
     def _masked(self, texts: list[Slices], step: int) -> Batch:
-        parts = chunks(texts, self.special, self.budget, self.settings.seed, step, masker=self.masker)
-        return batch(len(texts[0].counts), parts, self.budget)
+        parts = chunks(texts, self.special, self.room.chunk, self.settings.seed, step, masker=self.masker)
+        return batch(len(texts[0].counts), parts, self.room.held)
 
 
 class Objective:

@@ -18,7 +18,7 @@ from dewpoint.models.card import card
 from dewpoint.models.encoder import Retriever
 from dewpoint.models.folder import read_retriever, write_retriever
 from dewpoint.training import gradient_cache, loop, proxy
-from dewpoint.training.chunks import Batch, Chunk, batch, budget, chunks
+from dewpoint.training.chunks import Batch, Chunk, batch, chunks, room
 from dewpoint.training.losses import ranking_loss
 
 
@@ -58,14 +58,15 @@ def train(
         pick_queries(judged[0], settings.train_queries, held_out, settings.seed),
         settings,
     )
-    chunk, low = budget(chunk, pick_device()), partial(precision, settings.precision, model.passages.backbone)
+    space = room(chunk, pick_device(), model.passages.backbone.config)
+    low = partial(precision, settings.precision, model.passages.backbone)
     measuring = None
     if settings.development:
         small = proxy.Proxy(data, development, queries(settings.development.split), passages, settings)
 
         def measure() -> dict[str, float]:
             with low():
-                return small.measure(model, (query_store.special, store.special), chunk)
+                return small.measure(model, (query_store.special, store.special), space.chunk)
 
         wanted = settings.development
         measuring = loop.Measuring(measure, wanted.measurements, proxy.MEASURE, wanted.keep == "best", wanted.patience)
@@ -74,9 +75,9 @@ def train(
         """Queries are the batch's first rows, passages follow."""
         made = stream.batch(step)
         asked, shown = made.masked.shape
-        parts = chunks(made.queries, query_store.special, chunk, settings.seed, step, queries=True)
-        parts += chunks(made.passages, store.special, chunk, settings.seed, step, first=asked)
-        return batch(asked + shown, parts, chunk, made.targets, made.masked)
+        parts = chunks(made.queries, query_store.special, space.chunk, settings.seed, step, queries=True)
+        parts += chunks(made.passages, store.special, space.chunk, settings.seed, step, first=asked)
+        return batch(asked + shown, parts, space.held, made.targets, made.masked)
 
     def encode(part: Chunk, whole: bool) -> tuple[torch.Tensor, None]:
         encoder = model.queries if part.queries else model.passages
