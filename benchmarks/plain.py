@@ -85,3 +85,20 @@ def cached_cocondenser_step(model: PlainCondenser, rows: tuple[Tensor, ...], siz
         with low():
             head, late, part = model(*chunk)
         ((part.float() * gradient).sum() + (head + late) / masked).backward()
+
+
+def vector(backbone, ids: Tensor, pooling: str = "cls", projection: nn.Module | None = None, normalize: bool = False):
+    """One text's vector: its first token's, or the mean of all, projected and of length one where that is wanted."""
+    hidden = backbone(ids[None], attention_mask=torch.ones_like(ids[None])).last_hidden_state[0]
+    pooled = hidden[0] if pooling == "cls" else hidden.mean(0)
+    pooled = projection(pooled) if projection else pooled
+    return pooled / pooled.norm() if normalize else pooled
+
+
+def ranking(queries: list[Tensor], passages: list[Tensor], positives: list[int], others: list[list[int]], heat: float):
+    """The mean of -log( exp(q·p+ / T) / Σ exp(q·p / T) ) over the positive and the others, a query at a time."""
+    losses = []
+    for query, positive, negatives in zip(queries, positives, others, strict=True):
+        scores = torch.stack([query @ passages[row] for row in [positive, *negatives]]) / heat
+        losses.append(torch.logsumexp(scores, 0) - scores[0])
+    return torch.stack(losses).mean()

@@ -57,7 +57,7 @@ GRAMMAR = [
     ("pydocs, packages: [json]", "text, files: []", "datasets.d.files: List should have at least 1 item"),
     ("heads: 2", "heads: 3", "models.bert.architecture: hidden 32 is not a multiple of heads 3"),
     ("[1, 0.5]", "[1]", "rankers.weighted: 1 weights for 2 rankers"),
-    ("  bert:", "  be rt:", "models.be rt: expected a name of letters, digits, - and _, found 'be rt'"),
+    ("  bert:", "  be rt:", "models.be rt: expected a name of letters, digits, ., - and _, found 'be rt'"),
     ("d/test", "dtest", "tables.t.on: expected dataset/split, found 'dtest'"),
     (
         "MRR@10",

@@ -48,22 +48,22 @@ def is_retriever(source: str | Path) -> bool:
 def read_encoder(source: str | Path) -> Encoder:
     """The passages' encoder of a retriever, or the CLS of any other model."""
     encoder, layers = Encoder(load_encoder(source)), []
-    for type, path in _modules(source):
-        if type == "Pooling":
+    for kind, path in _modules(source):
+        if kind == "Pooling":
             encoder.pooling = _pooling(source, _read(source, f"{path}/config.json"))
-        elif type == "Dense":
+        elif kind == "Dense":
             config = _read(source, f"{path}/config.json")
             if config.get("activation_function") != IDENTITY:
                 raise UserError(f"{source}: its {path} has an activation; only linear projections are known")
             layers.append(nn.Linear(config["in_features"], config["out_features"]))
             _load(layers[-1], source, path, "linear")
-        elif type == "LayerNorm":
+        elif kind == "LayerNorm":
             layers.append(nn.LayerNorm(_read(source, f"{path}/config.json")["dimension"]))
             _load(layers[-1], source, path, "norm")
-        elif type == "Normalize":
+        elif kind == "Normalize":
             encoder.normalize = True
-        elif type != "Transformer":
-            raise UserError(f"{source}: its module {type} is not known here")
+        elif kind != "Transformer":
+            raise UserError(f"{source}: its module {kind} is not known here")
     if [type(layer) for layer in layers] not in ([], [nn.Linear], [nn.Linear, nn.LayerNorm]):
         raise UserError(f"{source}: only one linear projection, with or without a LayerNorm, is known")
     encoder.projection = nn.Sequential(*layers) if layers else None
@@ -76,7 +76,7 @@ def _own_queries(source: str | Path) -> Path | None:
 
 
 def _modules(source: str | Path) -> list[tuple[str, str]]:
-    """(type, folder) of each module that passages go through; none for a model that is no retriever."""
+    """(kind, folder) of each module that passages go through; none for a model that is no retriever."""
     if not is_retriever(source):
         return []
     modules = _read(source, "modules.json")
@@ -122,7 +122,7 @@ def _load(layer: nn.Module, source: str | Path, path: str, prefix: str) -> None:
 
 # --- write --------------------------------------------------------------------------------------
 
-Module = tuple[str, str, dict[str, Any], nn.Module | None, str]  # type, folder, config, weights and their prefix
+Module = tuple[str, str, dict[str, Any], nn.Module | None, str]  # kind, folder, config, weights and their prefix
 
 
 def write_retriever(folder: Path, model: Retriever, tokenizers: tuple, settings, card: str) -> None:
@@ -141,11 +141,11 @@ def _write_encoder(folder: Path, encoder: Encoder, tokenizer, length: int) -> No
     tokenizer.model_max_length = length
     tokenizer.save_pretrained(folder)
     _write(folder / "sentence_bert_config.json", {"max_seq_length": length, "do_lower_case": False})
-    for type, path, config, layer, prefix in _layers(encoder):
+    for _, path, config, layer, prefix in _layers(encoder):
         _write(folder / path / "config.json", config)
         if layer is not None:
             _save(layer, folder / path / "model.safetensors", prefix)
-    modules = [("Transformer", ""), *((type, path) for type, path, *_ in _layers(encoder))]
+    modules = [("Transformer", ""), *((kind, path) for kind, path, *_ in _layers(encoder))]
     _write_modules(folder, modules)
 
 
@@ -168,11 +168,11 @@ def _write_router(folder: Path, model: Retriever) -> None:
     """Passages go the way of the folder's own modules, queries that of the folder in it."""
     sides = {"document": (".", model.passages), "query": (QUERY, model.queries)}
     routes = {
-        route: [("Transformer", at), *((type, str(Path(at, path))) for type, path, *_ in _layers(encoder))]
+        route: [("Transformer", at), *((kind, str(Path(at, path))) for kind, path, *_ in _layers(encoder))]
         for route, (at, encoder) in sides.items()
     }
     router = {
-        "types": {path: TYPES + type for modules in routes.values() for type, path in modules},
+        "types": {path: TYPES + kind for modules in routes.values() for kind, path in modules},
         "structure": {route: [path for _, path in modules] for route, modules in routes.items()},
         "parameters": {"default_route": "document", "allow_empty_key": True},
     }
@@ -182,7 +182,7 @@ def _write_router(folder: Path, model: Retriever) -> None:
 
 def _write_modules(folder: Path, modules: list[tuple[str, str]]) -> None:
     listed = [
-        {"idx": at, "name": str(at), "path": path, "type": TYPES + type} for at, (type, path) in enumerate(modules)
+        {"idx": at, "name": str(at), "path": path, "type": TYPES + kind} for at, (kind, path) in enumerate(modules)
     ]
     _write(folder / "modules.json", listed)
 

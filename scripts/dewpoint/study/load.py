@@ -228,7 +228,7 @@ def _expected(pattern: str, found: str) -> str:
         close = difflib.get_close_matches(kind.lower(), kinds, 1, 0.5)
         nearest = f"; did you mean '{kinds[close[0]]}@{cutoff or 10}'?" if close else ""
         return f"unknown metric '{found}', write {', '.join(f'{kind}@10' for kind in METRICS)}{nearest}"
-    name = "a name of letters, digits, - and _" + (" and ." if "." in pattern else "")
+    name = f"a name of letters, digits, {'., ' if '.' in pattern else ''}- and _"
     expected = "dataset/split" if "/" in pattern else name
     return f"expected {expected}, found '{found}'"
 

@@ -43,11 +43,11 @@ class Proxy:
         self.relevant = torch.from_numpy(np.stack(relevant))
         self.texts = queries[self.rows], passages[self.passages]
 
-    def measure(self, model: Retriever, special: tuple[dict, dict], tokens: int) -> dict[str, float]:
-        """Every device encodes its share; `special` are the special tokens of queries and of passages."""
+    def measure(self, model: Retriever, query_special: dict, special: dict, tokens: int) -> dict[str, float]:
+        """MRR of `model`; every device encodes its share, `tokens` at a time."""
         model.eval()
-        queries = vectors(model.queries, self.texts[0], special[0], tokens)
-        passages = vectors(model.passages, self.texts[1], special[1], tokens)
+        queries = vectors(model.queries, self.texts[0], query_special, tokens)
+        passages = vectors(model.passages, self.texts[1], special, tokens)
         model.train()
         return {MEASURE: reciprocal_rank(queries, passages, self.relevant.to(queries.device))}
 

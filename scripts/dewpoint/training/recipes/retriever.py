@@ -1,10 +1,13 @@
-"""`retriever`: a query's positive against its negatives and every other passage of the batch."""
+"""`retriever`: a query's positive against its negatives and every other passage of the batch.
+
+L = 1/n Σ_i -log( exp(q_i·p_i+ / τ) / Σ_j exp(q_i·p_j / τ) )        j over all passages of the step that may be negative
+"""
 
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
+from torch import Tensor
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
@@ -17,9 +20,12 @@ from dewpoint.models.backbone import chosen, pick_device, precision
 from dewpoint.models.card import card
 from dewpoint.models.encoder import Retriever
 from dewpoint.models.folder import read_retriever, write_retriever
-from dewpoint.training import gradient_cache, loop, proxy
-from dewpoint.training.chunks import Batch, Chunk, batch, chunks, room
+from dewpoint.training import gradient_cache, loop
+from dewpoint.training.chunks import Batch, Chunk, Room, batch, chunks, room
 from dewpoint.training.losses import ranking_loss
+from dewpoint.training.proxy import MEASURE, Proxy, development_queries
+
+Special = dict[str, int]
 
 
 def train(
@@ -39,17 +45,15 @@ def train(
 ) -> None:
     data, store, query_store = Dataset(dataset), TokenStore(tokens), TokenStore(query_tokens)
     words, query_words = (load_tokenizer(made.parent) for made in (tokenizer, query_tokenizer))
-    prefix = prefix_ids(words, settings.passage_prefix, settings.passage_length)
-    query_prefix = prefix_ids(query_words, settings.query_prefix, settings.query_length)
     model = start(settings, parent, query_parent)
     model.passages.fit(store.vocabulary, settings.passage_length, "passages")
     model.queries.fit(query_store.vocabulary, settings.query_length, "queries")
+    prefix = prefix_ids(words, settings.passage_prefix, settings.passage_length)
+    query_prefix = prefix_ids(query_words, settings.query_prefix, settings.query_length)
     passages = store.passages(settings.passage_length, prefix, settings.title)
     queries = partial(query_store.queries, length=settings.query_length, prefix=query_prefix)
-    judged = data.positives(settings.split)
-    held_out = np.zeros(0, int)
-    if settings.development and settings.development.split == settings.split:
-        held_out = proxy.development_queries(data, settings)
+    judged, watched = data.positives(settings.split), settings.development
+    held_out = development_queries(data, settings) if watched and watched.split == settings.split else np.zeros(0, int)
     stream = RetrieverBatches(
         queries(settings.split),
         passages,
@@ -59,45 +63,16 @@ def train(
         settings,
     )
     space = room(chunk, pick_device(), model.passages.backbone.config)
-    low = partial(precision, settings.precision, model.passages.backbone)
-    measuring = None
-    if settings.development:
-        small = proxy.Proxy(data, development, queries(settings.development.split), passages, settings)
-
-        def measure() -> dict[str, float]:
-            with low():
-                return small.measure(model, (query_store.special, store.special), space.chunk)
-
-        wanted = settings.development
-        measuring = loop.Measuring(measure, wanted.measurements, proxy.MEASURE, wanted.keep == "best", wanted.patience)
-
-    def step_batch(step: int) -> Batch:
-        """Queries are the batch's first rows, passages follow."""
-        made = stream.batch(step)
-        asked, shown = made.masked.shape
-        parts = chunks(made.queries, query_store.special, space.chunk, settings.seed, step, queries=True)
-        parts += chunks(made.passages, store.special, space.chunk, settings.seed, step, first=asked)
-        return batch(asked + shown, parts, space.held, made.targets, made.masked)
-
-    def encode(part: Chunk, whole: bool) -> tuple[torch.Tensor, None]:
-        encoder = model.queries if part.queries else model.passages
-        with dropout.keyed(part.keys), low():
-            return encoder(part.ids, part.mask), None
-
-    def objective(made: Batch) -> dict[str, float]:
-        targets, masked = made.labels
-
-        def loss(vectors: torch.Tensor) -> torch.Tensor:
-            return ranking_loss(*vectors.split(masked.shape), targets, masked, settings.temperature)
-
-        return {"ranking": gradient_cache.backward(made, encode, model.dimension, loss)}
-
+    rows = Rows(stream, query_store.special, store.special, space, settings.seed)
+    objective, measuring = Objective(model, settings), None
+    if watched:
+        proxy = Proxy(data, development, queries(watched.split), passages, settings)
+        measure = partial(objective.measure, proxy, query_store.special, store.special, space.chunk)
+        measuring = loop.Measuring(measure, watched.measurements, MEASURE, watched.keep == "best", watched.patience)
     steps = settings.epochs * stream.epochs.steps
-    loop.train(model, step_batch, objective, settings, steps, artifact, checkpoint, measuring)
-    artifact.facts |= stream.facts | {
-        "retrieves": True,
-        "precision": chosen(settings.precision, model.passages.backbone),
-    }
+    loop.train(model, rows.batch, objective, settings, steps, artifact, checkpoint, measuring)
+    artifact.facts |= {"precision": chosen(settings.precision, model.passages.backbone)}
+    artifact.facts |= stream.facts | {"retrieves": True}
     write_retriever(artifact.path("."), model, (words, query_words), settings, card(artifact, settings, dataset))
 
 
@@ -109,3 +84,42 @@ def start(settings, parent: Path | None, query_parent: Path | None) -> Retriever
     model.shape(settings.pooling, settings.normalize, settings.projection, settings.seed)
     dropout.install(model, *(encoder.backbone for encoder in model.encoders))
     return model
+
+
+class Rows:
+    """A step's rows: queries are the first, passages follow."""
+
+    def __init__(self, stream: RetrieverBatches, query_special: Special, special: Special, room: Room, seed: int):
+        self.stream, self.query_special, self.special, self.room, self.seed = stream, query_special, special, room, seed
+
+    def batch(self, step: int) -> Batch:
+        made, size, seed = self.stream.batch(step), self.room.chunk, self.seed
+        queries, passages = made.masked.shape
+        parts = chunks(made.queries, self.query_special, size, seed, step, queries=True)
+        parts += chunks(made.passages, self.special, size, seed, step, first=queries)
+        return batch(queries + passages, parts, self.room.held, made.targets, made.masked)
+
+
+class Objective:
+    """The ranking loss over all vectors of a step, and what is measured with the same encoders on the way."""
+
+    def __init__(self, model: Retriever, settings):
+        self.model, self.temperature = model, settings.temperature
+        self.precision = partial(precision, settings.precision, model.passages.backbone)
+
+    def __call__(self, batch: Batch) -> dict[str, float]:
+        targets, masked = batch.labels
+
+        def loss(vectors: Tensor) -> Tensor:
+            return ranking_loss(*vectors.split(masked.shape), targets, masked, self.temperature)
+
+        return {"ranking": gradient_cache.backward(batch, self._encode, self.model.dimension, loss)}
+
+    def _encode(self, chunk: Chunk, whole: bool) -> tuple[Tensor, None]:
+        encoder = self.model.queries if chunk.queries else self.model.passages
+        with dropout.keyed(chunk.keys), self.precision():
+            return encoder(chunk.ids, chunk.mask), None
+
+    def measure(self, proxy: Proxy, query_special: Special, special: Special, tokens: int) -> dict[str, float]:
+        with self.precision():
+            return proxy.measure(self.model, query_special, special, tokens)

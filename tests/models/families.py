@@ -1,0 +1,44 @@
+"""Tiny models of every family that AutoModel loads, with their tokenizers, made on the spot."""
+
+from pathlib import Path
+
+import torch
+import transformers
+
+from dewpoint.data.tokenizer import train_tokenizer
+
+TEXTS = ["dew point of warm air", "cold glass and morning grass", "the vapour of a river at night: stone, leaf!"]
+SMALL = {"num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 24}
+DISTIL = {"n_layers": 2, "dim": 16, "n_heads": 2, "hidden_dim": 24}
+FAMILIES = {
+    "bert": ("bert", "Bert", SMALL),
+    "distilbert": ("bert", "DistilBert", DISTIL),
+    "electra": ("bert", "Electra", SMALL | {"embedding_size": 8}),
+    "roberta": ("roberta", "Roberta", SMALL | {"type_vocab_size": 1}),
+    "xlm-roberta": ("roberta", "XLMRoberta", SMALL | {"type_vocab_size": 1}),
+    "deberta": (
+        "bert",
+        "DebertaV2",
+        SMALL | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False},
+    ),
+    "mpnet": ("bert", "MPNet", SMALL),
+}
+
+
+def make(family: str, folder: Path) -> Path:
+    """A model of a family in `folder`."""
+    tokens, name, shape = FAMILIES[family]
+    tokenizer = train_tokenizer(tokens, lambda: [TEXTS], 300)
+    special = {"pad_token_id": tokenizer.pad_token_id, "bos_token_id": tokenizer.cls_token_id}
+    special |= {"eos_token_id": tokenizer.sep_token_id}
+    config = getattr(transformers, f"{name}Config")(
+        vocab_size=len(tokenizer), max_position_embeddings=64, **special, **shape
+    )
+    torch.manual_seed(0)
+    model = getattr(transformers, f"{name}Model")(config)
+    with torch.no_grad():
+        for parameter in model.parameters():  # so that texts differ
+            parameter += 0.1 * torch.randn_like(parameter)
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder

@@ -1,0 +1,188 @@
+"""A retriever's folder gives the same vectors here, in sentence-transformers and in AutoModel."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from sentence_transformers import SentenceTransformer
+from transformers import AutoModel
+
+from dewpoint.data.tokenizer import load_tokenizer, prefix_ids, train_tokenizer
+from dewpoint.data.tokens import Ragged, Texts
+from dewpoint.errors import UserError
+from dewpoint.models.backbone import load_encoder
+from dewpoint.models.encoder import Encoder, Retriever
+from dewpoint.models.folder import is_retriever, read_encoder, read_retriever, read_side, write_retriever
+from dewpoint.search.encode import QuestionEncoder
+from models.families import FAMILIES, TEXTS, make
+
+LONG = " and ".join(TEXTS * 3)
+LINEAR, NORMED = SimpleNamespace(size=6, norm=False), SimpleNamespace(size=6, norm=True)
+
+
+def written(folder, family="bert", other=None, prefixes=("", ""), pooling=None, normalize=None, projection=None):
+    """A retriever's folder, made from one tiny model, or from two."""
+    paths = [make(family, folder / "passages"), *([make(other, folder / "queries")] if other else [])]
+    encoders = [Encoder(load_encoder(path)) for path in paths]
+    tokenizers = [load_tokenizer(path) for path in paths]
+    model = Retriever(*encoders)
+    model.shape(pooling, normalize, projection)
+    with torch.no_grad():
+        for encoder in model.encoders:
+            for parameter in encoder.projection.parameters() if encoder.projection else ():
+                parameter += torch.randn_like(parameter)
+    names = dict(zip(("query_prefix", "passage_prefix"), prefixes, strict=True))
+    settings = SimpleNamespace(query_length=20, passage_length=24, **names)
+    write_retriever(folder / "made", model, (tokenizers[0], tokenizers[-1]), settings, "a card")
+    return folder / "made"
+
+
+def ours(folder, texts, queries=False, prefix="", length=24):
+    """Vectors as the encoding of a corpus makes them, from tokens."""
+    tokenizer = load_tokenizer(folder / "query" if queries and (folder / "query").exists() else folder)
+    ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+    offsets = np.concatenate([[0], np.cumsum([len(one) for one in ids])])
+    special = {name: getattr(tokenizer, f"{name}_token_id") for name in ("cls", "sep", "pad")}
+    column = Ragged(np.concatenate(ids), offsets)
+    inputs = Texts([column], length, prefix_ids(tokenizer, prefix, length) if prefix else ())
+    encoder, made = read_side(folder, queries).eval(), {}
+    encoder.encode(
+        inputs[np.arange(len(texts))], special, 64, lambda rows, part: made.update(zip(rows, part, strict=True))
+    )
+    return torch.stack([made[row] for row in range(len(texts))]).numpy()
+
+
+WAYS = {
+    **{family: {"family": family} for family in FAMILIES},
+    "mean": {"pooling": "mean"},
+    "mean of deberta": {"family": "deberta", "pooling": "mean"},
+    "normalized": {"pooling": "mean", "normalize": True},
+    "projection": {"projection": LINEAR},
+    "projection with norm": {"family": "roberta", "projection": NORMED, "normalize": True},
+    "prefixes": {"prefixes": ("query: ", "passage: ")},
+    "prefixes of roberta": {"family": "roberta", "prefixes": ("query:", "passage:")},
+    "untied": {"other": "bert", "prefixes": ("query: ", "")},
+    "mixed": {"family": "deberta", "other": "distilbert", "projection": NORMED, "pooling": "mean"},
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_sentence_transformers_gives_the_same_vectors(name, tmp_path):
+    way = WAYS[name]
+    folder = written(tmp_path, **way)
+    query_prefix, prefix = way.get("prefixes", ("", ""))
+    theirs = SentenceTransformer(str(folder), device="cpu")
+    texts = [*TEXTS, LONG, "x"]
+    np.testing.assert_allclose(theirs.encode_document(texts), ours(folder, texts, prefix=prefix), atol=1e-5)
+    short = [*TEXTS, "x"]
+    expected = ours(folder, short, queries=True, prefix=query_prefix)
+    np.testing.assert_allclose(theirs.encode_query(short), expected, atol=1e-5)
+    ask = QuestionEncoder(folder, 24, query_prefix)
+    np.testing.assert_allclose(np.concatenate([ask(text) for text in short]), expected, atol=1e-5)
+    assert theirs.similarity_fn_name == "dot"
+    assert np.abs(expected[0] - expected[1]).max() > 1e-3
+
+
+def test_two_encoders_differ_and_the_folder_of_queries_stands_alone(tmp_path):
+    folder = written(tmp_path, other="distilbert", projection=LINEAR)
+    both = SentenceTransformer(str(folder), device="cpu")
+    alone = SentenceTransformer(str(folder / "query"), device="cpu")
+    np.testing.assert_allclose(alone.encode(TEXTS), both.encode_query(TEXTS), atol=1e-6)
+    assert np.abs(both.encode_query(TEXTS) - both.encode_document(TEXTS)).max() > 1e-2
+    assert read_retriever(folder).queries.backbone.config.model_type == "distilbert"
+
+
+def test_automodel_reads_the_passages_backbone(tmp_path):
+    folder = written(tmp_path)
+    ids = load_tokenizer(folder)(TEXTS[0], return_tensors="pt")["input_ids"]
+    plain = AutoModel.from_pretrained(folder).eval()(ids).last_hidden_state[0, 0]
+    np.testing.assert_allclose(plain.detach(), ours(folder, TEXTS)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("way", [WAYS["projection with norm"], WAYS["mixed"], WAYS["normalized"]])
+def test_what_is_read_is_what_was_written(way, tmp_path):
+    folder = written(tmp_path, **way)
+    model = read_retriever(folder)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.shape(None, None)  # nothing is said, so nothing changes
+    settings = SimpleNamespace(query_length=20, passage_length=24, query_prefix="", passage_prefix="")
+    words = load_tokenizer(folder), load_tokenizer(folder / "query" if not model.tied else folder)
+    write_retriever(tmp_path / "again", model, words, settings, "")
+    again = read_retriever(tmp_path / "again")
+    assert again.state_dict().keys() == before.keys()
+    assert all(torch.equal(value, before[name]) for name, value in again.state_dict().items())
+    for one, other in zip(again.encoders, model.encoders, strict=True):
+        assert (
+            (one.pooling, one.normalize)
+            == (other.pooling, other.normalize)
+            == (
+                way.get("pooling") or "cls",
+                bool(way.get("normalize")),
+            )
+        )
+
+
+def test_a_language_model_is_no_retriever_and_gives_its_cls(tmp_path):
+    folder = make("bert", tmp_path)
+    assert not is_retriever(folder)
+    encoder = read_encoder(folder)
+    assert (encoder.pooling, encoder.projection, encoder.normalize) == ("cls", None, False)
+
+
+# --- mistakes -----------------------------------------------------------------------------------
+
+
+def changed(folder, name, change):
+    path = folder / name
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps(change(values)))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("modules.json", lambda m: [*m, m[0] | {"type": "x.WordWeights"}], "its module WordWeights is not known here"),
+        ("2_Dense/config.json", lambda c: c | {"activation_function": "torch.nn.Tanh"}, "2_Dense has an activation"),
+        ("1_Pooling/config.json", lambda c: {"pooling_mode_max_tokens": True}, "neither the CLS nor the mean"),
+        ("modules.json", lambda m: [*m, m[2]], "only one linear projection"),
+        ("modules.json", lambda m: [*m[:2], m[2] | {"path": "3_Gone"}], "has no 3_Gone/config.json"),
+    ],
+)
+def test_a_folder_that_is_not_understood(tmp_path, name, change, message):
+    folder = changed(written(tmp_path, projection=LINEAR), name, change)
+    with pytest.raises(UserError, match=message):
+        read_retriever(folder)
+
+
+def test_two_encoders_need_one_size(tmp_path):
+    wide = Encoder(load_encoder(make("bert", tmp_path / "a")))
+    narrow = Encoder(load_encoder(make("electra", tmp_path / "b")))
+    narrow.shape(None, None, LINEAR)
+    with pytest.raises(UserError, match="queries have 6 dimensions, of passages 16; a projection gives both one size"):
+        Retriever(wide, narrow).shape(None, None)
+
+
+@pytest.mark.parametrize(("family", "positions"), [("bert", 64), ("roberta", 62), ("deberta", None)])
+def test_texts_and_tokens_must_fit(family, positions, tmp_path):
+    encoder = Encoder(load_encoder(make(family, tmp_path)))
+    vocabulary = encoder.backbone.config.vocab_size
+    encoder.fit(vocabulary, positions or 512, "queries")
+    if positions:
+        with pytest.raises(
+            UserError, match=f"queries: length {positions + 1}, but the model has {positions} positions"
+        ):
+            encoder.fit(vocabulary, positions + 1, "queries")
+    with pytest.raises(UserError, match=f"queries: {vocabulary + 1} kinds of tokens, but the model knows {vocabulary}"):
+        encoder.fit(vocabulary + 1, 8, "queries")
+
+
+def test_a_prefix_must_come_apart_from_the_text(tmp_path):
+    tokenizer = train_tokenizer("roberta", lambda: [["query: the water", "some water and the water"] * 9], 300)
+    with pytest.raises(UserError, match="prefix 'query: ': this tokenizer joins its end to the text; end it with ':'"):
+        prefix_ids(tokenizer, "query: ", 32)
+    assert len(prefix_ids(tokenizer, "query:", 32)) > 1
+    with pytest.raises(UserError, match="tokens leave no room for a text of length 5"):
+        prefix_ids(tokenizer, "a long query:", 5)
