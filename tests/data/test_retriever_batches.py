@@ -1,10 +1,12 @@
 """A retriever's batches: which passages stand beside a query, and which of them count as negatives."""
 
-from itertools import chain
+from itertools import chain, pairwise
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dewpoint.data.instances import RetrieverBatches, pick_queries
 from dewpoint.data.negatives import Negatives
@@ -123,3 +125,62 @@ def test_a_batch_depends_on_seed_and_step_alone():
 def test_no_query_with_a_positive_is_a_mistake():
     with pytest.raises(UserError, match="nothing to train on"):
         stream([(3, [7])])
+
+
+# --- what settings change -----------------------------------------------------------------------
+
+
+def test_without_negatives_a_query_meets_the_others_positives():
+    made = stream(pools=None, wanted=0)
+    for epoch in range(2):
+        assert sorted(query for query, _, negatives in instances(made, epoch)) == sorted(JUDGED)
+        assert all(negatives == [] for _, _, negatives in instances(made, epoch))
+
+
+def test_without_in_batch_negatives_only_its_own_are_seen():
+    made = stream(size=6, wanted=3, in_batch=False)
+    for step in range(6):
+        batch = made.batch(step)
+        queries, passages = read(batch)
+        for row, query in enumerate(queries):
+            seen = [at for at, masked in enumerate(batch.masked[row]) if not masked]
+            own = range(4 * row, 4 * row + 4)
+            assert seen == [at for at in own if at == 4 * row or passages[row][at - 4 * row] not in JUDGED[query]]
+
+
+def test_the_first_positive_is_the_first_judged():
+    """`stream` hands the judgements over in reverse."""
+    made = stream(positives="first")
+    for epoch in range(4):
+        assert all(positive == JUDGED[query][-1] for query, positive, _ in instances(made, epoch))
+
+
+@given(st.sets(st.integers(0, 99), min_size=1), st.data())
+def test_fewer_training_queries_are_a_part_of_more(queries, data):
+    positives = np.array(sorted(queries) * 2)
+    without = np.array(sorted(data.draw(st.sets(st.sampled_from(sorted(queries)), max_size=len(queries) - 1))), int)
+    free, seed = sorted(queries - set(without.tolist())), data.draw(st.integers(0, 9))
+    chosen = [pick_queries(positives, wanted, without, seed).tolist() for wanted in range(1, len(free) + 1)]
+    for wanted, (fewer, more) in enumerate(pairwise([*chosen, free]), 1):
+        assert len(fewer) == wanted and set(fewer) <= set(more)
+    assert chosen[-1] == free == pick_queries(positives, None, without, seed).tolist()
+    with pytest.raises(UserError, match=f"train_queries: {len(free) + 1} are wanted, but only {len(free)} queries"):
+        pick_queries(positives, len(free) + 1, without, seed)
+
+
+def test_seeds_choose_other_queries():
+    positives = np.arange(1000)
+    chosen = [set(pick_queries(positives, 100, np.zeros(0), seed).tolist()) for seed in (0, 0, 1)]
+    assert chosen[0] == chosen[1] and len(chosen[0] & chosen[2]) < 40
+
+
+def test_what_an_epoch_holds_is_counted():
+    """Query 3 has no positive; of the six instances one has no negatives, and one has too few."""
+    made = stream(wanted=2)
+    drawn = {(2, 2), (5, 1)}  # query 2 has an empty pool, query 5 one negative
+    assert made.facts == {
+        "queries": 5,
+        "instances": 6,
+        "instances_without_negatives": 1,
+        "random_negatives": sum(missing for _, missing in drawn),
+    }

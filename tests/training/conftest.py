@@ -10,7 +10,7 @@ import pytest
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset, DatasetWriter
 from dewpoint.data.negatives import write_negatives
-from dewpoint.data.runs import ranked
+from dewpoint.data.runs import ranked, write_run
 from dewpoint.data.tokenizer import load_tokenizer, train_wordpiece
 from dewpoint.data.tokens import write_tokens
 
@@ -46,11 +46,14 @@ def world(tmp_path_factory) -> SimpleNamespace:
 
     query, passage = np.repeat(np.arange(20), 40), np.tile(np.arange(40), 20)
     run = ranked(query, passage, random.random(800).astype(np.float32), 30)
+    file = Artifact(root / "runs" / "data.train.json")
+    write_run(file, run)
+    file.seal()
     negatives = Artifact(root / "negatives.json")
     chosen = SimpleNamespace(split="train", depth=30, kept=10, without=["judged"], seed=1)
     write_negatives(negatives, [run], dataset, chosen)
     negatives.seal()
-    paths = {"dataset": artifact, "tokenizer": tokenizer, "tokens": tokens, "negatives": negatives}
+    paths = {"dataset": artifact, "tokenizer": tokenizer, "tokens": tokens, "negatives": negatives, "run": file}
     return SimpleNamespace(root=root, **{name: Path(made.manifest) for name, made in paths.items()})
 
 

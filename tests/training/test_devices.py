@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,12 +18,19 @@ from training.conftest import of_a_retriever, settings
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
-@pytest.mark.parametrize("recipe", ["mlm", "cocondenser", "retriever"])
-def test_one_process_equals_two(world, bert, tmp_path, recipe):
+UNTIED = {"query_source": "study", "projection": {"size": 6, "norm": True}, "pooling": "mean", "normalize": True}
+DEVELOPMENT = {"split": "train", "queries": 6, "depth": 5, "passages": 9, "measurements": 2, "keep": "best"}
+
+
+@pytest.mark.parametrize("way", ["mlm", "cocondenser", "retriever", "untied retriever"])
+def test_one_process_equals_two(world, bert, tmp_path, way):
     """Dropout on, rows of uneven lengths, several chunks, a last batch that is short and odd, checkpoints."""
+    recipe, untied = way.split()[-1], way.startswith("untied")
     values = settings(source="study", steps=8, epochs=1, spans_of="passage", batch_size=7, learning_rate=1e-2)
+    values |= UNTIED | {"development": DEVELOPMENT | {"patience": None}, "epochs": 2} if untied else {}
     files = {name: getattr(world, name) for name in ("dataset", "tokens", "tokenizer")} | {"parent": bert}
     files |= of_a_retriever(world) if recipe == "retriever" else {}
+    files |= {"query_parent": bert, "development": [world.run]} if untied else {}
     one, two = (tmp_path / name / "manifest.json" for name in ("one", "two"))
     alone = shell(recipe, one, values, **files, chunk=70, checkpoint=2)
     assert alone.returncode == 0, alone.stderr
@@ -30,21 +39,31 @@ def test_one_process_equals_two(world, bert, tmp_path, recipe):
         [*TORCHRUN, SCRIPTS / f"{recipe}.py", *words], capture_output=True, text=True, env=quiet()
     )
     assert together.returncode == 0, together.stderr[-3000:]
-    assert "by 2 processes on cpu" in together.stderr and "by one process on cpu" in alone.stderr
+    said = [re.search(r"(\d+) rows a step, by (\w+) process", done.stderr) for done in (alone, together)]
+    assert said[0][1] == said[1][1] and (said[0][2], said[1][2]) == ("one", "2")
     assert json.loads(two.read_text())["facts"]["devices"] == 2
 
-    start, mine, theirs = (load_file(path.with_name("model.safetensors")) for path in (bert, one, two))
-    before = {name.removeprefix("bert."): tensor for name, tensor in start.items()}
-    assert max(float((mine[name] - before[name.removeprefix("bert.")]).abs().max()) for name in mine) > 1e-2
+    before, mine, theirs = (weights(path.parent) for path in (bert, one, two))
+    assert len([name for name in mine if name.startswith(("query/", "3_LayerNorm"))]) == (untied and 38)
+    assert max(float((mine[name] - before[name]).abs().max()) for name in before if name in mine) > 1e-2
     for name, tensor in mine.items():
         if not name.endswith(
             "key.bias"
-        ):  # it moves all scores of a row alike: its gradient is rounding, which Adam scales up
+        ):  # moves all scores of a row alike: its gradient is rounding, scaled up by Adam
             torch.testing.assert_close(theirs[name], tensor, rtol=0, atol=1e-5, msg=name)
     lines = [[json.loads(line) for line in path.with_name("metrics.jsonl").open()] for path in (one, two)]
     for mine, theirs in zip(*lines, strict=True):
         assert theirs == pytest.approx(mine, rel=1e-4, abs=1e-5)
     assert sorted(path.name for path in one.parent.iterdir()) == sorted(path.name for path in two.parent.iterdir())
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Of all files in a model's folder; the root's own keep their names."""
+    found = {}
+    for path in folder.rglob("*.safetensors"):
+        place = path.relative_to(folder).parent.as_posix()
+        found |= {f"{place}/{name}".removeprefix("./"): tensor for name, tensor in load_file(path).items()}
+    return {name.removeprefix("bert."): tensor for name, tensor in found.items()}
 
 
 def quiet() -> dict[str, str]:

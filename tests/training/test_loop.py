@@ -12,17 +12,24 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from dewpoint.artifact import read_manifest
 from dewpoint.errors import UserError
 from dewpoint.training import loop
+from dewpoint.training.proxy import MEASURE, Proxy
 from programs import SCRIPTS, arguments
-from training.conftest import settings
+from training.conftest import of_a_retriever, settings
 
 
 def same(one, other):
-    names = ("model.safetensors", "head.safetensors", "metrics.jsonl")
-    return all((one.parent / name).read_bytes() == (other.parent / name).read_bytes() for name in names)
+    """Every file but the card, which has the time it took."""
+    files = [{path.name: path.read_bytes() for path in made.parent.rglob("*.*s*")} for made in (one, other)]
+    assert files[0].keys() == files[1].keys() >= {"model.safetensors", "metrics.jsonl"}
+    return all(files[1][name] == content for name, content in files[0].items() if name != "manifest.json")
+
+
+KEEP = {"keep": "best", "patience": None}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -49,19 +56,20 @@ def test_interrupted_equals_straight(trained, world, bert, monkeypatch, number):
     assert same(straight, resumed)
 
 
-def test_killed_equals_straight(world, bert, tmp_path):
+@pytest.mark.parametrize("recipe", ["cocondenser", "retriever"])
+def test_killed_equals_straight(world, bert, tmp_path, recipe):
     """SIGKILL wherever it strikes, a checkpoint every third step; the second time it goes on, and ends up the same."""
-    values = settings(source="study", steps=60, measurements=4)
+    watched = {"split": "train", "queries": 6, "depth": 5, "passages": 9, "measurements": 6}
+    values = settings(source="study", steps=60, measurements=4, epochs=20, development=watched | KEEP)
     files = {name: getattr(world, name) for name in ("dataset", "tokens", "tokenizer")} | {"parent": bert}
+    files |= of_a_retriever(world) | {"development": [world.run]} if recipe == "retriever" else {}
 
     def start(name):
         output = tmp_path / name / "manifest.json"
         words = arguments(output, values, **files, chunk=60, checkpoint=3)
         log = open(tmp_path / f"{name}.log", "a")
         environment = os.environ | {"OMP_NUM_THREADS": "1"}
-        return output, subprocess.Popen(
-            [sys.executable, SCRIPTS / "cocondenser.py", *words], stderr=log, env=environment
-        )
+        return output, subprocess.Popen([sys.executable, SCRIPTS / f"{recipe}.py", *words], stderr=log, env=environment)
 
     straight, process = start("straight")
     assert process.wait() == 0
@@ -164,3 +172,66 @@ def test_metrics_are_json_lines(bert):
     lines = [json.loads(line) for line in (bert.parent / "metrics.jsonl").open()]
     assert [line["step"] for line in lines] == list(range(6))
     assert lines[0]["loss"] == lines[0]["mlm"] > 0
+
+
+# --- measurements that decide -------------------------------------------------------------------
+
+
+def measured(trained, bert, monkeypatch, name, values, keep="best", patience=None, **changed):
+    """A retriever whose measurements are `values`; (its manifest, its weights when each was taken)."""
+    seen, coming = [], iter(values)
+
+    def measure(self, model, *_):
+        seen.append(model.passages.backbone.embeddings.word_embeddings.weight.detach().clone())
+        return {MEASURE: next(coming)}
+
+    monkeypatch.setattr(Proxy, "measure", measure)
+    wanted = {"split": "train", "queries": 6, "depth": 0, "passages": 9, "measurements": len(values)}
+    development = wanted | {"keep": keep, "patience": patience}
+    return trained("retriever", name, bert, development=development, epochs=4, batch_size=3, **changed), seen
+
+
+def embeddings(manifest):
+    return load_file(manifest.with_name("model.safetensors"))["embeddings.word_embeddings.weight"]
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("best", 1), ("last", 3)])
+def test_the_best_or_the_last_is_kept(trained, bert, monkeypatch, keep, kept):
+    """The second of four measurements is the best, the third is equal to it."""
+    manifest, seen = measured(trained, bert, monkeypatch, f"keeps-{keep}", [0.1, 0.7, 0.7, 0.2], keep)
+    assert torch.equal(embeddings(manifest), seen[kept])
+    facts = read_manifest(manifest)["facts"]
+    assert (facts[f"best_{MEASURE}"], facts["best_step"], facts["kept_step"]) == (0.7, 9, 9 if keep == "best" else 19)
+    lines = [json.loads(line) for line in (manifest.parent / "metrics.jsonl").open()]
+    assert {line["step"]: line[MEASURE] for line in lines if MEASURE in line} == {4: 0.1, 9: 0.7, 14: 0.7, 19: 0.2}
+
+
+@pytest.mark.parametrize(("patience", "steps"), [(1, 15), (2, 20), (None, 20)])
+def test_training_ends_when_it_does_not_rise(trained, bert, monkeypatch, caplog, patience, steps):
+    caplog.set_level("INFO")
+    name = f"patience-{patience}"
+    manifest, _ = measured(trained, bert, monkeypatch, name, [0.1, 0.7, 0.7, 0.2], patience=patience)
+    assert read_manifest(manifest)["facts"]["steps"] == steps
+    assert (f"{MEASURE} has not risen for {patience} measurements; training ends" in caplog.text) == (
+        patience is not None
+    )
+
+
+def test_a_resumed_training_remembers_its_best(trained, world, bert, monkeypatch):
+    """Stopped after the best measurement: its weights are kept although a later, worse one follows."""
+    values, clip, steps = [0.1, 0.7, 0.3, 0.2], loop.nn.utils.clip_grad_norm_, 0
+
+    def interrupt(*args):
+        nonlocal steps
+        steps += 1
+        if steps == 12:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return clip(*args)
+
+    monkeypatch.setattr(loop.nn.utils, "clip_grad_norm_", interrupt)
+    with pytest.raises(UserError, match="stopped at step 12"):
+        measured(trained, bert, monkeypatch, "best-resumed", values)
+    manifest, _ = measured(trained, bert, monkeypatch, "best-resumed", values[2:] * 2)
+    straight, _ = measured(trained, bert, monkeypatch, "best-straight", values)
+    assert torch.equal(embeddings(manifest), embeddings(straight))
+    assert read_manifest(manifest)["facts"]["best_step"] == 9

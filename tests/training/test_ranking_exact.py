@@ -12,11 +12,12 @@ from dewpoint.data.instances import RetrieverBatches, pick_queries
 from dewpoint.data.negatives import Negatives
 from dewpoint.data.tokens import Ragged, Texts, assemble
 from dewpoint.models import dropout
-from dewpoint.models.backbone import from_scratch
+from dewpoint.models.backbone import from_scratch, load_encoder
 from dewpoint.models.encoder import Encoder, Retriever
 from dewpoint.training.chunks import Room
 from dewpoint.training.losses import ranking_loss
 from dewpoint.training.recipes.retriever import Objective, Rows
+from models.families import FAMILIES, make
 from training.test_exact import assert_close, gradients
 
 VOCABULARY, QUERIES, PASSAGES = 60, 12, 40
@@ -84,17 +85,15 @@ def run(model: Retriever, room: Room, way: dict, step: int = 0):
     return Objective(model, wanted)(made)["ranking"], gradients(model), made
 
 
+CASES = [(name, negatives) for name in WAYS for negatives in (0, 1, 7) if negatives or WAYS[name].get("in_batch", True)]
 TOLERANCE = 1e-3  # what moves all passages alike has a gradient near zero, the difference of large numbers
 HELD = Room(10**6, 10**6)
 
 
-@pytest.mark.parametrize("negatives", [0, 1, 7])
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize(("name", "negatives"), CASES)
 @pytest.mark.parametrize("step", [0, 1], ids=["whole batch", "last, short batch"])
 def test_loss_and_gradients_equal_a_plain_implementation(name, negatives, step):
     way = WAYS[name] | {"negatives": negatives}
-    if not negatives and not way.get("in_batch", True):
-        pytest.skip("the grammar refuses it")
     model = retriever(rate=0, **way)
     stock = copy.deepcopy(model)
     for encoder in stock.encoders:
@@ -120,13 +119,10 @@ def test_loss_and_gradients_equal_a_plain_implementation(name, negatives, step):
     assert_close(got, gradients(stock), TOLERANCE)
 
 
-@pytest.mark.parametrize("negatives", [0, 1, 7])
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize(("name", "negatives"), CASES)
 @pytest.mark.parametrize("chunk", [20, 64])
 def test_cached_equals_uncached_dropout_on(name, negatives, chunk):
     way = WAYS[name] | {"negatives": negatives}
-    if not negatives and not way.get("in_batch", True):
-        pytest.skip("the grammar refuses it")
     model = retriever(**way)
     loss, whole, made = run(model, HELD, way)
     cached_loss, cached, cut = run(model, Room(chunk, 0), way)
@@ -154,3 +150,24 @@ def test_what_is_judged_relevant_pulls_no_gradient_as_a_negative():
             met += relevant
             assert (gradient[at] == 0).all() == relevant
     assert met > 3
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_learns_the_same_in_any_chunks(family, tmp_path):
+    """Dropout on, in the places where each family has it."""
+    model = Retriever(Encoder(load_encoder(make(family, tmp_path)), pooling="mean"))
+    dropout.install(model, model.passages.backbone)
+    model.train()
+    special = SPECIAL | {"pad": model.passages.backbone.config.pad_token_id}
+
+    def run(room):
+        model.zero_grad(set_to_none=True)
+        made = Rows(stream(settings()), special, special, room, seed=3).batch(0)
+        return Objective(model, settings())(made)["ranking"], gradients(model)
+
+    loss, whole = run(HELD)
+    cached_loss, cached = run(Room(30, 0))
+    assert cached_loss == pytest.approx(loss, rel=1e-4)
+    assert_close(cached, whole, TOLERANCE)
+    model.eval()
+    assert abs(run(HELD)[0] - loss) > 1e-4

@@ -77,5 +77,5 @@ def reciprocal_rank(queries: Tensor, passages: Tensor, relevant: Tensor) -> floa
         best = scores.where(right, -torch.inf).amax(1, keepdim=True)
         at = (right & (scores == best)).int().argmax(1, keepdim=True)  # the first of equals
         rank = 1 + ((scores > best) | ((scores == best) & (row < at))).sum(1)
-        found[first : first + step] = torch.where(rank <= CUTOFF, 1 / rank, 0)
+        found[first : first + step] = torch.where(right.any(1) & (rank <= CUTOFF), 1 / rank, 0)
     return found.mean().item()
