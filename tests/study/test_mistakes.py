@@ -92,7 +92,30 @@ GRAMMAR = [
     ("R@100", "R@2000", "tables.t.metrics: R@2000, but ranker 'bm25' keeps only 1000 passages; raise its depth"),
     ("[bm25]}", "[bm25], negatives_depth: 1001}", "models.first.negatives_depth: 1001, but ranker 'bm25' keeps 1000"),
     ("kind: bm25}", "kind: bm25, depth: 90}", "models.first.negatives_depth: 200, but ranker 'bm25' keeps 90"),
+    (
+        "[bm25]}",
+        "[bm25], development: {depth: 1001}}",
+        "models.first.development.depth: 1001, but ranker 'bm25' keeps 1000",
+    ),
+    ("[bm25]}", "[], in_batch: false}", "models.first: in_batch: false leaves a query nothing to tell its positive"),
+    ("[bm25]}", "[bm25], query_from: scratch}", "models.first.query_from: a retriever starts from another model, not"),
+    ("[bm25]}", "[bm25], train_queries: 0}", "models.first.train_queries.constrained-int: Input should be greater"),
+    ("[bm25]}", "[bm25], projection: {sise: 3}}", "models.first.projection.sise: unknown key; did you mean 'size'?"),
+    ("[bm25]}", "[bm25], development: {every: 3}}", "models.first.development.every: unknown key; known: split, "),
+    ("  first:", "  old: {recipe: released, from: bert}\n  first:", "models.old.from: a released model is from hub:"),
+    (
+        "  first:",
+        "  old: {recipe: released, from: hub:a/b, epochs: 3}\n  first:",
+        "models.old.epochs: unknown key; known: ",
+    ),
     # names of nothing
+    ("[bm25]}", "[bm25], query_from: brt}", "models.first.query_from: no model 'brt'; did you mean 'bert'?"),
+    ("[bm25]}", "[bm25], query_from: path:nowhere}", "models.first.query_from: no folder 'nowhere'"),
+    (
+        "[bm25]}",
+        "[bm25], development: {split: dve}}",
+        "models.first.development.split: no judged split 'dve'; did you mean 'dev'?",
+    ),
     ("from: bert", "from: brt", "models.condenser.from: no model 'brt'; did you mean 'bert'?"),
     ("from: bert", "from: path:nowhere", "models.condenser.from: no folder 'nowhere'"),
     ("from: co, data: d", "from: co, data: dd", "models.first.data: no dataset 'dd'; did you mean 'd'?"),
@@ -110,6 +133,7 @@ GRAMMAR = [
         "models.first.split: no judged split 'train'; dataset 'd' has none",
     ),
     # cycles
+    ("[bm25]}", "[bm25], query_from: first}", "models.first: needs itself: models.first → models.first"),
     ("[bm25]}", "[first]}", "models.first: needs itself: models.first → rankers.first → models.first"),
     (
         "[bm25]}",

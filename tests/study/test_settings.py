@@ -2,13 +2,14 @@
 
 import ast
 import json
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 
 from dewpoint.errors import UserError
 from dewpoint.study.fingerprint import NO_RESULT, reach
-from dewpoint.study.grammar import Config
+from dewpoint.study.grammar import Config, Retriever
 from dewpoint.study.graph import Graph, beir_files
 from programs import SCRIPTS, call, tables, write_files
 from sample_study import load
@@ -70,6 +71,24 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("[bm25]}", "[bm25], query_length: 16}", {"retriever first", "encode first queries.test"}),
         ("[bm25]}", "[bm25], passage_length: 64}", {"retriever first", "encode first corpus"}),
         ("[bm25]}", "[bm25, zero]}", set()),  # one more input
+        ("[bm25]}", "[bm25], query_from: bert}", {"retriever first"}),
+        ("[bm25]}", "[bm25], query_prefix: 'q:'}", {"retriever first", "encode first queries.test"}),
+        ("[bm25]}", "[bm25], passage_prefix: 'p:'}", {"retriever first", "encode first corpus"}),
+        ("[bm25]}", "[bm25], title: prefix}", {"retriever first", "encode first corpus"}),
+        ("early_layers: 1}", "early_layers: 1, title: none}", {"encode condenser corpus"}),
+        ("[bm25]}", "[bm25], pooling: mean}", {"retriever first"}),
+        ("[bm25]}", "[bm25], normalize: true}", {"retriever first"}),
+        ("[bm25]}", "[bm25], projection: {size: 8}}", {"retriever first"}),
+        ("[bm25]}", "[bm25], in_batch: false}", {"retriever first"}),
+        ("[bm25]}", "[bm25], positives: first}", {"retriever first"}),
+        ("[bm25]}", "[bm25], train_queries: 100}", {"retriever first"}),
+        ("[bm25]}", "[bm25], train_queries: all}", set()),
+        ("[bm25]}", "[bm25], negatives_per_query: 7}", set()),
+        ("[bm25]}", "[bm25], negatives_per_query: 1}", {"retriever first"}),
+        ("[bm25]}", "[]}", {"retriever first"}),  # none beside the positive
+        ("[bm25]}", "[bm25], negatives_without: [judged, answers]}", {"negatives first"}),
+        ("[bm25]}", "[bm25], negatives_seed: 9}", {"negatives first"}),
+        ("[bm25]}", "[bm25], development: {queries: 9}}", {"retriever first"}),
         ("kind: bm25", "kind: bm25, k1: 1.2", {"bm25 bm25"}),
         ("kind: bm25", "kind: bm25, b: 0.75", {"bm25 bm25"}),
         ("kind: bm25", "kind: bm25, depth: 900", {"rank_bm25 bm25"}),
@@ -109,6 +128,118 @@ def test_inputs_follow_the_names(tmp_path):
     assert {graph.tokenizer_name(name) for name in graph.study.models} == {"d-bert-500"}
     assert Graph(Config(shards=2), graph.study).embeddings("co", "d", "corpus")[1].endswith("/co/d/corpus-1of2.json")
     assert len(Graph(Config(shards=2), graph.study).embeddings("co", "d", "queries.test")) == 1
+
+
+SIDES = """\
+  small: {recipe: mlm, from: scratch, data: own, architecture: {layers: 1, hidden: 8, vocabulary: 90}}
+  apart: {recipe: retriever, from: co, query_from: co, data: d, negatives: [bm25]}
+  mixed: {recipe: retriever, from: co, query_from: small, data: d, negatives: [bm25], development: {}}
+  again: {recipe: retriever, from: mixed, data: d}
+  asked: {recipe: retriever, from: first, query_from: mixed, data: d}
+  released: {recipe: released, from: hub:a/b, query_from: hub:c/d}
+  first:"""
+
+
+def test_each_side_has_its_own_beginning(tmp_path):
+    """Queries of a mixed retriever have the tokens of what their encoder starts from, also in what is made from it."""
+    graph = Graph(Config(study="s.yaml"), load(tmp_path, ("  first:", SIDES)))
+    names = ("first", "apart", "mixed", "again", "asked", "released")
+    sides = {name: [graph.tokenizer_name(name, side) for side in ("passages", "queries")] for name in names}
+    assert sides == {
+        "first": ["d-bert-500", "d-bert-500"],
+        "apart": ["d-bert-500", "d-bert-500"],
+        "mixed": ["d-bert-500", "own-bert-90"],
+        "again": ["d-bert-500", "own-bert-90"],
+        "asked": ["d-bert-500", "own-bert-90"],
+        "released": ["hub--a--b", "hub--c--d"],
+    }
+    parents = {name: [graph.parent(name, side) for side in ("passages", "queries")] for name in names}
+    assert parents == {
+        "first": ["co", None],
+        "apart": ["co", "co"],
+        "mixed": ["co", "small"],
+        "again": ["mixed", None],
+        "asked": ["first", "mixed"],
+        "released": [None, None],
+    }
+    assert graph.development_runs("mixed") == ["results/s/runs/bm25/d.dev.json"]
+    assert graph.development_runs("apart") == graph.training_runs("again") == []
+    assert json.loads(graph.tokenizer_settings("hub--c--d")) == {"source": "c/d"}
+    assert json.loads(graph.model_settings("released"))["query_source"] == "c/d"
+    assert json.loads(graph.model_settings("mixed"))["query_source"] == "study"
+    assert "own" not in graph.needed.datasets
+    asked = load(tmp_path, ("  first:", SIDES), ("rankers: [bm25, second", "rankers: [asked, bm25, second"))
+    needed = Graph(Config(study="s.yaml"), asked).needed
+    assert {"small", "mixed", "asked"} <= needed.models.keys() and "own" in needed.datasets
+
+
+VALUES = {
+    "from": ["co", "condenser", "hub:a/b"],
+    "query_from": ["co", "bert", "hub:a/b", None],
+    "query_length": [16, 32],
+    "passage_length": [64, 128],
+    "query_prefix": ["", "query: ", "q:"],
+    "passage_prefix": ["", "passage: "],
+    "title": ["pair", "prefix", "none"],
+    "data": ["d", "own"],
+    "seed": [1, 2],
+    "batch_size": [8, 16],
+    "learning_rate": [1e-5, 5e-6, 0.001],
+    "warmup": [0, 0.1],
+    "weight_decay": [0, 0.01],
+    "clip": [1, 2.0],
+    "pooling": ["cls", "mean", None],
+    "projection": [None, {"size": 8}, {"size": 8, "norm": True}],
+    "normalize": [True, False, None],
+    "negatives": [[], ["bm25"], ["bm25", "zero"]],
+    "negatives_depth": [100, 200],
+    "negatives_kept": [10, 30],
+    "negatives_without": [["judged"], ["answers"], ["judged", "answers"]],
+    "negatives_seed": [1, 2],
+    "negatives_per_query": [1, 7],
+    "in_batch": [True, False],
+    "positives": ["rotating", "first"],
+    "train_queries": [100, 1000, "all"],
+    "split": ["train", "test"],
+    "epochs": [1, 3],
+    "temperature": [0.05, 1],
+    "development": [None, {"split": "dev"}, {"split": "dev", "keep": "last"}],
+}
+
+
+def test_every_key_of_a_retriever_is_varied():
+    keys = {field.alias or name for name, field in Retriever.model_fields.items()}
+    assert VALUES.keys() == keys - {"recipe"}
+
+
+@pytest.mark.parametrize("key", VALUES)
+def test_an_axis_gives_distinct_models_with_names_that_stay(tmp_path, key):
+    """One model for each value; no two have the same work to do; names come from the values alone."""
+
+    def made(values):
+        entry = {"recipe": "retriever", "from": "co", "data": "d", "negatives": ["bm25"]} | {key: "{axis}"}
+        line = json.dumps({"swept-{axis}": entry | {"vary": {"axis": values}}})[1:-1]
+        graph = Graph(Config(study="s.yaml"), load(tmp_path, ("  first:", f"  {line}\n  first:")))
+        names = [name for name in graph.study.models if name.startswith("swept-")]
+        work = {
+            name: (
+                graph.model_settings(name),
+                graph.negatives_settings(name),
+                graph.parent(name),
+                graph.parent(name, "queries"),
+                graph.training_runs(name),
+                graph.study.models[name].data,
+            )
+            for name in names
+        }
+        assert all(graph.model(name) == f"results/s/models/{name}/manifest.json" for name in names)
+        return work
+
+    together, turned = made(VALUES[key]), made(VALUES[key][::-1])
+    assert len(together) == len(VALUES[key])
+    assert together == turned and list(together) == list(turned)[::-1]
+    for one, other in combinations(together.values(), 2):
+        assert one != other
 
 
 def test_the_most_awaited_model_goes_first(tmp_path):
