@@ -10,33 +10,34 @@ from hypothesis import strategies as st
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset, DatasetWriter
 from dewpoint.data.tokenizer import train_tokenizer, train_wordpiece
-from dewpoint.data.tokens import Texts, TokenStore, assemble, batches, ragged_range, write_tokens
+from dewpoint.data.tokens import Texts, TokenStore, assemble, batches, input_lengths, ragged_range, write_tokens
 from programs import call, prepare, tables
 from ragged import SPECIAL, padded, ragged
 
 TOKENS = st.lists(st.integers(1, 99), max_size=12)
 
 
-def slow_input(texts: list[list[int]], length: int) -> list[int]:
-    """[CLS] text [SEP] …: all but the last text at most half of what [CLS] leaves, the last what fits."""
-    ids = [SPECIAL["cls"]]
+def slow_input(texts: list[list[int]], length: int, prefix: list[int], apart: bool) -> list[int]:
+    """[CLS] prefix text [SEP] …: all but the last text at most half of what is left, the last what fits."""
+    ids = [SPECIAL["cls"], *prefix]
     for text in texts[:-1]:
-        text = text[: (length - 1) // 2]
-        ids += [*text, SPECIAL["sep"]] if text else []
-    last = texts[-1][: length - len(ids) - 1]
-    ids += [*last, SPECIAL["sep"]] if last else []
-    return ids if len(ids) > 1 else [SPECIAL["cls"], SPECIAL["sep"]]
+        text = text[: (length - len(ids)) // 2]
+        ids += [*text, SPECIAL["sep"]] if text and apart else text
+    ids += texts[-1][: length - len(ids) - 1]
+    return ids if ids[-1] == SPECIAL["sep"] else [*ids, SPECIAL["sep"]]
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.data(), st.integers(1, 2), st.integers(5, 20))
-def test_inputs_equal_slow_ones(data, segments, length):
+@settings(max_examples=300, deadline=None)
+@given(st.data(), st.integers(1, 2), st.integers(7, 20), st.lists(st.integers(1, 99), max_size=3), st.booleans())
+def test_inputs_equal_slow_ones(data, segments, length, prefix, apart):
     texts = data.draw(st.lists(st.tuples(*[TOKENS] * segments), min_size=1, max_size=6))
     rows = data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=8))
     columns = [ragged([list(text[part]) for text in texts]) for part in range(segments)]
-    ids = assemble(Texts(columns, length)[np.array(rows, np.int64)], SPECIAL)
-    assert ids.tolist() == padded([slow_input(texts[row], length) for row in rows])
+    cut = Texts(columns, length, prefix, apart)[np.array(rows, np.int64)]
+    ids = assemble(cut, SPECIAL)
+    assert ids.tolist() == padded([slow_input(texts[row], length, prefix, apart) for row in rows])
     assert ids.shape[1] <= length
+    assert input_lengths(cut).tolist() == [int((row != SPECIAL["pad"]).sum()) for row in ids]
 
 
 @given(st.lists(st.integers(0, 5)))
