@@ -72,6 +72,21 @@ def test_ticks_are_few_even_and_around(low, high):
     assert found[0] <= low <= high <= found[-1]
 
 
+def test_development_rises_on_an_axis_of_its_own(tmp_path):
+    lines = losses([5.0, 4.0, 3.0, 2.0], "ranking")
+    lines[1]["development_MRR@10"] = 0.1
+    lines[3]["development_MRR@10"] = 0.4
+    drawn = panel("m", metrics(tmp_path, lines))
+    (curve,) = drawn.curves
+    assert curve.loss == "ranking" and curve.measured == [] and curve.last == 2.0
+    assert drawn.rise.measure == "MRR@10" and drawn.rise.best == 0.4
+    (x1, y1), (x3, y3) = drawn.rise.points
+    assert (x1, x3) == (curve.points[1][0], curve.points[3][0])
+    height = HEIGHT - BOTTOM
+    assert y3 == TOP and height - y1 == pytest.approx((height - TOP) / 4, abs=0.1)
+    assert [text for _, text in drawn.rise.values] == ["0", "0.1", "0.2", "0.3", "0.4"]
+
+
 def test_held_out_losses_are_dots_and_shares_are_told(tmp_path):
     lines = [{"loss": 9.0, **line} for line in losses([5.0, 4.0, 3.0, 2.0])]
     lines[1] |= {"held_out_mlm": 6.0, "held_out_mlm_accuracy": 0.1}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 WIDTH, HEIGHT = 320, 190
-LEFT, RIGHT, TOP, BOTTOM = 46, 12, 8, 34
+LEFT, RIGHT, TOP, BOTTOM = 46, 34, 8, 34
 MOST_POINTS = 200
 NOT_LOSSES = ["loss", "learning_rate", "gradient_norm"]  # the first is the sum of the others
-HELD_OUT, ACCURACY = "held_out_", "_accuracy"
+HELD_OUT, ACCURACY, DEVELOPMENT = "held_out_", "_accuracy", "development_"
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,23 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Rise:
+    """What was measured on development queries; its axis, on the right, begins at zero."""
+
+    measure: str
+    points: list[tuple[float, float]]
+    best: float
+    values: list[tuple[float, str]]  # ticks
+
+
+@dataclass(frozen=True)
 class Panel:
     model: str
     curves: list[Curve]
     steps: list[tuple[float, str]]  # ticks: where, and what is written there
     losses: list[tuple[float, str]]
     found: list[tuple[str, float]]  # shares of held-out words and spans that are found in the end
+    rise: Rise | None
 
 
 def panel(model: str, metrics: Path) -> Panel | None:
@@ -44,7 +55,8 @@ def panel(model: str, metrics: Path) -> Panel | None:
     if history.empty:
         return None
     held_out = history.filter(like=HELD_OUT)
-    history = history.drop(columns=held_out.columns)
+    development = history.filter(like=DEVELOPMENT).dropna()
+    history = history.drop(columns=[*held_out.columns, *development.columns])
     smooth = history.rolling(max(1, len(history) // 20), center=True, min_periods=1).mean()
     thin = smooth.iloc[:: -math.ceil(len(smooth) / MOST_POINTS)][::-1]
 
@@ -58,8 +70,8 @@ def panel(model: str, metrics: Path) -> Panel | None:
     def x(step: float) -> float:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * step / right, 1)
 
-    def y(loss: float) -> float:
-        return round(TOP + (HEIGHT - TOP - BOTTOM) * (high - loss) / (high - low), 1)
+    def y(value: float, low: float = low, high: float = high) -> float:
+        return round(TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low), 1)
 
     def points(frame: pd.DataFrame, name: str) -> list[tuple[float, float]]:
         return [(x(step), y(loss)) for step, loss in frame[name].dropna().items()] if name in frame else []
@@ -68,12 +80,19 @@ def panel(model: str, metrics: Path) -> Panel | None:
         Curve(str(name), points(thin, name), float(values.dropna().iloc[-1]), points(measured, f"{HELD_OUT}{name}"))
         for name, values in thin.items()
     ]
+    rise = None
+    for name, values in development.items():
+        up = ticks(0, float(values.max()))
+        line = [(x(step), y(value, 0, up[-1])) for step, value in values.items()]
+        marks = [(y(value, 0, up[-1]), f"{value:g}") for value in up]
+        rise = Rise(str(name).removeprefix(DEVELOPMENT), line, float(values.max()), marks)
     return Panel(
         model,
         curves,
         [(x(step), f"{step:,g}") for step in steps if step <= right],
         [(y(loss), f"{loss:g}") for loss in losses],
         [(name.removeprefix(HELD_OUT).removesuffix(ACCURACY), float(share.iloc[-1])) for name, share in found.items()],
+        rise,
     )
 
 
