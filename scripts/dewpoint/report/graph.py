@@ -41,14 +41,15 @@ def model_graph(study: Study) -> tuple[dict[str, Node], list[Edge]]:
     nodes: dict[str, Node] = {}
     edges: dict[Edge, None] = {}
     for name, model in study.models.items():
-        key, fetched = f"models.{name}", ":" in model.from_
+        key = f"models.{name}"
         scratch = ", from scratch" if model.from_ == "scratch" else ""
         kind = "retriever" if f"rankers.{name}" in own else "model"
         nodes[key] = Node(name, model.recipe + scratch, kind)
-        if fetched:
-            origin, _, place = model.from_.partition(":")
-            nodes[model.from_] = Node(place, origin, "source")
-            edges[Edge(model.from_, key)] = None
+        for source in model.sources.values():
+            origin, fetched, place = source.partition(":")
+            if fetched:
+                nodes[source] = Node(place, origin, "source")
+                edges[Edge(source, key)] = None
     for name, ranker in study.rankers.items():
         if f"rankers.{name}" not in own:
             nodes[f"rankers.{name}"] = Node(name, ranker.kind, "ranker")

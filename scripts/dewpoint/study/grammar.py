@@ -128,6 +128,11 @@ class Node(Strict):
         "pair", description="a passage's title: before [SEP] and the text, right before the text, or left out"
     )
 
+    @property
+    def sources(self) -> dict[str, str]:
+        """What it starts from, by key."""
+        return {"from": self.from_}
+
 
 class Model(Node):
     """A model that is trained here."""
@@ -190,6 +195,10 @@ class Vectors(Node):
     )
     pooling: Literal["cls", "mean"] | None = Field(None, description="left out: as `from` does, the CLS otherwise")
     normalize: bool | None = Field(None, description="vectors of length one; left out: as `from` does, no otherwise")
+
+    @property
+    def sources(self) -> dict[str, str]:
+        return {"from": self.from_} | ({"query_from": self.query_from} if self.query_from else {})
 
 
 class Released(Vectors):

@@ -299,7 +299,7 @@ def place(source: str) -> str:
 
 def _source(model: Node, side: str) -> str | None:
     """What the encoder of a side starts from, as far as it is said."""
-    return getattr(model, "query_from", None) if side == QUERIES else model.from_
+    return model.sources.get("query_from" if side == QUERIES else "from")
 
 
 def dump(settings: dict) -> str:

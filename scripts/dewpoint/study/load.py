@@ -19,6 +19,7 @@ from dewpoint.study.grammar import (
     Dense,
     Fusion,
     Model,
+    Pretraining,
     Pydocs,
     Released,
     Retriever,
@@ -252,27 +253,21 @@ def _cross_check(study: Study, path: str) -> None:
             none = f"; dataset '{dataset}' has none"
             raise UserError(f"{path}: {place}: no judged split '{split}'" + (_nearest(split, known) or none))
 
-    def expect_model(source: str, place: str) -> None:
-        if source.startswith("path:") and not Path(source[5:]).is_dir():
-            raise UserError(f"{path}: {place}: no folder '{source[5:]}'")
-        if not source.startswith(("hub:", "path:")) and source != "scratch":
-            expect(source, study.models, place, "model")
-
     for name, model in study.models.items():
-        place, source = f"models.{name}", model.from_
-        expect_model(source, f"{place}.from")
+        place = f"models.{name}"
+        for key, source in model.sources.items():
+            if source.startswith("path:") and not Path(source[5:]).is_dir():
+                raise UserError(f"{path}: {place}.{key}: no folder '{source[5:]}'")
+            if not source.startswith(("hub:", "path:")) and source != "scratch":
+                expect(source, study.models, f"{place}.{key}", "model")
+            if isinstance(model, Vectors) and source == "scratch":
+                raise UserError(f"{path}: {place}.{key}: a retriever starts from another model, not from scratch")
+            if isinstance(model, Released) and source in study.models:
+                raise UserError(f"{path}: {place}.{key}: a released model is from hub:ORG/NAME or path:DIR")
         if isinstance(model, Model):
             expect(model.data, study.datasets, f"{place}.data", "dataset")
-        if isinstance(model, Vectors):
-            if source == "scratch" or model.query_from == "scratch":
-                key = "from" if source == "scratch" else "query_from"
-                raise UserError(f"{path}: {place}.{key}: a retriever starts from another model, not from scratch")
-            if model.query_from:
-                expect_model(model.query_from, f"{place}.query_from")
-        elif (source == "scratch") != (model.architecture is not None):
+        if isinstance(model, Pretraining) and (model.from_ == "scratch") != (model.architecture is not None):
             raise UserError(f"{path}: {place}.architecture: goes with from: scratch, and only with it")
-        if isinstance(model, Released) and any(place in study.models for place in (source, model.query_from)):
-            raise UserError(f"{path}: {place}.from: a released model is from hub:ORG/NAME or path:DIR")
         if isinstance(model, Retriever):
             expect_split(model.split, model.data, f"{place}.split")
             if model.development:
@@ -321,8 +316,8 @@ def needs(study: Study) -> dict[str, list[str]]:
     """What each model and ranker is made from, as `models.x` and `rankers.y`."""
     edges: dict[str, list[str]] = {}
     for name, model in study.models.items():
-        sources = (model.from_, getattr(model, "query_from", None))
-        edges[f"models.{name}"] = [f"models.{source}" for source in dict.fromkeys(sources) if source in study.models]
+        sources = dict.fromkeys(model.sources.values())
+        edges[f"models.{name}"] = [f"models.{source}" for source in sources if source in study.models]
         edges[f"models.{name}"] += [f"rankers.{ranker}" for ranker in getattr(model, "negatives", [])]
     for name, ranker in study.rankers.items():
         edges[f"rankers.{name}"] = [f"models.{ranker.model}"] if isinstance(ranker, Dense) else []
