@@ -4,11 +4,8 @@ Prints a line for each figure: name, value, goal, ok or short. Wants a quiet mac
 """
 
 import argparse
-import json
 import multiprocessing
-import os
 import statistics
-import subprocess
 import sys
 import time
 from functools import partial
@@ -22,6 +19,7 @@ import numpy as np
 import torch
 
 from benchmarks import plain
+from benchmarks.common import program, say
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.masking import WordMasker, continuations
 from dewpoint.data.streams import Blocks, SpanPairs, join
@@ -66,11 +64,6 @@ def main() -> None:
         memory(world, options.work)
 
 
-def say(name: str, value: float, goal: float, unit: str, most: bool = False) -> None:
-    met = value <= goal if most else value >= goal
-    print(f"{name}: {value:.2f} {unit}, goal {'≤' if most else '≥'} {goal:g}, {'ok' if met else 'short'}", flush=True)
-
-
 def prepared(options) -> SimpleNamespace:
     """The text as a dataset, with a tokenizer of its own, by the project's programs; made once."""
     work = options.work
@@ -86,15 +79,6 @@ def prepared(options) -> SimpleNamespace:
     documents = join(store.column("corpus"), store.sentences(), Dataset(paths["dataset"]).documents())
     masker = WordMasker(store.special, continuations(load_tokenizer(paths["tokenizer"].parent)))
     return SimpleNamespace(**paths, store=store, documents=documents, masker=masker)
-
-
-def program(name: str, output: Path, settings: dict, **options: Path | str) -> dict:
-    """Run scripts/<name>.py unless its artifact is there and was made with these settings; the manifest's record."""
-    if not output.exists() or json.loads(output.read_text())["settings"] != settings:
-        words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
-        command = [sys.executable, HOME / "scripts" / f"{name}.py", "--settings", json.dumps(settings), *words]
-        subprocess.run([*command, "--output", output], check=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
-    return json.loads(output.read_text())
 
 
 def model(world) -> Condenser:
@@ -227,7 +211,7 @@ def memory(world, work: Path) -> None:
         output = work / f"spans-{spans}" / "manifest.json"
         output.unlink(missing_ok=True)
         files = {"dataset": world.dataset, "tokens": world.tokens, "tokenizer": world.tokenizer}
-        limits = {"parent": "", "chunk": CHUNK, "checkpoint": 1000}
+        limits = {"parent": [], "chunk": CHUNK, "checkpoint": 1000}
         size = {"batch_size": spans // 2, "steps": 2 * 2048 // spans}
         record = program("cocondenser", output, settings | size, **files, **limits)
         peaks[spans] = record["run"]["peak_memory_mb"]

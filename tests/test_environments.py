@@ -38,3 +38,4 @@ def test_what_is_asked_for_is_in_the_lock():
 def test_the_tests_run_with_what_is_pinned():
     assert (ENVS / "dev.txt").read_text().startswith("-r dewpoint.txt\n")
     assert not pins("dev.txt").keys() & pins("dewpoint.txt").keys()
+    assert not pins("rival.txt").keys() & (pins("dev.txt").keys() | pins("dewpoint.txt").keys())

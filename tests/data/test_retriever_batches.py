@@ -184,3 +184,6 @@ def test_what_an_epoch_holds_is_counted():
         "instances_without_negatives": 1,
         "random_negatives": sum(missing for _, missing in drawn),
     }
+    said = "6 instances of 5 queries an epoch; 1 of them without negatives, 3 random passages make up"
+    assert made.summary == said
+    assert stream(pools=None, wanted=0).summary == "5 instances of 5 queries an epoch"

@@ -69,6 +69,13 @@ class RetrieverBatches:
             "random_negatives": int(missing.sum()),
         }
 
+    @property
+    def summary(self) -> str:
+        """The facts in a line."""
+        queries, instances, without, drawn = (f"{count:,}" for count in self.facts.values())
+        made_up = f"; {without} of them without negatives, {drawn} random passages make up" if drawn != "0" else ""
+        return f"{instances} instances of {queries} queries an epoch{made_up}"
+
     def batch(self, step: int) -> RetrieverBatch:
         epoch, rows = self.epochs.rows(step)
         query = self.query[rows]

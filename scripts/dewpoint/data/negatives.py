@@ -1,5 +1,6 @@
 """Negatives: what a run over the training queries becomes once positives are taken out."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from dewpoint.data.answers import contains, words
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import Run
 from dewpoint.errors import UserError
+
+log = logging.getLogger(__name__)
 
 SCHEMA = pa.schema([("query", pa.int32()), ("source", pa.int32()), ("passages", pa.list_(pa.int32()))])
 
@@ -46,6 +49,7 @@ def write_negatives(artifact: Artifact, runs: list[Run], dataset: Dataset, setti
     queries = np.unique(positives[0])
     without = dataset.rows(f"queries.{settings.split}") - len(queries)
     artifact.facts |= {"queries": len(queries), "queries_without_positive": without, "sources": []}
+    log.info("%s queries; %s more have no positive and are left out", f"{len(queries):,}", f"{without:,}")
     with pq.ParquetWriter(artifact.beside(".parquet"), SCHEMA, compression="zstd") as file:
         for source, run in enumerate(runs):
             run, counts = candidates(run, positives, dataset, settings)
@@ -58,6 +62,7 @@ def write_negatives(artifact: Artifact, runs: list[Run], dataset: Dataset, setti
             file.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
             counts |= {"negatives": len(passage), "queries_without": int((found == 0).sum())}
             artifact.facts["sources"].append(counts)
+            log.info("ranker %s: %s", source + 1, ", ".join(f"{what} {count:,}" for what, count in counts.items()))
 
 
 def candidates(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dewpoint.artifact import Artifact, read_manifest
 
-NOT_SHOWN = {"recipe"}
+NOT_SHOWN = {"recipe", "retrieves", "devices", "training_seconds", "tokens_per_second"}  # one seed, one card
 
 
 def card(artifact: Artifact, settings, dataset: Path | None) -> str:
@@ -24,9 +24,8 @@ def card(artifact: Artifact, settings, dataset: Path | None) -> str:
     lines += ["## Settings", "", "| | |", "|---|---|"]
     shown = {key: value for key, value in artifact.settings.items() if key not in NOT_SHOWN and value is not None}
     lines += [f"| {key} | `{json.dumps(value, ensure_ascii=False)}` |" for key, value in shown.items()]
-    if facts:
-        lines += ["", "## What came of it", "", "| | |", "|---|---|"]
-        lines += [f"| {key} | {value} |" for key, value in facts.items()]
+    lines += ["", "## What came of it", "", "| | |", "|---|---|"]
+    lines += [f"| {key} | {value} |" for key, value in facts.items() if key not in NOT_SHOWN]
     lines += ["", "## Use", "", "```python", "from sentence_transformers import SentenceTransformer", ""]
     lines += [f'model = SentenceTransformer("{name}")', 'queries = model.encode_query(["…"])']
     lines += ['passages = model.encode_document(["…"])', "scores = model.similarity(queries, passages)", "```", ""]

@@ -3,6 +3,7 @@
 L = 1/n Σ_i -log( exp(q_i·p_i+ / τ) / Σ_j exp(q_i·p_j / τ) )        j over all passages of the step that may be negative
 """
 
+import logging
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from dewpoint.training import gradient_cache, loop
 from dewpoint.training.chunks import Batch, Chunk, Room, batch, chunks, room
 from dewpoint.training.losses import ranking_loss
 from dewpoint.training.proxy import MEASURE, Proxy, development_queries
+
+log = logging.getLogger(__name__)
 
 Special = dict[str, int]
 
@@ -62,6 +65,7 @@ def train(
         pick_queries(judged[0], settings.train_queries, held_out, settings.seed),
         settings,
     )
+    log.info("%s", stream.summary)
     space = room(chunk, pick_device(), model.passages.backbone.config)
     rows = Rows(stream, query_store.special, store.special, space, settings.seed)
     objective, measuring = Objective(model, settings), None
