@@ -58,7 +58,7 @@ rule tokenize:
         f"{DATA}/.benchmarks/tokenize/{{dataset}}/{{tokenizer}}.jsonl"
     conda:
         ENVIRONMENT
-    threads: 8
+    threads: HALF
     resources:
         mem_mb=8000,
         runtime=240,

@@ -38,7 +38,7 @@ rule index:
         ranker=one_of(graph.with_kind("dense")),
     conda:
         ENVIRONMENT
-    threads: 8
+    threads: HALF
     resources:
         mem_mb=32000,
         runtime=240,
