@@ -37,6 +37,17 @@ def test_what_is_fetched_is_one_node_for_all_who_start_from_it():
     assert set(edges) == {Edge("hub:org/bert", "models.a"), Edge("hub:org/bert", "models.b")}
 
 
+def test_a_query_encoders_beginning_is_drawn_too():
+    mixed = {**small.COMMON, "recipe": "retriever", "from": "hub:org/bert", "query_from": "hub:org/tiny"}
+    again = mixed | {"from": "a", "query_from": "a"}
+    _, edges = model_graph(small.study(models={"a": mixed, "b": again}, rankers={}))
+    assert set(edges) == {
+        Edge("hub:org/bert", "models.a"),
+        Edge("hub:org/tiny", "models.a"),
+        Edge("models.a", "models.b"),
+    }
+
+
 def test_names_fit_their_boxes():
     for node, box in picture(small.study()).nodes:
         assert box.width >= 7 * len(node.name) and box.width >= 6 * len(node.label)
