@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from sentence_transformers import SentenceTransformer
 from transformers import AutoModel
 
@@ -155,6 +156,22 @@ def test_a_folder_that_is_not_understood(tmp_path, name, change, message):
     folder = changed(written(tmp_path, projection=LINEAR), name, change)
     with pytest.raises(UserError, match=message):
         read_retriever(folder)
+
+
+def test_two_encoders_from_a_hub_are_not_taken_for_one(tmp_path, monkeypatch):
+    folder = written(tmp_path, other="electra")
+    monkeypatch.setattr("transformers.utils.cached_file", lambda source, name, **_: str(folder / name))
+    with pytest.raises(UserError, match="org/two: has two encoders; download it, and name the folder as path:DIR"):
+        read_retriever("org/two")
+
+
+def test_a_projection_without_bias_is_read(tmp_path):
+    folder = changed(written(tmp_path, projection=LINEAR), "2_Dense/config.json", lambda c: c | {"bias": False})
+    path = folder / "2_Dense" / "model.safetensors"
+    save_file({"linear.weight": load_file(path)["linear.weight"]}, path)
+    assert read_encoder(folder).projection[0].bias is None
+    theirs = SentenceTransformer(str(folder), device="cpu").encode(TEXTS)
+    np.testing.assert_allclose(theirs, ours(folder, TEXTS), atol=1e-5)
 
 
 def test_two_encoders_need_one_size(tmp_path):

@@ -173,6 +173,15 @@ def test_each_side_has_its_own_beginning(tmp_path):
     assert {"small", "mixed", "asked"} <= needed.models.keys() and "own" in needed.datasets
 
 
+def test_a_folder_with_two_encoders_has_two_tokenizers(tmp_path):
+    write_files(tmp_path, {"two/config.json": "{}", "two/query/config.json": "{}"})
+    change = ("  first:", f"  old: {{recipe: released, from: 'path:{tmp_path}/two'}}\n  first:")
+    graph = Graph(Config(), load(tmp_path, change))
+    names = [graph.tokenizer_name("old", side) for side in ("passages", "queries")]
+    assert names[1] == f"{names[0]}--query" and names[0].endswith("--two")
+    assert json.loads(graph.tokenizer_settings(names[1])) == {"source": f"{tmp_path}/two/query"}
+
+
 VALUES = {
     "from": ["co", "condenser", "hub:a/b"],
     "query_from": ["co", "bert", "hub:a/b", None],

@@ -55,7 +55,7 @@ def read_encoder(source: str | Path) -> Encoder:
             config = _read(source, f"{path}/config.json")
             if config.get("activation_function") != IDENTITY:
                 raise UserError(f"{source}: its {path} has an activation; only linear projections are known")
-            layers.append(nn.Linear(config["in_features"], config["out_features"]))
+            layers.append(nn.Linear(config["in_features"], config["out_features"], config.get("bias", True)))
             _load(layers[-1], source, path, "linear")
         elif kind == "LayerNorm":
             layers.append(nn.LayerNorm(_read(source, f"{path}/config.json")["dimension"]))
@@ -72,7 +72,11 @@ def read_encoder(source: str | Path) -> Encoder:
 
 def _own_queries(source: str | Path) -> Path | None:
     folder = Path(source) / QUERY
-    return folder if (folder / "config.json").is_file() else None
+    if (folder / "config.json").is_file():
+        return folder
+    if not Path(source).is_dir() and _find(source, f"{QUERY}/config.json"):
+        raise UserError(f"{source}: has two encoders; download it, and name the folder as path:DIR")
+    return None
 
 
 def _modules(source: str | Path) -> list[tuple[str, str]]:
@@ -155,8 +159,9 @@ def _layers(encoder: Encoder) -> list[Module]:
     pooling = {"word_embedding_dimension": hidden} | {key: mode == encoder.pooling for mode, key in POOLING.items()}
     layers: list[Module] = [("Pooling", "1_Pooling", pooling, None, "")]
     if encoder.projection:
-        dense = {"in_features": hidden, "out_features": size, "bias": True, "activation_function": IDENTITY}
-        layers.append(("Dense", "2_Dense", dense, encoder.projection[0], "linear"))
+        linear = encoder.projection[0]
+        dense = {"in_features": hidden, "out_features": size, "bias": linear.bias is not None}
+        layers.append(("Dense", "2_Dense", dense | {"activation_function": IDENTITY}, linear, "linear"))
         if len(encoder.projection) > 1:
             layers.append(("LayerNorm", "3_LayerNorm", {"dimension": size}, encoder.projection[1], "norm"))
     if encoder.normalize:

@@ -30,6 +30,7 @@ INPUTS = {"query_length", "passage_length", "query_prefix", "passage_prefix", "t
 ARTIFACTS = {"from_", "query_from", "data", "negatives"}
 NEGATIVES = {"negatives_depth": "depth", "negatives_kept": "kept", "negatives_without": "without"}
 PASSAGES, QUERIES = "passages", "queries"  # the two sides of a retriever
+QUERY = "query"  # where in a retriever's folder an encoder of queries lies
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,10 @@ class Graph:
         """What begins the chain, scratch, a hub id or a folder, and the model that says so."""
         node = self.study.models[model]
         source = _source(node, side) or node.from_
-        return self.root(source, side) if source in self.study.models else (source, node)
+        if source in self.study.models:
+            return self.root(source, side)
+        two = source.startswith("path:") and Path(source[5:], QUERY, "config.json").is_file()
+        return (f"{source}/{QUERY}" if two and side == QUERIES else source), node
 
     def tokenizer_name(self, model: str, side: str = PASSAGES) -> str:
         source, node = self.root(model, side)
