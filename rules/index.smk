@@ -36,6 +36,7 @@ rule index:
         f"{RESULTS}/benchmarks/index/{{ranker}}/{{dataset}}.jsonl"
     wildcard_constraints:
         ranker=one_of(graph.with_kind("dense")),
+    priority: lambda w: graph.waiting(graph.dense_model(w.ranker))
     conda:
         ENVIRONMENT
     threads: HALF

@@ -11,6 +11,7 @@ rule negatives:
         f"{RESULTS}/logs/negatives/{{model}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/negatives/{{model}}.jsonl"
+    priority: lambda w: graph.waiting(w.model)
     conda:
         ENVIRONMENT
     resources:

@@ -38,6 +38,7 @@ rule rank_dense:
         f"{RESULTS}/benchmarks/rank/{{ranker}}/{{dataset}}.{{split}}.jsonl"
     wildcard_constraints:
         ranker=one_of(graph.with_kind("dense")),
+    priority: lambda w: graph.waiting(graph.dense_model(w.ranker))
     conda:
         ENVIRONMENT
     threads: HALF
