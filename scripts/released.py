@@ -17,8 +17,8 @@ def main(artifact: Artifact, settings: Settings, tokenizer: Path, query_tokenize
     model.queries.fit(len(query_words), settings.query_length, "queries")
     prefix_ids(words, settings.passage_prefix, settings.passage_length)
     prefix_ids(query_words, settings.query_prefix, settings.query_length)
-    artifact.facts |= {"retrieves": is_retriever(settings.source)}
-    artifact.facts |= {"parameters": sum(parameter.numel() for parameter in model.parameters())}
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    artifact.facts |= model.facts | {"parameters": parameters, "retrieves": is_retriever(settings.source)}
     write_retriever(artifact.path("."), model, (words, query_words), settings, card(artifact, settings, None))
 
 

@@ -184,6 +184,8 @@ def test_what_an_epoch_holds_is_counted():
         "instances_without_negatives": 1,
         "random_negatives": sum(missing for _, missing in drawn),
     }
-    said = "6 instances of 5 queries an epoch; 1 of them without negatives, 3 random passages make up"
-    assert made.summary == said
-    assert stream(pools=None, wanted=0).summary == "5 instances of 5 queries an epoch"
+    said = "6 instances of 5 queries an epoch (1 without negatives; 3 random passages make up)"
+    assert made.summary == f"{said}; 3 queries and 9 passages a step"
+    without = stream(pools=None, wanted=0, size=99)
+    assert without.summary == "5 instances of 5 queries an epoch; 5 queries and 5 passages a step"
+    assert without.batch(0).masked.shape == (5, 5)

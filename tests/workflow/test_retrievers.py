@@ -42,6 +42,7 @@ def test_mixed_and_released_retrievers_come_to_a_table(project: Project):
     assert {name for name, log in logs.items() if "was never trained to retrieve" in log} == {"raw"}
     facts = json.loads((results / "models" / "mixed-0.05" / "manifest.json").read_text())["facts"]
     assert facts["queries"] == 40 and facts["best_development_MRR@10"] >= 0
+    assert (facts["dimension"], facts["pooling"], facts["normalized"]) == (8, "mean", True)
     card = (results / "models" / "mixed-0.05" / "README.md").read_text()
     for said in ("trained on 40 queries of `train`", "models/cocondenser/manifest.json", "| temperature | `0.05` |"):
         assert said in card

@@ -71,10 +71,12 @@ class RetrieverBatches:
 
     @property
     def summary(self) -> str:
-        """The facts in a line."""
+        """The facts in a line, and what a step holds on all devices together."""
         queries, instances, without, drawn = (f"{count:,}" for count in self.facts.values())
-        made_up = f"; {without} of them without negatives, {drawn} random passages make up" if drawn != "0" else ""
-        return f"{instances} instances of {queries} queries an epoch{made_up}"
+        made_up = f" ({without} without negatives; {drawn} random passages make up)" if drawn != "0" else ""
+        size = min(self.settings.batch_size, len(self.query))
+        step = f"{size:,} queries and {size * (1 + self.settings.negatives_per_query):,} passages a step"
+        return f"{instances} instances of {queries} queries an epoch{made_up}; {step}"
 
     def batch(self, step: int) -> RetrieverBatch:
         epoch, rows = self.epochs.rows(step)

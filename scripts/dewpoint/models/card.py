@@ -13,7 +13,7 @@ def card(artifact: Artifact, settings, dataset: Path | None) -> str:
     name, facts = artifact.folder.name, artifact.facts
     head = ["---", "library_name: sentence-transformers", "pipeline_tag: sentence-similarity"]
     head += ["tags: [sentence-transformers, feature-extraction, dense-retrieval]"]
-    if settings.source not in ("study", "scratch"):
+    if settings.source != "study" and not Path(settings.source).is_dir():
         head.append(f"base_model: {json.dumps(settings.source)}")
     lines = [*head, "---", "", f"# {name}", "", "A dense passage retriever, scored by inner product.", ""]
     if dataset:

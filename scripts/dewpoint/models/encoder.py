@@ -92,6 +92,11 @@ class Retriever(nn.Module):
     def dimension(self) -> int:
         return self.passages.dimension
 
+    @property
+    def facts(self) -> dict[str, int | str | bool]:
+        """What becomes of a text."""
+        return {"dimension": self.dimension, "pooling": self.passages.pooling, "normalized": self.passages.normalize}
+
     def shape(self, pooling: str | None, normalize: bool | None, wanted=None, seed: int = 0) -> None:
         """Both encoders alike, weights of a new projection, too; it must make their vectors comparable."""
         for encoder in self.encoders:

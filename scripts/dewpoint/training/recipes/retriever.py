@@ -76,7 +76,7 @@ def train(
     steps = settings.epochs * stream.epochs.steps
     loop.train(model, rows.batch, objective, settings, steps, artifact, checkpoint, measuring)
     artifact.facts |= {"precision": chosen(settings.precision, model.passages.backbone)}
-    artifact.facts |= stream.facts | {"retrieves": True}
+    artifact.facts |= stream.facts | model.facts | {"retrieves": True}
     write_retriever(artifact.path("."), model, (words, query_words), settings, card(artifact, settings, dataset))
 
 
