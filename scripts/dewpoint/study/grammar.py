@@ -33,7 +33,7 @@ class Config(Strict):
     chunk: int = Field(
         0,
         ge=0,
-        description="tokens held in memory at once while training; never changes a result; 0: as the device suits",
+        description="tokens held in memory at once while training; never changes a result; 0: as device and model suit",
     )
     checkpoint_steps: Count = Field(1000, description="steps between checkpoints; there is one every 5 minutes anyway")
 
