@@ -171,3 +171,21 @@ def test_every_family_learns_the_same_in_any_chunks(family, tmp_path):
     assert_close(cached, whole, TOLERANCE)
     model.eval()
     assert abs(run(HELD)[0] - loss) > 1e-4
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_learns_about_the_same_in_bfloat16(family, tmp_path):
+    model = Retriever(Encoder(load_encoder(make(family, tmp_path))))
+    dropout.install(model, model.passages.backbone)
+    model.train()
+    special, found = SPECIAL | {"pad": model.passages.backbone.config.pad_token_id}, {}
+    for precision in ("float32", "bfloat16"):
+        model.zero_grad(set_to_none=True)
+        wanted = settings(normalize=True)
+        wanted.precision = precision
+        made = Rows(stream(wanted), special, special, HELD, seed=3).batch(0)
+        loss = Objective(model, wanted)(made)["ranking"]
+        found[precision] = loss, torch.cat([gradient.flatten() for gradient in gradients(model).values()])
+    (exact, one), (low, other) = found.values()
+    assert low == pytest.approx(exact, rel=0.05) and low != exact
+    assert torch.nn.functional.cosine_similarity(one, other, dim=0) > 0.95
