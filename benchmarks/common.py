@@ -9,9 +9,10 @@ from pathlib import Path
 HOME = Path(__file__).parents[1]
 
 
-def say(name: str, value: float, goal: float, unit: str, most: bool = False) -> None:
+def say(name: str, value: float, goal: float, unit: str = "", most: bool = False) -> None:
     met = value <= goal if most else value >= goal
-    print(f"{name}: {value:.2f} {unit}, goal {'≤' if most else '≥'} {goal:g}, {'ok' if met else 'short'}", flush=True)
+    shown = f"{value:.2f} {unit}" if unit else f"{value:.4f}"
+    print(f"{name}: {shown}, goal {'≤' if most else '≥'} {goal:g}, {'ok' if met else 'short'}", flush=True)
 
 
 def program(name: str, output: Path, settings: dict, **options) -> dict:

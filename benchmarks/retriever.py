@@ -100,7 +100,7 @@ def race(way: str, world, options) -> None:
     means = {who: statistics.mean(values) for who, values in quality.items()}
     spread = max(statistics.stdev(values) for values in quality.values())
     print(f"  MRR@10 {quality_before:.4f} before, {means['ours']:.4f} ours, {means['theirs']:.4f} theirs", flush=True)
-    say(f"{way}, MRR@10 less than theirs", max(means["theirs"] - means["ours"], 0), round(2 * spread, 4), "", most=True)
+    say(f"{way}, MRR@10 less than theirs", max(means["theirs"] - means["ours"], 0), round(2 * spread, 4), most=True)
 
 
 def ours(way: str, seed: int, world, options) -> dict:
@@ -213,7 +213,7 @@ def rounds(results: Path) -> None:
         print(f"  {what}: {', '.join(shown)}")
     for init in ("minilm", "small"):
         gain = means.loc[f"{init}-second"] - means.loc[f"{init}-first"]
-        say(f"{init}, second round, gain in MRR@10", gain["MRR@10"], 0, "")
+        say(f"{init}, second round, gain in MRR@10", gain["MRR@10"], 0)
 
 
 if __name__ == "__main__":

@@ -35,9 +35,7 @@ def test_one_process_equals_two(world, bert, tmp_path, way):
     alone = shell(recipe, one, values, **files, chunk=70, checkpoint=2)
     assert alone.returncode == 0, alone.stderr
     words = arguments(two, values, **files, chunk=70, checkpoint=2)
-    together = subprocess.run(
-        [*TORCHRUN, SCRIPTS / f"{recipe}.py", *words], capture_output=True, text=True, env=quiet()
-    )
+    together = subprocess.run([*TORCHRUN, SCRIPTS / f"{recipe}.py", *words], capture_output=True, text=True)
     assert together.returncode == 0, together.stderr[-3000:]
     said = [re.search(r"(\d+) rows a step, by (\w+) process", done.stderr) for done in (alone, together)]
     assert said[0][1] == said[1][1] and (said[0][2], said[1][2]) == ("one", "2")
@@ -64,15 +62,11 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return {name.removeprefix("bert."): tensor for name, tensor in found.items()}
 
 
-def quiet() -> dict[str, str]:
-    return os.environ | {"OMP_NUM_THREADS": "1"}
-
-
 def test_a_mistake_is_said_once(world, bert, tmp_path):
     files = {name: getattr(world, name) for name in ("dataset", "tokens", "tokenizer")} | {"parent": bert}
     words = arguments(tmp_path / "x" / "manifest.json", settings(source="study", early_layers=2), **files)
     command = [*TORCHRUN, SCRIPTS / "condenser.py", *words, "--chunk", "0", "--checkpoint", "9"]
-    done = subprocess.run(command, capture_output=True, text=True, env=quiet())
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0
     assert done.stderr.count("error: early_layers: 2 of 2 layers leave none after the split") == 1
     assert not list((tmp_path / "x").glob(".partial*"))
