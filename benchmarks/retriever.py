@@ -30,7 +30,7 @@ from dewpoint.data.negatives import read_negatives
 from dewpoint.data.tokens import TokenStore
 from dewpoint.models.backbone import precision
 from dewpoint.models.folder import read_retriever
-from dewpoint.training.proxy import Proxy, reciprocal_rank, vectors
+from dewpoint.training.proxy import MEASURE, Proxy
 
 LENGTH, TEMPERATURE, WARMUP, DECAY = 64, 0.05, 0.1, 0.01
 SEEDS = (1, 2, 3)
@@ -189,10 +189,9 @@ def mrr(folder: Path, world) -> float:
     wanted = SimpleNamespace(split="test", queries=1000, depth=0, passages=4000)
     settings = SimpleNamespace(seed=0, development=wanted)
     proxy = Proxy(data, [], store.queries("test", LENGTH), store.passages(LENGTH), settings)
-    model = read_retriever(folder).eval()
+    model = read_retriever(folder)
     with precision("auto", model.passages.backbone):
-        queries, passages = (vectors(model.passages, texts, store.special, 4096) for texts in proxy.texts)
-    return reciprocal_rank(queries, passages, proxy.relevant)
+        return proxy.measure(model, store.special, store.special, 4096)[MEASURE]
 
 
 # --- two rounds ---------------------------------------------------------------------------------

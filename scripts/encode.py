@@ -7,7 +7,7 @@ from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.tokenizer import load_tokenizer, prefix_ids
 from dewpoint.data.tokens import TokenStore
 from dewpoint.models.backbone import pick_device, precision
-from dewpoint.models.folder import query_folder, read_side
+from dewpoint.models.folder import query_folder, read_encoder
 from dewpoint.program import Settings, run
 from dewpoint.search.encode import encode, shard_rows
 
@@ -19,15 +19,14 @@ def main(artifact: Artifact, settings: Settings, tokens: Path, model: Path, shar
     if not record["facts"].get("retrieves"):
         recipe = record["settings"]["recipe"]
         log.warning("warning: %s was never trained to retrieve, its recipe is %s", model.parent, recipe)
-    store, prefix = TokenStore(tokens), []
-    if settings.prefix:
-        folder = query_folder(model.parent) if queries else model.parent
-        prefix = prefix_ids(load_tokenizer(folder), settings.prefix, settings.length)
+    store = TokenStore(tokens)
+    folder = query_folder(model.parent) if queries else model.parent
+    prefix = prefix_ids(load_tokenizer(folder), settings.prefix, settings.length) if settings.prefix else []
     if queries:
         texts = store.queries(settings.part.removeprefix("queries."), settings.length, prefix)
     else:
         texts = store.passages(settings.length, prefix, settings.title)
-    encoder = read_side(model.parent, queries).to(pick_device())
+    encoder = read_encoder(folder).to(pick_device())
     encoder.fit(store.vocabulary, settings.length, settings.part)
     with precision(settings.precision, encoder.backbone):
         encode(encoder, texts, shard_rows(len(texts), shard, shards), store.special, artifact.beside(".parquet"))

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dewpoint.artifact import Artifact
-from dewpoint.data.tokenizer import load_tokenizer, prefix_ids
+from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.models.card import card
 from dewpoint.models.folder import is_retriever, read_retriever, write_retriever
 from dewpoint.program import Settings, run
@@ -13,10 +13,7 @@ def main(artifact: Artifact, settings: Settings, tokenizer: Path, query_tokenize
     model = read_retriever(settings.source, settings.query_source)
     model.shape(settings.pooling, settings.normalize)
     words, query_words = (load_tokenizer(made.parent) for made in (tokenizer, query_tokenizer))
-    model.passages.fit(len(words), settings.passage_length, "passages")
-    model.queries.fit(len(query_words), settings.query_length, "queries")
-    prefix_ids(words, settings.passage_prefix, settings.passage_length)
-    prefix_ids(query_words, settings.query_prefix, settings.query_length)
+    model.fit(words, query_words, settings)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     artifact.facts |= model.facts | {"parameters": parameters, "retrieves": is_retriever(settings.source)}
     write_retriever(artifact.path("."), model, (words, query_words), settings, card(artifact, settings, None))

@@ -15,7 +15,7 @@ from dewpoint.data.tokens import Ragged, Texts
 from dewpoint.errors import UserError
 from dewpoint.models.backbone import load_encoder
 from dewpoint.models.encoder import Encoder, Retriever
-from dewpoint.models.folder import is_retriever, read_encoder, read_retriever, read_side, write_retriever
+from dewpoint.models.folder import is_retriever, read_encoder, read_retriever, write_retriever
 from dewpoint.search.encode import QuestionEncoder
 from models.families import FAMILIES, TEXTS, make
 
@@ -42,13 +42,14 @@ def written(folder, family="bert", other=None, prefixes=("", ""), pooling=None, 
 
 def ours(folder, texts, queries=False, prefix="", length=24):
     """Vectors as the encoding of a corpus makes them, from tokens."""
-    tokenizer = load_tokenizer(folder / "query" if queries and (folder / "query").exists() else folder)
+    folder = folder / "query" if queries and (folder / "query").exists() else folder
+    tokenizer = load_tokenizer(folder)
     ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
     offsets = np.concatenate([[0], np.cumsum([len(one) for one in ids])])
     special = {name: getattr(tokenizer, f"{name}_token_id") for name in ("cls", "sep", "pad")}
     column = Ragged(np.concatenate(ids), offsets)
     inputs = Texts([column], length, prefix_ids(tokenizer, prefix, length) if prefix else ())
-    encoder, made = read_side(folder, queries).eval(), {}
+    encoder, made = read_encoder(folder).eval(), {}
     encoder.encode(
         inputs[np.arange(len(texts))], special, 64, lambda rows, part: made.update(zip(rows, part, strict=True))
     )

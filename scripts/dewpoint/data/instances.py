@@ -86,12 +86,12 @@ class RetrieverBatches:
         positive = self.judged[first + turn] % self.total
         negative = self._negatives(rows, epoch, rng(self.settings.seed, BATCH, step))
         passage = np.concatenate([positive[:, None], negative], axis=1)
-        flat, own = passage.ravel(), np.arange(passage.size) // passage.shape[1] == np.arange(len(rows))[:, None]
-        targets = np.arange(len(rows)) * passage.shape[1]
+        flat, row = passage.ravel(), np.arange(len(rows))
+        targets = row * passage.shape[1]
         masked = np.isin(query[:, None] * self.total + flat, self.judged)
         if not self.settings.in_batch:
-            masked |= ~own
-        masked[np.arange(len(rows)), targets] = False
+            masked |= np.arange(len(flat)) // passage.shape[1] != row[:, None]
+        masked[row, targets] = False
         return RetrieverBatch(self.queries[query], self.passages[flat], targets, masked)
 
     def _negatives(self, rows: np.ndarray, epoch: int, random: np.random.Generator) -> np.ndarray:

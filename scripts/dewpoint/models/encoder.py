@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dewpoint.data.tokenizer import prefix_ids
 from dewpoint.data.tokens import Slices, assemble, batches, input_lengths
 from dewpoint.errors import UserError
 
@@ -96,6 +97,15 @@ class Retriever(nn.Module):
     def facts(self) -> dict[str, int | str | bool]:
         """What becomes of a text."""
         return {"dimension": self.dimension, "pooling": self.passages.pooling, "normalized": self.passages.normalize}
+
+    def fit(self, words, query_words, settings) -> tuple[list[int], list[int]]:
+        """Refuse tokenizers, lengths, prefixes that do not fit; the prefixes' tokens, of passages and of queries."""
+        self.passages.fit(len(words), settings.passage_length, "passages")
+        self.queries.fit(len(query_words), settings.query_length, "queries")
+        return (
+            prefix_ids(words, settings.passage_prefix, settings.passage_length),
+            prefix_ids(query_words, settings.query_prefix, settings.query_length),
+        )
 
     def shape(self, pooling: str | None, normalize: bool | None, wanted=None, seed: int = 0) -> None:
         """Both encoders alike, weights of a new projection, too; it must make their vectors comparable."""

@@ -30,11 +30,6 @@ def read_retriever(source: str | Path, query_source: str | Path | None = None) -
     return Retriever(read_encoder(source), read_encoder(queries) if queries else None)
 
 
-def read_side(folder: Path, queries: bool) -> Encoder:
-    """One encoder of a folder."""
-    return read_encoder((queries and _own_queries(folder)) or folder)
-
-
 def query_folder(folder: Path) -> Path:
     """Where the encoder and the tokenizer of queries lie."""
     return _own_queries(folder) or folder

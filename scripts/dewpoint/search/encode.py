@@ -9,7 +9,7 @@ from torch import Tensor
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import Slices, Texts
 from dewpoint.models.encoder import Encoder
-from dewpoint.models.folder import query_folder, read_side
+from dewpoint.models.folder import query_folder, read_encoder
 from dewpoint.progress import Progress
 from dewpoint.search.vectors import VectorWriter
 
@@ -47,8 +47,9 @@ class QuestionEncoder:
     """Vectors of questions typed by hand."""
 
     def __init__(self, folder: Path, length: int, prefix: str = ""):
-        self.encoder = read_side(folder, queries=True).eval()
-        self.tokenizer, self.length, self.prefix = load_tokenizer(query_folder(folder)), length, prefix
+        folder = query_folder(folder)
+        self.encoder, self.tokenizer = read_encoder(folder).eval(), load_tokenizer(folder)
+        self.length, self.prefix = length, prefix
 
     @torch.inference_mode()
     def __call__(self, question: str) -> np.ndarray:

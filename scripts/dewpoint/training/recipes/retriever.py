@@ -14,7 +14,7 @@ from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.instances import RetrieverBatches, pick_queries
 from dewpoint.data.negatives import read_negatives
-from dewpoint.data.tokenizer import load_tokenizer, prefix_ids
+from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import TokenStore
 from dewpoint.models import dropout
 from dewpoint.models.backbone import chosen, pick_device, precision
@@ -24,7 +24,7 @@ from dewpoint.models.folder import read_retriever, write_retriever
 from dewpoint.training import gradient_cache, loop
 from dewpoint.training.chunks import Batch, Chunk, Room, batch, chunks, room
 from dewpoint.training.losses import ranking_loss
-from dewpoint.training.proxy import MEASURE, Proxy, development_queries
+from dewpoint.training.proxy import MEASURE, Proxy
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +49,12 @@ def train(
     data, store, query_store = Dataset(dataset), TokenStore(tokens), TokenStore(query_tokens)
     words, query_words = (load_tokenizer(made.parent) for made in (tokenizer, query_tokenizer))
     model = start(settings, parent, query_parent)
-    model.passages.fit(store.vocabulary, settings.passage_length, "passages")
-    model.queries.fit(query_store.vocabulary, settings.query_length, "queries")
-    prefix = prefix_ids(words, settings.passage_prefix, settings.passage_length)
-    query_prefix = prefix_ids(query_words, settings.query_prefix, settings.query_length)
+    prefix, query_prefix = model.fit(words, query_words, settings)
     passages = store.passages(settings.passage_length, prefix, settings.title)
     queries = partial(query_store.queries, length=settings.query_length, prefix=query_prefix)
     judged, watched = data.positives(settings.split), settings.development
-    held_out = development_queries(data, settings) if watched and watched.split == settings.split else np.zeros(0, int)
+    proxy = Proxy(data, development, queries(watched.split), passages, settings) if watched else None
+    held_out = proxy.rows if watched and watched.split == settings.split else np.zeros(0, int)
     stream = RetrieverBatches(
         queries(settings.split),
         passages,
@@ -70,7 +68,6 @@ def train(
     rows = Rows(stream, query_store.special, store.special, space, settings.seed)
     objective, measuring = Objective(model, settings), None
     if watched:
-        proxy = Proxy(data, development, queries(watched.split), passages, settings)
         measure = partial(objective.measure, proxy, query_store.special, store.special, space.chunk)
         measuring = loop.Measuring(measure, watched.measurements, MEASURE, watched.keep == "best", watched.patience)
     steps = settings.epochs * stream.epochs.steps
