@@ -5,6 +5,8 @@ rule evaluate:
     input:
         dataset=f"{DATA}/{{dataset}}/manifest.json",
         run=f"{RESULTS}/runs/{{ranker}}/{{dataset}}.{{split}}.json",
+        exact=lambda w: graph.exact_run(w.ranker, w.dataset, w.split),
+        latency=lambda w: graph.latencies(w.ranker, w.dataset, w.split),
     output:
         f"{RESULTS}/scores/{{ranker}}/{{dataset}}.{{split}}.json",
     log:
@@ -21,7 +23,34 @@ rule evaluate:
         code=fingerprint("evaluate"),
     shell:
         "python scripts/evaluate.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
-        " --run {input.run:q} --output {output:q} &> {log:q}"
+        " --run {input.run:q} --exact {input.exact:q} --latency {input.latency:q} --output {output:q} &> {log:q}"
+
+
+rule latency:
+    input:
+        dataset=f"{DATA}/{{dataset}}/manifest.json",
+        model=lambda w: graph.answering(w.ranker, w.dataset)["model"],
+        corpus=lambda w: graph.answering(w.ranker, w.dataset)["corpus"],
+        index=lambda w: graph.answering(w.ranker, w.dataset)["index"],
+    output:
+        f"{RESULTS}/latency/{{ranker}}/{{dataset}}.{{split}}.json",
+    log:
+        f"{RESULTS}/logs/latency/{{ranker}}/{{dataset}}.{{split}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/latency/{{ranker}}/{{dataset}}.{{split}}.jsonl"
+    conda:
+        ENVIRONMENT
+    # nothing runs beside it
+    threads: workflow.resource_settings.cores or 16
+    resources:
+        mem_mb=32000,
+        runtime=120,
+    params:
+        settings=lambda w: graph.latency_settings(w.ranker, w.split),
+        code=fingerprint("latency"),
+    shell:
+        "python scripts/latency.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
+        " --model {input.model:q} --corpus {input.corpus:q} --index {input.index:q} --output {output:q} &> {log:q}"
 
 
 rule table:

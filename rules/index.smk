@@ -27,7 +27,7 @@ rule bm25:
 
 rule index:
     input:
-        embeddings=lambda w: graph.embeddings(graph.dense_model(w.ranker), w.dataset, "corpus"),
+        corpus=lambda w: graph.embeddings(graph.dense_model(w.ranker), w.dataset, "corpus"),
     output:
         f"{RESULTS}/indexes/{{ranker}}/{{dataset}}/manifest.json",
     log:
@@ -35,7 +35,7 @@ rule index:
     benchmark:
         f"{RESULTS}/benchmarks/index/{{ranker}}/{{dataset}}.jsonl"
     wildcard_constraints:
-        ranker=one_of(graph.with_kind("dense")),
+        ranker=one_of(graph.with_index(approximate=True)),
     priority: lambda w: graph.waiting(graph.dense_model(w.ranker))
     conda:
         ENVIRONMENT
@@ -44,8 +44,8 @@ rule index:
         mem_mb=32000,
         runtime=240,
     params:
-        settings="{}",
+        settings=lambda w: graph.index_settings(w.ranker),
         code=fingerprint("index"),
     shell:
         "python scripts/index.py --settings {params.settings:q} --code {params.code}"
-        " --embeddings {input.embeddings:q} --output {output:q} &> {log:q}"
+        " --corpus {input.corpus:q} --output {output:q} &> {log:q}"

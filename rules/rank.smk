@@ -26,7 +26,34 @@ rule rank_bm25:
         " --index {input.index:q} --output {output:q} &> {log:q}"
 
 
-rule rank_dense:
+rule rank_exact:
+    input:
+        queries=lambda w: graph.embeddings(graph.dense_model(w.ranker), w.dataset, f"queries.{w.split}"),
+        corpus=lambda w: graph.embeddings(graph.dense_model(w.ranker), w.dataset, "corpus"),
+    output:
+        f"{RESULTS}/runs/{{ranker}}/{{dataset}}.{{split}}.json",
+    log:
+        f"{RESULTS}/logs/rank/{{ranker}}/{{dataset}}.{{split}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rank/{{ranker}}/{{dataset}}.{{split}}.jsonl"
+    wildcard_constraints:
+        ranker=one_of(graph.with_index(approximate=False)),
+    priority: lambda w: graph.waiting(graph.dense_model(w.ranker))
+    conda:
+        ENVIRONMENT
+    threads: HALF
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        settings=lambda w: graph.rank_settings(w.ranker, w.split),
+        code=fingerprint("rank_exact"),
+    shell:
+        "python scripts/rank_exact.py --settings {params.settings:q} --code {params.code}"
+        " --queries {input.queries:q} --corpus {input.corpus:q} --output {output:q} &> {log:q}"
+
+
+rule rank_index:
     input:
         queries=lambda w: graph.embeddings(graph.dense_model(w.ranker), w.dataset, f"queries.{w.split}"),
         index=f"{RESULTS}/indexes/{{ranker}}/{{dataset}}/manifest.json",
@@ -37,7 +64,7 @@ rule rank_dense:
     benchmark:
         f"{RESULTS}/benchmarks/rank/{{ranker}}/{{dataset}}.{{split}}.jsonl"
     wildcard_constraints:
-        ranker=one_of(graph.with_kind("dense")),
+        ranker=one_of(graph.with_index(approximate=True)),
     priority: lambda w: graph.waiting(graph.dense_model(w.ranker))
     conda:
         ENVIRONMENT
@@ -47,9 +74,9 @@ rule rank_dense:
         runtime=240,
     params:
         settings=lambda w: graph.rank_settings(w.ranker, w.split),
-        code=fingerprint("rank_dense"),
+        code=fingerprint("rank_index"),
     shell:
-        "python scripts/rank_dense.py --settings {params.settings:q} --code {params.code}"
+        "python scripts/rank_index.py --settings {params.settings:q} --code {params.code}"
         " --queries {input.queries:q} --index {input.index:q} --output {output:q} &> {log:q}"
 
 

@@ -3,13 +3,15 @@
 import logging
 from pathlib import Path
 
+import numpy as np
+
 from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.tokenizer import load_tokenizer, prefix_ids
 from dewpoint.data.tokens import TokenStore
-from dewpoint.models.backbone import pick_device, precision
+from dewpoint.models.backbone import pick_device
 from dewpoint.models.folder import query_folder, read_encoder
 from dewpoint.program import Settings, run
-from dewpoint.search.encode import encode, shard_rows
+from dewpoint.search.encode import encode, ready, shard_bounds
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +30,17 @@ def main(artifact: Artifact, settings: Settings, tokens: Path, model: Path, shar
         texts = store.passages(settings.length, prefix, settings.title)
     encoder = read_encoder(folder).to(pick_device())
     encoder.fit(store.vocabulary, settings.length, settings.part)
-    with precision(settings.precision, encoder.backbone):
-        encode(encoder, texts, shard_rows(len(texts), shard, shards), store.special, artifact.beside(".parquet"))
+    first, end = shard_bounds(len(texts), shard, shards)
+    artifact.facts |= {
+        "model": f"{model.parent.name} ({record['content'][:12]})",
+        "dimension": encoder.dimension,
+        "first": first,
+        "rows": end - first,
+        "of": len(texts),
+    }
+    rows = np.arange(first, end)
+    encoder = ready(encoder, settings.precision)
+    encode(encoder, texts, rows, store.special, artifact.beside(".parquet"), settings.vectors)
 
 
 if __name__ == "__main__":

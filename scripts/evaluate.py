@@ -2,17 +2,27 @@
 
 from pathlib import Path
 
-from dewpoint.artifact import Artifact
+from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import read_run
-from dewpoint.evaluation.metrics import evaluate
+from dewpoint.evaluation.metrics import agreement, evaluate
 from dewpoint.program import Settings, run
+from dewpoint.study.grammar import LATENCY
 
 
-def main(artifact: Artifact, settings: Settings, dataset: Path, run: Path) -> None:
-    values = evaluate(read_run(run), Dataset(dataset).judgements(settings.split), settings.metrics)
+def main(
+    artifact: Artifact, settings: Settings, dataset: Path, run: Path, exact: Path | None, latency: Path | None
+) -> None:
+    found, judged = read_run(run), Dataset(dataset).judgements(settings.split)
+    values = evaluate(found, judged, [metric for metric in settings.metrics if not metric.startswith(LATENCY)])
     values.reset_index().to_parquet(artifact.beside(".parquet"), index=False)
     artifact.facts |= {"metrics": values.mean().round(6).to_dict(), "queries": len(values)}
+    if exact:
+        artifact.facts["of_exact"] = agreement(found, read_run(exact), settings.depth)
+    if latency:
+        measured = read_manifest(latency)["facts"]["milliseconds"]
+        artifact.facts["latency"] = measured
+        artifact.facts["metrics"] |= {f"{LATENCY}@{size}": part["total"]["mean"] for size, part in measured.items()}
 
 
 if __name__ == "__main__":

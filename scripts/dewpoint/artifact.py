@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,7 @@ def _versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in sorted(names)}
 
 
+@cache
 def _commit() -> str | None:
     here = Path(__file__).parent
     git = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True)

@@ -224,10 +224,13 @@ def ragged_range(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
     """Rows in batches of like lengths, each of at most `budget` tokens with its padding (or of one row)."""
     order = np.argsort(lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        ahead = order[start : start + budget]
-        fits = np.arange(1, len(ahead) + 1) * lengths[ahead] <= budget
-        batch = ahead[: max(1, int(fits.sum()))]
-        yield batch
-        start += len(batch)
+    while len(order):
+        yield (batch := first_batch(lengths, order, budget))
+        order = order[len(batch) :]
+
+
+def first_batch(lengths: np.ndarray, order: np.ndarray, budget: float) -> np.ndarray:
+    """As many of the rows in `order`, shortest first, as `budget` tokens hold with their padding; at least one."""
+    ahead = order[: int(budget)]
+    fits = np.arange(1, len(ahead) + 1) * lengths[ahead] <= budget
+    return ahead[: max(1, int(fits.sum()))]

@@ -5,6 +5,7 @@ import pandas as pd
 
 from dewpoint.data.runs import Run
 
+CUTOFFS = (10, 100, 1000)
 NAMES = {"MRR": "RR", "R": "R", "nDCG": "nDCG", "Hit": "Success", "P": "P"}
 
 
@@ -26,7 +27,7 @@ def evaluate(run: Run, judged: tuple[np.ndarray, np.ndarray, np.ndarray], metric
     query, passage, grade = judged
     qrels = pd.DataFrame({"query_id": query.astype(str), "doc_id": passage.astype(str), "relevance": grade})
     rank = run.rank
-    seen = rank <= max(int(name.split("@")[1]) for name in metrics)
+    seen = rank <= max((int(name.split("@")[1]) for name in metrics), default=0)
     ids = {"query_id": run.query[seen].astype(str), "doc_id": run.passage[seen].astype(str)}
     found = pd.DataFrame(ids | {"score": -rank[seen]})
     names = {str(measure(name)): name for name in metrics}
@@ -35,3 +36,14 @@ def evaluate(run: Run, judged: tuple[np.ndarray, np.ndarray, np.ndarray], metric
     values = pd.DataFrame(rows, columns=["query", "metric", "value"]).pivot(index="query", columns="metric")["value"]
     values = values.reindex(index=np.unique(query[grade > 0]), columns=metrics).fillna(0.0).astype(float)
     return values.rename_axis(index="query", columns=None)
+
+
+def agreement(run: Run, exact: Run, depth: int) -> dict[str, float]:
+    """Which share of exact search's best 10, 100, 1000 passages a run has among as many, as far as it is that deep."""
+    bound = 1 + max(int(of.passage.max(initial=0)) for of in (run, exact))
+    codes = [of.query.astype(np.int64) * bound + of.passage for of in (run, exact)]
+    shares = {}
+    for cutoff in (cutoff for cutoff in CUTOFFS if cutoff <= depth):
+        ours, theirs = (code[of.rank <= cutoff] for code, of in zip(codes, (run, exact), strict=True))
+        shares[str(cutoff)] = round(float(np.isin(theirs, ours, assume_unique=True).mean()), 4)
+    return shares

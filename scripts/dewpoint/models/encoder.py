@@ -1,5 +1,7 @@
 """Encoders: one vector a text. A retriever has one for passages, and the same or another for queries."""
 
+import logging
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -7,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from dewpoint.data.tokenizer import prefix_ids
-from dewpoint.data.tokens import Slices, assemble, batches, input_lengths
+from dewpoint.data.tokens import Slices, assemble, first_batch, input_lengths
 from dewpoint.errors import UserError
+
+log = logging.getLogger(__name__)
 
 SPREAD = 0.02  # of a new projection's weights
 
@@ -20,6 +24,11 @@ class Encoder(nn.Module):
         super().__init__()
         self.backbone, self.pooling, self.normalize = backbone, pooling, normalize
         self.projection: nn.Sequential | None = None
+        self.most_tokens = math.inf  # that fit into memory at once, as far as is known
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
 
     @property
     def dimension(self) -> int:
@@ -57,11 +66,38 @@ class Encoder(nn.Module):
     def encode(
         self, texts: list[Slices], special: dict[str, int], tokens: int, done: Callable[[np.ndarray, Tensor], None]
     ) -> None:
-        """Hand over (rows, their vectors) of all texts, those of like lengths together, `tokens` at a time."""
-        device = next(self.parameters()).device
-        for rows in batches(input_lengths(texts), tokens):
-            ids = torch.from_numpy(assemble([segment[rows] for segment in texts], special)).to(device)
-            done(rows, self(ids, (ids != special["pad"]).long()))
+        """Hand over (rows, their vectors) of all texts, those of like lengths together, `tokens` at a time.
+
+        Where a GPU's memory is too small for so many, half as many are tried, and from then on. A batch is handed over
+        when the next one has been started, so that a GPU need not wait.
+        """
+        lengths, start, before = input_lengths(texts), 0, None
+        order = np.argsort(lengths, kind="stable")
+        while start < len(order):
+            rows = first_batch(lengths, order[start:], min(tokens, self.most_tokens))
+            try:
+                ids = torch.from_numpy(assemble([segment[rows] for segment in texts], special)).to(self.device)
+                vectors = self(ids, (ids != special["pad"]).long())
+            except torch.OutOfMemoryError:
+                if len(rows) == 1:
+                    raise UserError(
+                        f"one text of {lengths[rows[0]]} tokens does not fit into the GPU's memory"
+                    ) from None
+                self._take_less(ids.numel())
+                continue
+            if before:
+                done(*before)
+            before, start = (rows, vectors), start + len(rows)
+        if before:
+            done(*before)
+
+    def _take_less(self, tokens: int) -> None:
+        if math.isinf(self.most_tokens):
+            log.warning(
+                "warning: %s tokens at once do not fit into the GPU's memory; going on with less", f"{tokens:,}"
+            )
+        self.most_tokens = tokens // 2
+        torch.cuda.empty_cache()
 
 
 def projection(hidden: int, wanted, before: nn.Sequential | None) -> nn.Sequential:

@@ -1,19 +1,31 @@
-"""Embeddings on disk: float16 rows of a Parquet file, in the order of what they encode."""
+"""Embeddings on disk: the rows of Parquet files, in the order of what they encode, in one file or many."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dewpoint.artifact import member, read_manifest
+from dewpoint.errors import UserError
+
+BLOCK, PIECE = 2**29, 8192  # bytes of float32 held at once; rows read at once
+
 
 class VectorWriter:
     """Vectors to one file, a window of rows at a time."""
 
-    def __init__(self, path: Path, dimension: int):
-        self.type = pa.list_(pa.float16(), dimension)
-        self.schema = pa.schema([("vector", self.type)])
-        self.file = pq.ParquetWriter(path, self.schema, compression="none")
+    def __init__(self, path: Path, dimension: int, type: np.dtype):
+        self.path, self.dtype = path, np.dtype(type)
+        item = pa.field("item", pa.from_numpy_dtype(self.dtype), nullable=False)
+        self.type = pa.list_(item, dimension)
+        self.schema = pa.schema([pa.field("vector", self.type, nullable=False)])
+        # a dictionary of numbers that hardly repeat makes reading ten times slower
+        self.file = pq.ParquetWriter(
+            path, self.schema, compression="none", use_dictionary=False, write_statistics=False
+        )
 
     def __enter__(self):
         return self
@@ -22,11 +34,61 @@ class VectorWriter:
         self.file.close()
 
     def write(self, vectors: np.ndarray) -> None:
+        if not np.isfinite(vectors).all():
+            wide = "; config.yaml's vectors: float32 may hold them" if self.dtype == np.float16 else ""
+            raise UserError(f"{self.path.name}: the model gives vectors that {self.dtype} cannot hold{wide}")
         rows = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel()), type=self.type)
         self.file.write_table(pa.Table.from_arrays([rows], schema=self.schema))
 
 
-def read_vectors(path: Path) -> np.ndarray:
-    """float32 [rows, dimension] of one file."""
-    vectors = pq.read_table(path)["vector"].combine_chunks()
-    return vectors.flatten().to_numpy().reshape(len(vectors), -1).astype(np.float32)
+@dataclass
+class Vectors:
+    """The vectors of one part of a dataset, of all its shards; it refuses shards that do not make up a whole."""
+
+    manifests: list[Path]
+
+    def __post_init__(self):
+        facts = [read_manifest(manifest)["facts"] for manifest in self.manifests]
+        self.files = [member(manifest) for manifest in self.manifests]
+        self.model, self.dimension, total = (facts[0][name] for name in ("model", "dimension", "of"))
+        self.rows = 0
+        for manifest, fact in zip(self.manifests, facts, strict=True):
+            refuse_another_model(manifest, fact["model"], self.manifests[0], self.model)
+            if fact["first"] != self.rows:
+                raise UserError(f"{manifest}: begins at row {fact['first']:,}, but row {self.rows:,} comes next")
+            self.rows += fact["rows"]
+        if self.rows != total:
+            raise UserError(f"{self.manifests[-1]}: ends at row {self.rows:,} of {total:,}; name all shards")
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def blocks(self, size: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
+        """(first row, float32 vectors) of consecutive rows, good until the next are asked for."""
+        size = min(size or max(1, BLOCK // (4 * self.dimension)), self.rows)
+        first, filled, block = 0, 0, np.empty((size, self.dimension), np.float32)
+        for vectors in self._pieces(size):
+            if filled + len(vectors) > size:
+                yield first, block[:filled]
+                first, filled = first + filled, 0
+            block[filled : filled + len(vectors)] = vectors
+            filled += len(vectors)
+        yield first, block[:filled]
+
+    def _pieces(self, size: int) -> Iterator[np.ndarray]:
+        for file in self.files:
+            for batch in pq.ParquetFile(file).iter_batches(min(size, PIECE)):
+                yield batch["vector"].flatten().to_numpy().reshape(len(batch), -1)
+
+    def all(self) -> np.ndarray:
+        """float32 [rows, dimension]."""
+        vectors = np.empty((self.rows, self.dimension), np.float32)
+        for first, block in self.blocks():
+            vectors[first : first + len(block)] = block
+        return vectors
+
+
+def refuse_another_model(place: Path, model: str, other_place: Path, other: str) -> None:
+    """Vectors are only comparable when one model made them."""
+    if model != other:
+        raise UserError(f"{place}: made by model {model}, but {other_place} by {other}; encode both with one model")

@@ -1,12 +1,16 @@
 """The grammar of a study and of config.yaml: what can be written, what it means, what it is when left out."""
 
+import difflib
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # names a `vary` may make
-METRICS = ("MRR", "R", "nDCG", "Hit", "P")
+LATENCY = "latency"  # latency@10: milliseconds until a batch of 10 queries is answered
+BATCHES = {1: 300, 10: 100, 2000: 5}  # queries at once: how often latency is measured
+METRICS = ("MRR", "R", "nDCG", "Hit", "P", LATENCY)
 Metric = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(METRICS)})@[1-9][0-9]*$")]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -29,6 +33,7 @@ class Config(Strict):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 on a GPU, and on a processor that multiplies in it, from 128 hidden units"
     )
+    vectors: Literal["float16", "float32"] = Field("float16", description="how embeddings are stored")
     shards: Count = Field(1, description="parts that a corpus is encoded in, a job each")
     chunk: int = Field(
         0,
@@ -276,12 +281,90 @@ class Bm25(Ranker):
     b: Share = 0.4
 
 
+class Flat(Strict):
+    """Exact search."""
+
+    name: Literal["flat"]
+
+
+class Hnsw(Strict):
+    """A graph of neighbours."""
+
+    name: Literal["hnsw"]
+    M: Count = Field(32, description="neighbours of a passage")
+    efConstruction: Count = Field(200, description="candidates looked at for a new passage's neighbours")
+    efSearch: Count = Field(128, description="candidates looked at for a query")
+
+
+class Trained(Strict):
+    sample: Count | None = Field(
+        None, description="passages drawn at random to train on; left out: 65,536, or 64 a list if that is more"
+    )
+
+
+class Ivf(Trained):
+    """Lists of passages around centroids, the nearest of which are searched."""
+
+    name: Literal["ivf"]
+    nlist: Count | None = Field(None, description="lists; left out: a power of two, two to four times √passages")
+    nprobe: Count = Field(32, description="lists searched for a query")
+
+
+class Pq(Trained):
+    """Vectors in a few bytes each, by product quantisation."""
+
+    name: Literal["pq"]
+    bytes: Count | None = Field(None, description="of a vector, a divisor of its dimension; left out: about an eighth")
+
+
+class IvfPq(Pq, Ivf):
+    """Lists of vectors in a few bytes each."""
+
+    name: Literal["ivf-pq"]
+
+
+class Sq8(Trained):
+    """A byte for each dimension."""
+
+    name: Literal["sq8"]
+
+
+class Factory(Trained):
+    """Any index that FAISS can name."""
+
+    name: Literal["factory"]
+    factory: str = Field(description="FAISS's factory string, such as OPQ16_64,IVF1024,PQ16")
+    search: dict[str, float] = Field({}, description="FAISS's search parameters, such as {nprobe: 32}")
+
+
+INDEXES = {"flat": Flat, "hnsw": Hnsw, "ivf": Ivf, "ivf-pq": IvfPq, "pq": Pq, "sq8": Sq8, "factory": Factory}
+COMPONENTS = re.compile(r"^[A-Z]\w*(\(.*\))?(,[A-Z]\w*(\(.*\))?)*$")  # FAISS's all begin with a capital letter
+
+
+def _named(index: Any) -> Any:
+    """An index as a mapping, also where the study has just a name or a factory string."""
+    if not isinstance(index, str):
+        return index
+    if index in INDEXES:
+        return {"name": index}
+    if not COMPONENTS.match(index):
+        close = difflib.get_close_matches(index, INDEXES, 1, 0.5)
+        nearest = f"; did you mean '{close[0]}'?" if close else ""
+        known = ", ".join(name for name in INDEXES if name != "factory")
+        raise ValueError(f"unknown index '{index}', write {known} or a factory string of FAISS{nearest}")
+    return {"name": "factory", "factory": index}
+
+
+AnyIndex = Flat | Hnsw | Ivf | IvfPq | Pq | Sq8 | Factory
+Index = Annotated[AnyIndex, Field(discriminator="name"), BeforeValidator(_named, str | AnyIndex)]
+
+
 class Dense(Ranker):
     """Search by inner product over a model's vectors. Every retriever is one of its own name."""
 
     kind: Literal["dense"]
     model: Label
-    index: Literal["flat"] = "flat"
+    index: Index = Field(Flat(name="flat"), description="flat is exact; others are faster and may miss passages")
 
 
 class Fusion(Ranker):

@@ -12,6 +12,7 @@ from dewpoint.artifact import read_manifest
 from dewpoint.data.sources.reading import find, qrels, text_files
 from dewpoint.errors import UserError
 from dewpoint.study.grammar import (
+    LATENCY,
     Beir,
     Config,
     Dense,
@@ -29,6 +30,7 @@ from dewpoint.study.load import load_config, load_study, needs
 INPUTS = {"query_length", "passage_length", "query_prefix", "passage_prefix", "title"}  # how texts become inputs
 ARTIFACTS = {"from_", "query_from", "data", "negatives"}
 NEGATIVES = {"negatives_depth": "depth", "negatives_kept": "kept", "negatives_without": "without"}
+AT_SEARCH = ("efSearch", "nprobe")  # parameters that can be changed once an index is built
 PASSAGES, QUERIES = "passages", "queries"  # the two sides of a retriever
 QUERY = "query"  # where in a retriever's folder an encoder of queries lies
 
@@ -73,6 +75,9 @@ class Graph:
 
     def score(self, ranker: str, dataset: str, split: str) -> str:
         return f"{self.results}/scores/{ranker}/{dataset}.{split}.json"
+
+    def latency(self, ranker: str, dataset: str, split: str) -> str:
+        return f"{self.results}/latency/{ranker}/{dataset}.{split}.json"
 
     def index(self, ranker: str, dataset: str) -> str:
         return f"{self.results}/indexes/{ranker}/{dataset}/manifest.json"
@@ -172,6 +177,39 @@ class Graph:
     def with_kind(self, kind: str) -> list[str]:
         return [name for name, ranker in self.study.rankers.items() if ranker.kind == kind]
 
+    def with_index(self, approximate: bool) -> list[str]:
+        """Dense rankers that have an approximate index, or search exactly."""
+        return [name for name in self.with_kind("dense") if self.approximate(name) == approximate]
+
+    def approximate(self, ranker: str) -> bool:
+        index = getattr(self.study.rankers[ranker], "index", None)
+        return index is not None and index.name != "flat"
+
+    def exact_ranker(self, ranker: str) -> str:
+        """The ranker that searches exactly what another searches by an index; the deepest of several."""
+        model = self.dense_model(ranker)
+        same = [name for name in self.with_index(approximate=False) if self.dense_model(name) == model]
+        return max(same, key=lambda name: self.study.rankers[name].depth)
+
+    def exact_run(self, ranker: str, dataset: str, split: str) -> list[str]:
+        """What the run of an approximate index is compared with."""
+        return [self.run(self.exact_ranker(ranker), dataset, split)] if self.approximate(ranker) else []
+
+    def latencies(self, ranker: str, dataset: str, split: str) -> list[str]:
+        """The latency of an approximate index, and where it is asked for."""
+        asked = any(metric.startswith(f"{LATENCY}@") for metric in self.scores[ranker, dataset, split])
+        return [self.latency(ranker, dataset, split)] if asked or self.approximate(ranker) else []
+
+    def answering(self, ranker: str, dataset: str) -> dict[str, list[str]]:
+        """What a ranker needs to answer questions: BM25 its index, others a model and its vectors or their index."""
+        dense, indexed = self.study.rankers[ranker].kind == "dense", self.approximate(ranker)
+        model = self.dense_model(ranker) if dense else ""
+        return {
+            "model": [self.model(model)] if dense else [],
+            "corpus": self.embeddings(model, dataset, "corpus") if dense and not indexed else [],
+            "index": [] if dense and not indexed else [self.index(ranker, dataset)],
+        }
+
     @cached_property
     def scores(self) -> dict[tuple[str, str, str], list[str]]:
         """Metrics asked of each (ranker, dataset, split), in the order they are first named."""
@@ -234,7 +272,7 @@ class Graph:
         node, side = self.study.models[model], "passage" if part == "corpus" else "query"
         settings = {"length": getattr(node, f"{side}_length"), "prefix": getattr(node, f"{side}_prefix")}
         settings |= {"title": node.title} if part == "corpus" else {}
-        return dump(settings | {"part": part, "precision": self.config.precision})
+        return dump(settings | {"part": part, "precision": self.config.precision, "vectors": self.config.vectors})
 
     def bm25_settings(self, ranker: str) -> str:
         return dump(self.study.rankers[ranker].model_dump(include={"k1", "b"}))
@@ -242,7 +280,28 @@ class Graph:
     def rank_settings(self, ranker: str, split: str) -> str:
         """BM25 reads the split's queries itself; a dense ranker is handed their vectors."""
         settings = {"depth": self.study.rankers[ranker].depth}
-        return dump(settings | ({"split": split} if self.study.rankers[ranker].kind == "bm25" else {}))
+        settings |= {"split": split} if self.study.rankers[ranker].kind == "bm25" else {}
+        return dump(settings | ({"parameters": self._parameters(ranker)} if self.approximate(ranker) else {}))
+
+    def index_settings(self, ranker: str) -> str:
+        """What an index is built with; parameters of its search do not build it anew."""
+        index = self.study.rankers[ranker].index.model_dump(exclude=set(AT_SEARCH) | {"search"})
+        return dump({"index": index, "seed": self.config.seed})
+
+    def latency_settings(self, ranker: str, split: str) -> str:
+        described = self.study.rankers[ranker]
+        settings = {"depth": described.depth, "seed": self.config.seed, "split": split}
+        if isinstance(described, Dense):
+            node = self.study.models[described.model]
+            settings |= {"query_length": node.query_length, "query_prefix": node.query_prefix}
+            settings |= {"precision": self.config.precision, "parameters": self._parameters(ranker)}
+        return dump(settings)
+
+    def _parameters(self, ranker: str) -> dict[str, float]:
+        """FAISS's parameters of a search."""
+        index = self.study.rankers[ranker].index
+        known = {name: getattr(index, name) for name in AT_SEARCH if hasattr(index, name)}
+        return known | getattr(index, "search", {})
 
     def fuse_settings(self, ranker: str) -> str:
         fusion = self.study.rankers[ranker]
@@ -253,7 +312,11 @@ class Graph:
         return dump(settings | {"weights": fusion.weights or [1.0] * len(fusion.of)})
 
     def evaluate_settings(self, ranker: str, dataset: str, split: str) -> str:
-        return dump({"split": split, "metrics": self.scores[ranker, dataset, split]})
+        settings = {"split": split, "metrics": self.scores[ranker, dataset, split]}
+        if self.approximate(ranker):
+            both = (self.study.rankers[name].depth for name in (ranker, self.exact_ranker(ranker)))
+            settings |= {"depth": min(both)}
+        return dump(settings)
 
     def table_settings(self, name: str) -> str:
         return dump(self.study.tables[name].model_dump())

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ValidationError
 from dewpoint.data.sources.reading import qrels
 from dewpoint.errors import UserError
 from dewpoint.study.grammar import (
+    BATCHES,
+    LATENCY,
     METRICS,
     CoCondenser,
     Condenser,
@@ -43,10 +45,12 @@ def load_study(path: Path) -> Study:
     for section in SECTIONS:
         written[section] = expand(written.get(section) or {}, f"{path}: {section}")
     study = _validate(Study, written, str(path))
-    implied = {name: Dense(kind="dense", model=name) for name, m in study.models.items() if isinstance(m, Vectors)}
+    indexed = {r.model for r in study.rankers.values() if isinstance(r, Dense) and r.index.name != "flat"}
+    searched = [name for name, model in study.models.items() if isinstance(model, Vectors) or name in indexed]
+    implied = {name: Dense(kind="dense", model=name) for name in searched}
     taken = sorted(implied.keys() & study.rankers.keys())
     if taken:
-        raise UserError(f"{path}: rankers.{taken[0]}: a retriever has this name, and is a ranker already; rename one")
+        raise UserError(f"{path}: rankers.{taken[0]}: a model has this name, and is a ranker already; rename one")
     study = study.model_copy(update={"rankers": implied | study.rankers})
     _cross_check(study, str(path))
     return study
@@ -203,7 +207,7 @@ def _known_keys(kind: type[BaseModel], location: list[str]) -> list[str]:
         value.model_fields[tag].annotation.__args__[0]: value
         for value in vars(grammar).values()
         if isinstance(value, type) and issubclass(value, BaseModel)
-        for tag in ("recipe", "kind", "source")
+        for tag in ("recipe", "kind", "source", "name")
         if tag in value.model_fields
     }
     holder = kind
@@ -291,7 +295,9 @@ def _cross_check(study: Study, path: str) -> None:
         for ranker in table.rankers:
             expect(ranker, study.rankers, f"tables.{name}.rankers", "ranker")
             for metric in table.metrics:
-                if int(metric.split("@")[1]) > study.rankers[ranker].depth:
+                if metric.startswith(f"{LATENCY}@"):
+                    _check_latency(metric, study.rankers[ranker].kind, f"{path}: tables.{name}.metrics")
+                elif int(metric.split("@")[1]) > study.rankers[ranker].depth:
                     raise UserError(
                         f"{path}: tables.{name}.metrics: {metric}, but ranker '{ranker}' keeps only "
                         f"{study.rankers[ranker].depth} passages; raise its depth"
@@ -299,6 +305,13 @@ def _cross_check(study: Study, path: str) -> None:
     _refuse_cycles(study, path)
     for name, model in study.models.items():
         _check_layers(study, name, model, path)
+
+
+def _check_latency(metric: str, kind: str, place: str) -> None:
+    if int(metric.split("@")[1]) not in BATCHES:
+        raise UserError(f"{place}: {metric}, but latency is measured @{', @'.join(map(str, BATCHES))}")
+    if kind not in ("bm25", "dense"):
+        raise UserError(f"{place}: {metric} is measured of bm25 and dense rankers, not of a {kind}")
 
 
 def judged_splits(dataset) -> list[str] | None:

@@ -1,0 +1,30 @@
+"""Vectors as the encoding program stores them, in any number of shards."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from dewpoint.artifact import Artifact
+from dewpoint.search.vectors import PIECE, Vectors, VectorWriter
+
+
+def store(folder: Path, name: str, vectors: np.ndarray, bounds=(), model: str = "first (abc)") -> Vectors:
+    """Shards end before the rows in `bounds`."""
+    manifests, ends = [], [*sorted(bounds), len(vectors)]
+    for number, (first, end) in enumerate(zip([0, *ends], ends, strict=False)):
+        artifact = Artifact(folder / f"{name}-{number}of{len(ends)}.json")
+        with VectorWriter(artifact.beside(".parquet"), vectors.shape[1], vectors.dtype) as file:
+            for start in range(first, end, PIECE):
+                file.write(vectors[start : min(end, start + PIECE)])
+        facts = {"model": model, "dimension": vectors.shape[1], "first": int(first)}
+        artifact.facts |= facts | {"rows": int(end - first), "of": len(vectors)}
+        artifact.seal()
+        manifests.append(artifact.manifest)
+    return Vectors(manifests)
+
+
+def change(manifest: Path, **facts) -> None:
+    record = json.loads(manifest.read_text())
+    record["facts"] |= facts
+    manifest.write_text(json.dumps(record))
