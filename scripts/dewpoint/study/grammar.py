@@ -1,5 +1,6 @@
 """The grammar of a study and of config.yaml: what can be written, what it means, what it is when left out."""
 
+from math import comb
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -284,15 +285,31 @@ class Dense(Ranker):
     index: Literal["flat"] = "flat"
 
 
+class Tune(Strict):
+    """Weights that give the best metric on a split's judgements: all on a grid are tried, of equals the most even."""
+
+    split: Name = Field("dev", description="of the dataset that is ranked; no table may then be on it")
+    metric: Metric = "MRR@10"
+    steps: Count = Field(10, description="weights are multiples of 1 / steps and sum to 1")
+
+
+MOST_TRIED = 10_000  # weights of one fusion
+
+
 class Fusion(Ranker):
     """Several rankers made one."""
 
     kind: Literal["fusion"]
     of: list[Label] = Field(min_length=2)
     method: Literal["reciprocal_rank", "weighted"] = Field(
-        "reciprocal_rank", description="sum of w / (k + rank), or of w times the score scaled to 0 … 1"
+        "reciprocal_rank", description="sum of w / (k + rank), or of w times the scaled score"
     )
     weights: list[float] | None = Field(None, description="one a ranker; all 1 when left out")
+    tune: Tune | None = Field(None, description="weights chosen on a split, in place of `weights`")
+    scale: Literal["min-max", "z"] = Field(
+        "min-max",
+        description="of weighted: what is not found counts as the query's lowest score; one spread is max - min, or σ",
+    )
     k: Count = Field(60, description="of reciprocal_rank")
 
     @model_validator(mode="after")
@@ -301,8 +318,25 @@ class Fusion(Ranker):
             raise ValueError(f"{len(self.weights)} weights for {len(self.of)} rankers")
         return self
 
+    @model_validator(mode="after")
+    def weights_or_tune(self):
+        if self.tune and self.weights:
+            raise ValueError("weights are given or tuned, not both; leave one out")
+        tried = comb(self.tune.steps + len(self.of) - 1, len(self.of) - 1) if self.tune else 0
+        if tried > MOST_TRIED:
+            raise ValueError(f"tune has {tried:,} weights to try, at most {MOST_TRIED:,}; take fewer steps or rankers")
+        return self
 
-AnyRanker = Annotated[Bm25 | Dense | Fusion, Field(discriminator="kind")]
+
+class RunFiles(Ranker):
+    """A ranker that others ran: its runs as text, TREC's (query Q0 passage rank score tag) or MS MARCO's."""
+
+    kind: Literal["file"]
+    on: Name = Field(description="the dataset that its ids are of")
+    runs: dict[Name, str] = Field(min_length=1, description="a file for each split, plain, .gz or .zst")
+
+
+AnyRanker = Annotated[Bm25 | Dense | Fusion | RunFiles, Field(discriminator="kind")]
 
 
 # --- tables and the study -----------------------------------------------------------------------
@@ -353,7 +387,7 @@ def schema() -> dict[str, Any]:
         "additionalProperties": {"type": "array", "minItems": 1},
         "description": "axes; the entry is written out for every combination, {axis} replaced in its name and values",
     }
-    parts = {"Architecture", "PassageFile", "QueryFile", "JudgementFile", "Projection", "Development"}
+    parts = {"Architecture", "PassageFile", "QueryFile", "JudgementFile", "Projection", "Development", "Tune"}
     kinds = set(written["$defs"]) - parts
     for kind in kinds:
         written["$defs"][kind]["properties"]["vary"] = vary
