@@ -129,7 +129,7 @@ GRAMMAR = [
     (
         "[second, bm25]",
         "[second, bm25], tune: {split: test}",
-        "tables.t.on: the weights of ranker 'hybrid' are tuned on d/test, which says nothing about them then; tune ",
+        "tables.t.on: the weights of ranker 'hybrid' are tuned on d/test itself; tune them on another",
     ),
     (
         "[second, bm25]",

@@ -308,7 +308,7 @@ class Fusion(Ranker):
     tune: Tune | None = Field(None, description="weights chosen on a split, in place of `weights`")
     scale: Literal["min-max", "z"] = Field(
         "min-max",
-        description="of weighted: what is not found counts as the query's lowest score; one spread is max - min, or σ",
+        description="of weighted: a query's scores, less its lowest, over max - min or over σ; 0 where not found",
     )
     k: Count = Field(60, description="of reciprocal_rank")
 

@@ -319,8 +319,8 @@ def _cross_check(study: Study, path: str) -> None:
                 expect_split(ranker.tune.split, dataset, f"rankers.{name}.tune.split")
                 if place.startswith("tables.") and ranker.tune.split == split:
                     raise UserError(
-                        f"{path}: {place}: the weights of ranker '{name}' are tuned on {dataset}/{split}, which says "
-                        "nothing about them then; tune them on another split"
+                        f"{path}: {place}: the weights of ranker '{name}' are tuned on {dataset}/{split} itself; "
+                        "tune them on another split"
                     )
     for name, model in study.models.items():
         _check_layers(study, name, model, path)
@@ -349,9 +349,8 @@ def runs_below(study: Study, ranker: str, split: str) -> Iterator[tuple[str, str
 
 def lacks(name: str, files: RunFiles, dataset: str, split: str) -> str:
     """That a ranker of files has no run on a split."""
-    return f"ranker '{name}' has no run on {dataset}/{split}, only on " + ", ".join(
-        f"{files.on}/{s}" for s in files.runs
-    )
+    known = ", ".join(f"{files.on}/{known}" for known in files.runs)
+    return f"ranker '{name}' has no run on {dataset}/{split}, only on {known}"
 
 
 def judged_splits(dataset) -> list[str] | None:
