@@ -1,20 +1,18 @@
-"""Fuse the runs of several rankers into one."""
+"""Fuse the runs of several rankers into one, by weights as they are given or as they were tuned."""
 
 from pathlib import Path
 
-from dewpoint.artifact import Artifact
-from dewpoint.data.runs import read_run, write_run
+from dewpoint.artifact import Artifact, read_manifest
+from dewpoint.data.runs import RunWriter, abreast
 from dewpoint.program import Settings, run
 from dewpoint.search import fusion
 
 
-def main(artifact: Artifact, settings: Settings, runs: list[Path]) -> None:
-    found = [read_run(path) for path in runs]
-    if settings.method == "weighted":
-        fused = fusion.weighted_score(found, settings.weights, settings.depth)
-    else:
-        fused = fusion.reciprocal_rank(found, settings.weights, settings.depth, settings.k)
-    write_run(artifact, fused)
+def main(artifact: Artifact, settings: Settings, runs: list[Path], tuned: Path | None) -> None:
+    weights = read_manifest(tuned)["facts"]["weights"] if tuned else settings.weights
+    with RunWriter(artifact) as file:
+        for block in abreast(runs):
+            file.write(fusion.fuse(block, weights, settings))
 
 
 if __name__ == "__main__":

@@ -63,6 +63,17 @@ def test_shows_what_was_made(html):
     assert {"mlm", "retriever", "runs", "scores", "× 3"} <= text, "stages"
 
 
+def test_shows_the_weights_that_were_tuned(tmp_path):
+    rankers = small.study().model_dump()["rankers"]
+    study = small.study(rankers=rankers | {"hybrid": {"kind": "fusion", "of": ["second", "bm25"], "tune": {}}})
+    out, data = small.results(tmp_path, study)
+    facts = {"weights": [0.3, 0.7], "MRR@10": 0.51234, "tried": 11}
+    tuned = small.write(out / "fusions" / "hybrid" / "docs.json", facts=facts)
+    small.write(out / "runs" / "hybrid" / "docs.test.json", inputs=[tuned])
+    text = Reading(page(study, out, data)).text
+    assert "hybrid: second 0.3, bm25 0.7 (MRR@10 0.512 on docs/dev)" in text and "fusions" in text
+
+
 def test_works_without_models(tmp_path):
     study = small.without_models()
     reading = Reading(page(study, *small.results(tmp_path, study)))

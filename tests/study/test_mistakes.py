@@ -108,6 +108,63 @@ GRAMMAR = [
         "  old: {recipe: released, from: hub:a/b, epochs: 3}\n  first:",
         "models.old.epochs: unknown key; known: ",
     ),
+    (
+        "[second, bm25]",
+        "[second, bm25], tune: {metrc: R@9}",
+        "rankers.hybrid.tune.metrc: unknown key; did you mean 'me",
+    ),
+    ("[second, bm25]", "[second, bm25], tune: {metric: RR@9}", "rankers.hybrid.tune.metric: unknown metric 'RR@9', "),
+    ("weights: [1, 0.5]", "scale: zscore", "rankers.weighted.scale: Input should be 'min-max' or 'z', found 'zscore'"),
+    ("[1, 0.5]", "[1, 0.5], tune: {}", "rankers.weighted: weights are given or tuned, not both; leave one out"),
+    (
+        "[second, bm25]",
+        "[second, bm25], tune: {steps: 10000}",
+        "rankers.hybrid: tune has 10,001 weights to try, at most 10,000; take fewer steps or rankers",
+    ),
+    (
+        "[second, bm25]",
+        "[second, bm25], depth: 100, tune: {metric: R@200}",
+        "rankers.hybrid.tune.metric: R@200, but depth is 100",
+    ),
+    (
+        "[second, bm25]",
+        "[second, bm25], tune: {split: test}",
+        "tables.t.on: the weights of ranker 'hybrid' are tuned on d/test itself; tune them on another",
+    ),
+    (
+        "[second, bm25]",
+        "[second, inner]}\n  inner: {kind: fusion, of: [bm25, zero], tune: {split: test}",
+        "tables.t.on: the weights of ranker 'inner' are tuned on d/test",
+    ),
+    (
+        "[second, bm25]",
+        "[second, bm25], tune: {split: dve}",
+        "rankers.hybrid.tune.split: no judged split 'dve'; did you mean 'dev'?",
+    ),
+    # runs of others
+    ("kind: bm25}", "kind: file, on: d, runs: {}}", "rankers.bm25.runs: Dictionary should have at least 1 item"),
+    ("kind: bm25}", "kind: file, on: dd, runs: {dev: x}}", "rankers.bm25.on: no dataset 'dd'; did you mean 'd'?"),
+    (
+        "kind: bm25}",
+        "kind: file, on: d, runs: {dve: x}}",
+        "rankers.bm25.runs: no judged split 'dve'; did you mean 'dev'?",
+    ),
+    ("kind: bm25}", "kind: file, on: d, runs: {dev: no.trec}}", "rankers.bm25.runs.dev: no file 'no.trec'"),
+    (
+        "kind: bm25}",
+        f"kind: file, on: d, runs: {{dev: '{__file__}', train: '{__file__}'}}}}",
+        "tables.t.on: ranker 'bm25' has no run on d/test, only on d/dev, d/train",
+    ),
+    (
+        "kind: bm25}",
+        f"kind: file, on: d, runs: {{test: '{__file__}'}}}}",
+        "models.first.negatives: ranker 'bm25' has no run on d/train, only on d/test",
+    ),
+    (
+        "kind: bm25}",
+        f"kind: file, on: own, runs: {{train: '{__file__}', test: '{__file__}'}}}}",
+        "tables.t.on: ranker 'bm25' has no run on d/test, only on own/train, own/test",
+    ),
     # names of nothing
     ("[bm25]}", "[bm25], query_from: brt}", "models.first.query_from: no model 'brt'; did you mean 'bert'?"),
     ("[bm25]}", "[bm25], query_from: path:nowhere}", "models.first.query_from: no folder 'nowhere'"),
@@ -243,3 +300,34 @@ def test_a_beir_folder_tells_its_splits(tmp_path):
         ("second, hybrid", "hybrid"),
     ]
     assert load(tmp_path, beir, *rest).tables["t"].split == "test"
+
+
+OWN_RUN = ("  bm25:", f"  own-run: {{kind: file, on: d, runs: {{test: '{__file__}'}}}}\n  bm25:")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            [("[second, bm25]", "[own-run, bm25], tune: {}")],
+            "tables.t.on: ranker 'own-run' has no run on d/dev, only on d/t",
+        ),
+        (
+            [("[bm25]}", "[bm25, own-run], development: {}}"), ("{test: '", f"{{train: '{__file__}', test: '")],
+            "models.first.development: ranker 'own-run' has no run on d/dev, only on d/train, d/test",
+        ),
+    ],
+)
+def test_runs_that_are_asked_of_files_are_in_them(tmp_path, changes, message):
+    """Also those that weights are tuned on, and those that a retriever's development needs."""
+    assert load(tmp_path, OWN_RUN, ("[second, bm25]", "[own-run, bm25]")).rankers["own-run"].runs == {"test": __file__}
+    with pytest.raises(UserError) as error:
+        load(tmp_path, OWN_RUN, *changes)
+    assert str(error.value).startswith(f"{tmp_path}/study.yaml: {message}")
+
+
+def test_weights_may_be_tuned_where_no_table_is(tmp_path):
+    """Also on the splits that a retriever's negatives and its development come from."""
+    tuned = ("[second, bm25]", "[zero, bm25], tune: {split: train}")
+    study = load(tmp_path, tuned, ("[bm25]}", "[bm25, hybrid], development: {split: train}}"))
+    assert study.rankers["hybrid"].tune.split == "train"

@@ -31,14 +31,16 @@ def settings(graph: Graph) -> dict[str, str]:
         for kind in ("bm25", "dense")
         for name in graph.with_kind(kind)
     }
+    found |= {f"rank_file {name}": graph.rank_settings(name, "test") for name in graph.with_kind("file")}
     found |= {f"fuse {name}": graph.fuse_settings(name) for name in graph.with_kind("fusion")}
+    found |= {f"tune {name}": graph.tune_settings(name) for name in graph.tuned_rankers}
     found |= {f"evaluate {ranker}": graph.evaluate_settings(ranker, *on) for ranker, *on in graph.scores}
     return found | {f"table {name}": graph.table_settings(name) for name in study.tables}
 
 
-def changed(folder, change=None, **config):
-    before = settings(Graph(Config(), load(folder)))
-    after = settings(Graph(Config(**config), load(folder, *[change] if change else [])))
+def changed(folder, change=None, already=(), **config):
+    before = settings(Graph(Config(), load(folder, *already)))
+    after = settings(Graph(Config(**config), load(folder, *already, *[change] if change else [])))
     return {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
 
 
@@ -98,6 +100,9 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("[second, bm25]", "[second, bm25], weights: [1, 1]", set()),
         ("[second, bm25]", "[second, bm25], weights: [1, 2]", {"fuse hybrid"}),
         ("method: weighted", "method: weighted, k: 10", set()),
+        ("method: weighted", "method: weighted, scale: z", {"fuse weighted"}),
+        ("[second, bm25]}", "[second, bm25], scale: z}", set()),
+        ("[second, bm25]}", "[second, bm25], tune: {}}", {"fuse hybrid", "tune hybrid"}),
         ("title: Sample", "title: Other", set()),
         ("{rankers", "{title: T, rankers", {"table t"}),
         ("R@100]", "R@100, P@5]", {"table t", *EVALUATE}),
@@ -105,6 +110,42 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
 )
 def test_a_change_of_the_study(tmp_path, old, new, jobs):
     assert changed(tmp_path, (old, new)) == jobs
+
+
+TUNED = ("[second, bm25]}", "[second, bm25], method: weighted, tune: {metric: R@5}}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "jobs"),
+    [
+        ("R@5", "R@5, split: train", {"tune hybrid"}),  # what is fused knows the weights by its input
+        ("R@5", "R@7", {"tune hybrid"}),
+        ("R@5", "R@5, steps: 4", {"tune hybrid"}),
+        ("tune:", "scale: z, tune:", {"tune hybrid", "fuse hybrid"}),
+        ("tune:", "depth: 200, tune:", {"fuse hybrid"}),
+        ("tune:", "k: 2, tune:", set()),
+    ],
+)
+def test_a_change_of_a_tuned_fusion(tmp_path, old, new, jobs):
+    assert changed(tmp_path, (old, new), already=[TUNED]) == jobs
+
+
+def test_a_tuned_fusion_takes_its_weights_as_an_input(tmp_path):
+    graph = Graph(Config(study="s.yaml"), load(tmp_path, TUNED))
+    assert graph.tuned("hybrid", "d") == ["results/s/fusions/hybrid/d.json"] and graph.tuned("weighted", "d") == []
+    assert graph.tuned_runs("hybrid", "d") == ["results/s/runs/second/d.dev.json", "results/s/runs/bm25/d.dev.json"]
+    assert "weights" not in json.loads(graph.fuse_settings("hybrid"))
+
+
+def test_a_run_of_a_file(tmp_path):
+    write_files(tmp_path, {"run.trec": ""})
+    runs = f"  old: {{kind: file, on: d, runs: {{test: '{tmp_path}/run.trec'}}}}\n  bm25:"
+    graph = Graph(Config(study="s.yaml"), load(tmp_path, ("  bm25:", runs)))
+    assert graph.run_file("old", "d", "test") == f"{tmp_path}/run.trec"
+    assert json.loads(graph.rank_settings("old", "test")) == {"split": "test", "depth": 1000}
+    with pytest.raises(UserError, match=r"^s\.yaml: rankers\.old: ranker 'old' has no run on d/dev, only on d/test$"):
+        graph.run_file("old", "d", "dev")
+    assert "old" not in graph.needed.rankers
 
 
 @pytest.mark.parametrize(
@@ -274,7 +315,9 @@ def read_by(program: str) -> set[str]:
 
 def test_no_job_carries_what_it_never_reads(tmp_path):
     """A model's recipe chooses its program; it says nothing to it."""
-    for job, written in settings(Graph(Config(), load(tmp_path))).items():
+    write_files(tmp_path, {"run.trec": ""})
+    runs = ("  bm25:", f"  old: {{kind: file, on: d, runs: {{test: '{tmp_path}/run.trec'}}}}\n  bm25:")
+    for job, written in settings(Graph(Config(), load(tmp_path, TUNED, runs))).items():
         program = job.split()[0]
         if program not in ("dataset", "table"):
             unread = json.loads(written).keys() - {"recipe"} - read_by(program)

@@ -1,6 +1,8 @@
 """Runs: what a ranker gave for the queries of one split, best first; ties rank by passage row."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,8 @@ import pyarrow.parquet as pq
 from dewpoint.artifact import Artifact, member
 
 SCHEMA = pa.schema([("query", pa.int32()), ("passage", pa.int32()), ("rank", pa.int32()), ("score", pa.float32())])
+COLUMNS = ["query", "passage", "score"]
+QUERIES = 512  # whose rows are held at once
 
 
 @dataclass
@@ -22,6 +26,9 @@ class Run:
     def rank(self) -> np.ndarray:
         """1 for a query's best; rows are in rank order."""
         return np.arange(len(self.query)) - np.searchsorted(self.query, self.query) + 1
+
+
+NOTHING = Run(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
 def ranked(query: np.ndarray, passage: np.ndarray, score: np.ndarray, depth: int) -> Run:
@@ -68,4 +75,23 @@ def write_run(artifact: Artifact, run: Run) -> None:
 
 def read_run(manifest: Path) -> Run:
     table = pq.read_table(member(manifest))
-    return Run(*(table[name].to_numpy() for name in ("query", "passage", "score")))
+    return Run(*(table[name].to_numpy() for name in COLUMNS))
+
+
+def query_blocks(manifest: Path, size: int = QUERIES) -> Iterator[Run]:
+    """A run, `size` query rows at a time: of 0 … size - 1, then of the next so many, also where there is none."""
+    held, bound = NOTHING, size
+    for batch in pq.ParquetFile(member(manifest)).iter_batches(columns=COLUMNS):
+        columns = zip((held.query, held.passage, held.score), (batch[name].to_numpy() for name in COLUMNS), strict=True)
+        held = Run(*(np.concatenate(parts) for parts in columns))
+        while len(held.query) and held.query[-1] >= bound:
+            cut = np.searchsorted(held.query, bound)
+            yield Run(held.query[:cut], held.passage[:cut], held.score[:cut])
+            held, bound = Run(held.query[cut:], held.passage[cut:], held.score[cut:]), bound + size
+    yield held
+
+
+def abreast(manifests: list[Path], size: int = QUERIES) -> Iterator[list[Run]]:
+    """The same queries of several runs, a block of each at a time."""
+    blocks = zip_longest(*(query_blocks(manifest, size) for manifest in manifests), fillvalue=NOTHING)
+    return map(list, blocks)

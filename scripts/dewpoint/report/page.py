@@ -10,7 +10,7 @@ import pandas as pd
 from dewpoint.artifact import read_manifest
 from dewpoint.report import curves
 from dewpoint.report.graph import picture
-from dewpoint.report.lineage import environment, follow, stages
+from dewpoint.report.lineage import Made, environment, follow, stages
 from dewpoint.study.grammar import Study, Table
 
 
@@ -59,6 +59,7 @@ def page(study: Study, results: Path, data: Path) -> str:
         title=study.title or results.name,
         tables=[measured(name, table, results) for name, table in study.tables.items()],
         picture=picture(study),
+        fusions=tuned(made, study),
         panels=[panel for panel in panels if panel],
         shape=curves,
         datasets=_manifests({name: data / name for name in study.datasets}),
@@ -80,6 +81,18 @@ def measured(name: str, table: Table, results: Path) -> Measured:
     ]
     score = read_manifest(results / "scores" / table.rankers[0] / f"{table.dataset}.{table.split}.json")
     return Measured(table.title or name, table.on, score["facts"]["queries"], list(values.columns), rows)
+
+
+def tuned(made: list[Made], study: Study) -> list[str]:
+    """The weights that were tuned, a line for each fusion and dataset."""
+    found = []
+    for manifest, name in ((one.manifest, one.name) for one in made if one.stage == "fusions"):
+        _, ranker, dataset = name.split("/")
+        facts, tune = manifest["facts"], study.rankers[ranker].tune
+        weights = zip(study.rankers[ranker].of, facts["weights"], strict=True)
+        chosen = ", ".join(f"{part} {weight:g}" for part, weight in weights)
+        found.append(f"{ranker}: {chosen} ({tune.metric} {number(facts[tune.metric])} on {dataset}/{tune.split})")
+    return found
 
 
 def settings_of(models: dict[str, dict[str, Any]]) -> list[Settings]:

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from math import comb
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -10,7 +11,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # names a `vary` may make
 LATENCY = "latency"  # latency@10: milliseconds until a batch of 10 queries is answered
 BATCHES = {1: 300, 10: 100, 2000: 5}  # queries at once: how often latency is measured
-METRICS = ("MRR", "R", "nDCG", "Hit", "P", LATENCY)
+QUALITY = ("MRR", "R", "nDCG", "Hit", "P")
+METRICS = (*QUALITY, LATENCY)
+Quality = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(QUALITY)})@[1-9][0-9]*$")]
 Metric = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(METRICS)})@[1-9][0-9]*$")]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -367,15 +370,31 @@ class Dense(Ranker):
     index: Index = Field(Flat(name="flat"), description="flat is exact; others are faster and may miss passages")
 
 
+class Tune(Strict):
+    """Weights that give the best metric on a split's judgements: all on a grid are tried, of equals the most even."""
+
+    split: Name = Field("dev", description="of the dataset that is ranked; no table may then be on it")
+    metric: Quality = "MRR@10"
+    steps: Count = Field(10, description="weights are multiples of 1 / steps and sum to 1")
+
+
+MOST_TRIED = 10_000  # weights of one fusion
+
+
 class Fusion(Ranker):
     """Several rankers made one."""
 
     kind: Literal["fusion"]
     of: list[Label] = Field(min_length=2)
     method: Literal["reciprocal_rank", "weighted"] = Field(
-        "reciprocal_rank", description="sum of w / (k + rank), or of w times the score scaled to 0 … 1"
+        "reciprocal_rank", description="sum of w / (k + rank), or of w times the scaled score"
     )
     weights: list[float] | None = Field(None, description="one a ranker; all 1 when left out")
+    tune: Tune | None = Field(None, description="weights chosen on a split, in place of `weights`")
+    scale: Literal["min-max", "z"] = Field(
+        "min-max",
+        description="of weighted: a query's scores, less its lowest, over max - min or over σ; 0 where not found",
+    )
     k: Count = Field(60, description="of reciprocal_rank")
 
     @model_validator(mode="after")
@@ -384,8 +403,25 @@ class Fusion(Ranker):
             raise ValueError(f"{len(self.weights)} weights for {len(self.of)} rankers")
         return self
 
+    @model_validator(mode="after")
+    def weights_or_tune(self):
+        if self.tune and self.weights:
+            raise ValueError("weights are given or tuned, not both; leave one out")
+        tried = comb(self.tune.steps + len(self.of) - 1, len(self.of) - 1) if self.tune else 0
+        if tried > MOST_TRIED:
+            raise ValueError(f"tune has {tried:,} weights to try, at most {MOST_TRIED:,}; take fewer steps or rankers")
+        return self
 
-AnyRanker = Annotated[Bm25 | Dense | Fusion, Field(discriminator="kind")]
+
+class RunFiles(Ranker):
+    """A ranker that others ran: its runs as text, TREC's (query Q0 passage rank score tag) or MS MARCO's."""
+
+    kind: Literal["file"]
+    on: Name = Field(description="the dataset that its ids are of")
+    runs: dict[Name, str] = Field(min_length=1, description="a file for each split, plain, .gz or .zst")
+
+
+AnyRanker = Annotated[Bm25 | Dense | Fusion | RunFiles, Field(discriminator="kind")]
 
 
 # --- tables and the study -----------------------------------------------------------------------
@@ -436,7 +472,7 @@ def schema() -> dict[str, Any]:
         "additionalProperties": {"type": "array", "minItems": 1},
         "description": "axes; the entry is written out for every combination, {axis} replaced in its name and values",
     }
-    parts = {"Architecture", "PassageFile", "QueryFile", "JudgementFile", "Projection", "Development"}
+    parts = {"Architecture", "PassageFile", "QueryFile", "JudgementFile", "Projection", "Development", "Tune"}
     kinds = set(written["$defs"]) - parts
     for kind in kinds:
         written["$defs"][kind]["properties"]["vary"] = vary

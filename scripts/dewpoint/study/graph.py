@@ -21,11 +21,12 @@ from dewpoint.study.grammar import (
     Node,
     Pydocs,
     Retriever,
+    RunFiles,
     Study,
     Text,
     Vectors,
 )
-from dewpoint.study.load import load_config, load_study, needs
+from dewpoint.study.load import lacks, load_config, load_study, needs
 
 INPUTS = {"query_length", "passage_length", "query_prefix", "passage_prefix", "title"}  # how texts become inputs
 ARTIFACTS = {"from_", "query_from", "data", "negatives"}
@@ -72,6 +73,25 @@ class Graph:
 
     def run(self, ranker: str, dataset: str, split: str) -> str:
         return f"{self.results}/runs/{ranker}/{dataset}.{split}.json"
+
+    def run_file(self, ranker: str, dataset: str, split: str) -> str:
+        """The user's file with a run; cross-checks see to it that what a study needs is there."""
+        files = self.study.rankers[ranker]
+        assert isinstance(files, RunFiles)
+        if dataset != files.on or split not in files.runs:
+            raise UserError(f"{self.config.study}: rankers.{ranker}: {lacks(ranker, files, dataset, split)}")
+        return files.runs[split]
+
+    def fused_runs(self, ranker: str, dataset: str, split: str) -> list[str]:
+        return [self.run(part, dataset, split) for part in self.study.rankers[ranker].of]
+
+    def tuned_runs(self, ranker: str, dataset: str) -> list[str]:
+        """What the weights of a fusion are tuned on."""
+        return self.fused_runs(ranker, dataset, self.study.rankers[ranker].tune.split)
+
+    def tuned(self, ranker: str, dataset: str) -> list[str]:
+        """The weights of a fusion that are tuned on a dataset; none when the study says them."""
+        return [f"{self.results}/fusions/{ranker}/{dataset}.json"] if self.study.rankers[ranker].tune else []
 
     def score(self, ranker: str, dataset: str, split: str) -> str:
         return f"{self.results}/scores/{ranker}/{dataset}.{split}.json"
@@ -210,6 +230,10 @@ class Graph:
             "index": [] if dense and not indexed else [self.index(ranker, dataset)],
         }
 
+    @property
+    def tuned_rankers(self) -> list[str]:
+        return [name for name, ranker in self.study.rankers.items() if isinstance(ranker, Fusion) and ranker.tune]
+
     @cached_property
     def scores(self) -> dict[tuple[str, str, str], list[str]]:
         """Metrics asked of each (ranker, dataset, split), in the order they are first named."""
@@ -278,9 +302,9 @@ class Graph:
         return dump(self.study.rankers[ranker].model_dump(include={"k1", "b"}))
 
     def rank_settings(self, ranker: str, split: str) -> str:
-        """BM25 reads the split's queries itself; a dense ranker is handed their vectors."""
+        """BM25 and a file's run read the split's queries themselves; a dense ranker is handed their vectors."""
         settings = {"depth": self.study.rankers[ranker].depth}
-        settings |= {"split": split} if self.study.rankers[ranker].kind == "bm25" else {}
+        settings |= {"split": split} if self.study.rankers[ranker].kind in ("bm25", "file") else {}
         return dump(settings | ({"parameters": self._parameters(ranker)} if self.approximate(ranker) else {}))
 
     def index_settings(self, ranker: str) -> str:
@@ -306,10 +330,17 @@ class Graph:
     def fuse_settings(self, ranker: str) -> str:
         fusion = self.study.rankers[ranker]
         assert isinstance(fusion, Fusion)
-        settings = fusion.model_dump(
-            include={"method", "depth"} | ({"k"} if fusion.method == "reciprocal_rank" else set())
-        )
-        return dump(settings | {"weights": fusion.weights or [1.0] * len(fusion.of)})
+        settings = self._shares(fusion) | {"depth": fusion.depth}
+        return dump(settings if fusion.tune else settings | {"weights": fusion.weights or [1.0] * len(fusion.of)})
+
+    def tune_settings(self, ranker: str) -> str:
+        fusion = self.study.rankers[ranker]
+        assert isinstance(fusion, Fusion)
+        return dump(self._shares(fusion) | fusion.tune.model_dump())
+
+    def _shares(self, fusion: Fusion) -> dict:
+        """How a ranker's rows become what they add to a fusion."""
+        return fusion.model_dump(include={"method", "k" if fusion.method == "reciprocal_rank" else "scale"})
 
     def evaluate_settings(self, ranker: str, dataset: str, split: str) -> str:
         settings = {"split": split, "metrics": self.scores[ranker, dataset, split]}

@@ -3,6 +3,7 @@
 import difflib
 import itertools
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from dewpoint.study.grammar import (
     Pydocs,
     Released,
     Retriever,
+    RunFiles,
     Study,
     Tables,
     Text,
@@ -216,7 +218,7 @@ def _known_keys(kind: type[BaseModel], location: list[str]) -> list[str]:
             continue  # the entry's name
         if part in holders:
             holder = holders[part]
-        elif part in ("architecture", "projection", "development"):
+        elif part in ("architecture", "projection", "development", "tune"):
             holder = getattr(grammar, part.capitalize())
         elif part == "tables":
             holder = grammar.Table
@@ -289,6 +291,17 @@ def _cross_check(study: Study, path: str) -> None:
         if isinstance(ranker, Fusion):
             for part in ranker.of:
                 expect(part, study.rankers, f"rankers.{name}.of", "ranker")
+            cutoff = int(ranker.tune.metric.split("@")[1]) if ranker.tune else 0
+            if cutoff > ranker.depth:
+                raise UserError(
+                    f"{path}: rankers.{name}.tune.metric: {ranker.tune.metric}, but depth is {ranker.depth}"
+                )
+        if isinstance(ranker, RunFiles):
+            expect(ranker.on, study.datasets, f"rankers.{name}.on", "dataset")
+            for split, file in ranker.runs.items():
+                expect_split(split, ranker.on, f"rankers.{name}.runs")
+                if not Path(file).is_file():
+                    raise UserError(f"{path}: rankers.{name}.runs.{split}: no file '{file}'")
     for name, table in study.tables.items():
         expect(table.dataset, study.datasets, f"tables.{name}.on", "dataset")
         expect_split(table.split, table.dataset, f"tables.{name}.on")
@@ -303,6 +316,18 @@ def _cross_check(study: Study, path: str) -> None:
                         f"{study.rankers[ranker].depth} passages; raise its depth"
                     )
     _refuse_cycles(study, path)
+    for place, asked, dataset, split in asked_runs(study):
+        for name, on in dict.fromkeys(runs_below(study, asked, split)):
+            ranker = study.rankers[name]
+            if isinstance(ranker, RunFiles) and (ranker.on != dataset or on not in ranker.runs):
+                raise UserError(f"{path}: {place}: {lacks(name, ranker, dataset, on)}")
+            if isinstance(ranker, Fusion) and ranker.tune:
+                expect_split(ranker.tune.split, dataset, f"rankers.{name}.tune.split")
+                if place.startswith("tables.") and ranker.tune.split == split:
+                    raise UserError(
+                        f"{path}: {place}: the weights of ranker '{name}' are tuned on {dataset}/{split} itself; "
+                        "tune them on another split"
+                    )
     for name, model in study.models.items():
         _check_layers(study, name, model, path)
 
@@ -312,6 +337,33 @@ def _check_latency(metric: str, kind: str, place: str) -> None:
         raise UserError(f"{place}: {metric}, but latency is measured @{', @'.join(map(str, BATCHES))}")
     if kind not in ("bm25", "dense"):
         raise UserError(f"{place}: {metric} is measured of bm25 and dense rankers, not of a {kind}")
+
+
+def asked_runs(study: Study) -> Iterator[tuple[str, str, str, str]]:
+    """(where it is said, ranker, dataset, split) of all runs that tables, negatives and development ask for."""
+    for name, table in study.tables.items():
+        yield from ((f"tables.{name}.on", ranker, table.dataset, table.split) for ranker in table.rankers)
+    for name, model in study.models.items():
+        for ranker in getattr(model, "negatives", []):
+            yield f"models.{name}.negatives", ranker, model.data, model.split
+            if model.development:
+                yield f"models.{name}.development", ranker, model.data, model.development.split
+
+
+def runs_below(study: Study, ranker: str, split: str) -> Iterator[tuple[str, str]]:
+    """(ranker, split) of a run and of all runs that it is fused from or that its weights are tuned on."""
+    yield ranker, split
+    fusion = study.rankers[ranker]
+    if isinstance(fusion, Fusion):
+        for on in dict.fromkeys([split, fusion.tune.split] if fusion.tune else [split]):
+            for part in fusion.of:
+                yield from runs_below(study, part, on)
+
+
+def lacks(name: str, files: RunFiles, dataset: str, split: str) -> str:
+    """That a ranker of files has no run on a split."""
+    known = ", ".join(f"{files.on}/{known}" for known in files.runs)
+    return f"ranker '{name}' has no run on {dataset}/{split}, only on {known}"
 
 
 def judged_splits(dataset) -> list[str] | None:

@@ -1,0 +1,69 @@
+"""Tuning: the weights of a fusion that give the best metric on judged queries, found by trying all on a grid."""
+
+from collections.abc import Iterable
+from itertools import combinations
+
+import numpy as np
+
+from dewpoint.data.runs import Run
+from dewpoint.evaluation.metrics import of_ranks
+from dewpoint.search.fusion import Candidates, candidates
+
+
+def grid(rankers: int, steps: int) -> list[list[float]]:
+    """All weights that are multiples of 1 / steps and sum to 1: the most even first, then by larger first weights."""
+    bars = combinations(range(steps + rankers - 1), rankers - 1)
+    parts = [np.diff([-1, *places, steps + rankers - 1]) - 1 for places in bars]
+    parts.sort(key=lambda part: (part @ part, (-part).tolist()))
+    return [[int(number) / steps for number in part] for part in parts]
+
+
+def tune(blocks: Iterable[list[Run]], positives: list[np.ndarray], weights: list[list[float]], settings) -> np.ndarray:
+    """The metric of each weights' fusion, on average over the queries with positives (query, passage, grade).
+
+    Runs come in blocks of queries. Candidates are united once; then each weights' scores only give positives a rank.
+    """
+    queries, total = np.unique(positives[0]), np.zeros(len(weights))
+    for runs in blocks:
+        found = candidates([_of(run, queries) for run in runs], settings)
+        query, passage, grade = (column[np.isin(positives[0], found.query)] for column in positives)
+        rows, at = locate(found, query, passage)
+        if len(rows):
+            number, rank = np.unique(query, return_inverse=True)[1], np.zeros(len(query), np.int64)
+            places = Places(found.query, at)
+            for tried, weight in enumerate(weights):
+                rank[rows] = places.ranks(found.scores(weight))
+                total[tried] += of_ranks(settings.metric, number, grade, rank).sum()
+    return (total / len(queries)).round(12)  # equal is equal, in whatever order it was summed
+
+
+def locate(found: Candidates, query: np.ndarray, passage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(which of some pairs are candidates, which candidates they are)."""
+    bound = 1 + max(int(rows.max(initial=0)) for rows in (passage, found.passage))
+    pairs = found.query.astype(np.int64) * bound + found.passage
+    wanted = query.astype(np.int64) * bound + passage
+    at = np.searchsorted(pairs, wanted)
+    rows = np.flatnonzero(np.append(pairs, -1)[at] == wanted)
+    return rows, at[rows]
+
+
+class Places:
+    """The ranks of some candidates among their query's, for many scores: how many come before, and one."""
+
+    def __init__(self, query: np.ndarray, at: np.ndarray):
+        first, last = (np.searchsorted(query, query[at], side) for side in ("left", "right"))
+        counts = last - first
+        self.at, self.starts = at, np.cumsum(counts) - counts
+        self.others = np.arange(counts.sum()) + (first - self.starts).repeat(counts)
+        self.counts, self.earlier = counts, self.others < at.repeat(counts)
+
+    def ranks(self, score: np.ndarray) -> np.ndarray:
+        """Of equal scores the candidate in front, which has the lower passage row, comes first."""
+        own, other = score[self.at].repeat(self.counts), score[self.others]
+        before = (other > own) | ((other == own) & self.earlier)
+        return 1 + np.add.reduceat(before, self.starts, dtype=np.int64)
+
+
+def _of(run: Run, queries: np.ndarray) -> Run:
+    wanted = np.isin(run.query, queries)
+    return Run(run.query[wanted], run.passage[wanted], run.score[wanted])
