@@ -237,7 +237,7 @@ class Graph:
         return dump(settings | {"part": part, "precision": self.config.precision})
 
     def bm25_settings(self, ranker: str) -> str:
-        return dump(self.study.rankers[ranker].model_dump(include={"k1", "b"}))
+        return dump(self.study.rankers[ranker].model_dump(exclude={"kind", "depth"}))
 
     def rank_settings(self, ranker: str, split: str) -> str:
         """BM25 reads the split's queries itself; a dense ranker is handed their vectors."""
