@@ -18,7 +18,7 @@ HOME = Path(__file__).parents[1]
 sys.path[:0] = [str(HOME / "scripts"), str(HOME)]
 
 K1, B, WORDS = 0.9, 0.4, 40
-SETTINGS = {"k1": K1, "b": B, "stop_words": "english", "stemmer": "porter", "title": False}
+SETTINGS = {"k1": K1, "b": B, "words": "standard", "stop_words": "english", "stemmer": "porter", "title": False}
 
 
 def main() -> None:

@@ -24,22 +24,31 @@ def _characters(kinds: str) -> str:
 
 
 MARK, LETTER = _characters("M"), _characters("LM") + r"\U00010000-\U0001efff"
-# Han and Hiragana, which have no spaces, are words one by one; a point or the like joins two letters, or two digits
-WORD = re.compile(
-    rf"[{HAN}][{MARK}]*|[{LETTER}\d_]+"
-    rf"(?:(?:(?<=[{LETTER}])[.:·'‘’＇](?=[{LETTER}])|(?<=\d)[.,;'‘’＇](?=\d))[{LETTER}\d_]+)*"
-)
+QUOTE = "'‘’＇"
+
+
+def _pattern(letter: str, letters: str, digits: str) -> re.Pattern:
+    """Words of `letter` and digits; `letters` may stand between two letters, `digits` between two digits.
+
+    Han and Hiragana have no spaces: each character is a word.
+    """
+    inside = rf"(?<=[{LETTER}])[{letters}](?=[{LETTER}])|(?<=\d)[{digits}](?=\d)"
+    return re.compile(rf"[{HAN}][{MARK}]*|[{letter}\d]+(?:(?:{inside})[{letter}\d]+)*")
+
+
+WORDS = {
+    "standard": _pattern(f"{LETTER}_", f".:·{QUOTE}", f".,;{QUOTE}"),
+    "plain": _pattern(LETTER, QUOTE, f".,;{QUOTE}"),
+}
 
 
 class Analyser:
-    """`stop_words` is a key of STOP_WORDS, `stemmer` one of Snowball's, or none."""
+    """`words` is a key of WORDS, `stop_words` of STOP_WORDS, `stemmer` one of Snowball's, or none."""
 
-    def __init__(self, stop_words: str, stemmer: str):
+    def __init__(self, words: str, stop_words: str, stemmer: str):
+        self.words = WORDS[words].findall
         self.stop_words = STOP_WORDS[stop_words]
         self.stem = str if stemmer == "none" else Stemmer.Stemmer(stemmer).stemWord
-
-    def words(self, text: str) -> list[str]:
-        return WORD.findall(text.lower())
 
     def term(self, word: str) -> str:
         """What a word counts as; empty when it does not count."""

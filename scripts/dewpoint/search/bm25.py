@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class Numbers(dict):
         return found
 
     def of(self, text: str) -> Iterable[int]:
-        return map(self.__getitem__, self.analyser.words(text))
+        return map(self.__getitem__, self.analyser.words(text.lower()))
 
 
 # --- building -----------------------------------------------------------------------------------
@@ -47,7 +48,7 @@ class Numbers(dict):
 def build(artifact: Artifact, dataset: Dataset, settings, batch: int = PASSAGES) -> None:
     """Write postings as passages come, sort them by term with their scores; neither is ever all in memory."""
     terms: dict[str, int] = {}
-    numbers = Numbers(Analyser(settings.stop_words, settings.stemmer), lambda term: terms.setdefault(term, len(terms)))
+    numbers = Numbers(analyser(settings), lambda term: terms.setdefault(term, len(terms)))
     lengths, frequency = np.zeros(dataset.rows("corpus"), np.int32), np.zeros(0, np.int64)
     progress, first = Progress(len(lengths), "passages", rate="passages"), 0
     with tempfile.TemporaryFile(dir=artifact.staging) as spilled:
@@ -151,8 +152,11 @@ def load(folder: Path) -> Index:
     names = ("words", "words.offsets", "starts", "highest", "passages", "scores")
     arrays = [np.asarray(np.load(member(manifest, f"{name}.npy"), mmap_mode="r")) for name in names]
     record = read_manifest(manifest)
-    analyser = Analyser(record["settings"]["stop_words"], record["settings"]["stemmer"])
-    return Index(analyser, record["facts"]["passages"], *arrays)
+    return Index(analyser(SimpleNamespace(**record["settings"])), record["facts"]["passages"], *arrays)
+
+
+def analyser(settings) -> Analyser:
+    return Analyser(settings.words, settings.stop_words, settings.stemmer)
 
 
 def search(index: Index, queries: list[str], depth: int, threads: int = 1, first: int = 0) -> Run:

@@ -316,6 +316,9 @@ class Bm25(Ranker):
     k1: float = Field(0.9, ge=0, le=100, description="how much more a word counts that comes again")
     b: Share = Field(0.4, description="how much less it counts in a longer passage")
     title: bool = Field(True, description="title and text; false: the text alone")
+    words: Literal["standard", "plain"] = Field(
+        "standard", description="standard: Unicode's, so that os.path and a_b are one word; plain: letters and digits"
+    )
     stop_words: Literal["english", "none"] = Field("english", description="Lucene's 33 English words, or none")
     stemmer: Stemmer = Field("porter", description="Snowball's; porter is the original one, english its successor")
 
