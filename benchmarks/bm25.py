@@ -175,11 +175,14 @@ def search_tantivy(work: Path, folder: Path, depth: int, threads: int):
 
     import tantivy
 
+    from dewpoint.search.analyser import STOP_WORDS
+
     index, queries = tantivy.Index(schema(), path=str(folder)), questions(work)
     searcher = index.searcher()
 
     def one(text: str) -> list[tuple[float, int]]:
-        query = index.parse_query(" ".join(re.findall(r"\w+", text.lower())), ["text"])
+        words = [word for word in re.findall(r"\w+", text.lower()) if word not in STOP_WORDS["english"]]
+        query = index.parse_query(" ".join(words), ["text"])
         hits = searcher.search(query, depth, count=False).hits
         return [(score, address.doc) for score, address in hits]
 
