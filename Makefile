@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # GPU=1 takes the environment with faiss-gpu
 LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
 
-.PHONY: help setup quickstart ask test lint bench-pretrain bench-retriever schema lock clean
+.PHONY: help setup quickstart ask test lint bench-pretrain bench-retriever bench-bm25 schema lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -34,6 +34,10 @@ bench-pretrain: setup ## pre-training against a plain implementation (TEXT="file
 bench-retriever: setup ## retriever training against sentence-transformers (DATA=BEIR folder MODEL=folder)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/rival.txt
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/retriever.py $(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL))
+
+bench-bm25: setup ## BM25 against bm25s and tantivy (TEXT=JSON lines with paragraphs QUERIES=JSON lines)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/rival.txt
+	$(BIN)/python benchmarks/bm25.py --text $(TEXT) --queries $(QUERIES)
 
 schema: setup ## the JSON schema of a study, for editors
 	$(BIN)/python scripts/schema.py > docs/study.schema.json

@@ -15,6 +15,7 @@ rule rank_bm25:
         ranker=one_of(graph.with_kind("bm25")),
     conda:
         ENVIRONMENT
+    threads: HALF
     resources:
         mem_mb=16000,
         runtime=240,
@@ -23,7 +24,7 @@ rule rank_bm25:
         code=fingerprint("rank_bm25"),
     shell:
         "python scripts/rank_bm25.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
-        " --index {input.index:q} --output {output:q} &> {log:q}"
+        " --index {input.index:q} --threads {threads} --output {output:q} &> {log:q}"
 
 
 rule rank_exact:

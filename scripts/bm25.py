@@ -9,8 +9,7 @@ from dewpoint.search import bm25
 
 
 def main(artifact: Artifact, settings: Settings, dataset: Path) -> None:
-    index = bm25.build(Dataset(dataset), settings.k1, settings.b)
-    index.save(artifact.path("."), show_progress=False)
+    bm25.build(artifact, Dataset(dataset), settings)
 
 
 if __name__ == "__main__":

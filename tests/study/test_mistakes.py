@@ -52,6 +52,12 @@ GRAMMAR = [
         "kind: bm25, k1: nope",
         "rankers.bm25.k1: Input should be a valid number, unable to parse string as a",
     ),
+    (
+        "kind: bm25",
+        "kind: bm25, stemmer: klingon",
+        "rankers.bm25.stemmer: Input should be 'none', 'arabic', 'armenian'",
+    ),
+    ("kind: bm25", "kind: bm25, words: all", "rankers.bm25.words: Input should be 'standard' or 'plain', found 'all'"),
     ("negatives: [bm25]", "negatives: bm25", "models.first.negatives: Input should be a valid list, found 'bm25'"),
     ("rankers: [bm25, second, hybrid, weighted]", "rankers: []", "tables.t.rankers: List should have at least 1 item"),
     ("pydocs, packages: [json]", "text, files: []", "datasets.d.files: List should have at least 1 item"),

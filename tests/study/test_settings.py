@@ -93,6 +93,10 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("[bm25]}", "[bm25], development: {queries: 9}}", {"retriever first"}),
         ("kind: bm25", "kind: bm25, k1: 1.2", {"bm25 bm25"}),
         ("kind: bm25", "kind: bm25, b: 0.75", {"bm25 bm25"}),
+        ("kind: bm25", "kind: bm25, stemmer: german", {"bm25 bm25"}),
+        ("kind: bm25", "kind: bm25, stop_words: none", {"bm25 bm25"}),
+        ("kind: bm25", "kind: bm25, words: plain", {"bm25 bm25"}),
+        ("kind: bm25", "kind: bm25, title: false", {"bm25 bm25"}),
         ("kind: bm25", "kind: bm25, depth: 900", {"rank_bm25 bm25"}),
         ("model: co", "model: bert", set()),  # another input
         ("model: co", "model: co, depth: 900", {"rank_dense zero"}),

@@ -1,55 +1,214 @@
-"""BM25 (Lucene's form) over title and text, English stop words and stemming."""
+"""BM25 as Lucene counts it, but with exact lengths: each term's postings with their scores, in memory-mapped arrays.
 
+score(q, p) = Σ ln(1 + (N - df + ½) / (df + ½)) · tf / (tf + k1 (1 - b + b |p| / average)), over the words of q.
+"""
+
+import tempfile
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 
-import bm25s
 import numpy as np
-import Stemmer
 
+from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.data.dataset import Dataset
-from dewpoint.data.runs import Run, ranked
+from dewpoint.data.runs import Run
 from dewpoint.errors import UserError
+from dewpoint.progress import Progress
+from dewpoint.search.analyser import Analyser
 
-STEMMER = Stemmer.Stemmer("english")
-
-
-def build(dataset: Dataset, k1: float, b: float) -> bm25s.BM25:
-    texts = []
-    for batch in dataset.batches("corpus", ["title", "text"]):
-        texts += [f"{t} {x}" for t, x in zip(batch["title"].to_pylist(), batch["text"].to_pylist(), strict=True)]
-    words = tokens(texts)
-    if not any(words):
-        raise UserError(f"{dataset.manifest}: no passage holds a word to index")
-    index = bm25s.BM25(method="lucene", k1=k1, b=b)
-    index.index(words, show_progress=False)
-    return index
+PASSAGES, QUERIES, TASK = 10_000, 2048, 32  # analysed at once; searched at once; searched by a thread
+ROUNDING = 0.999  # single precision stays well within it
 
 
-def load(folder: Path) -> bm25s.BM25:
-    return bm25s.BM25.load(folder, mmap=True)
+class Numbers(dict):
+    """The number of the term that a word counts as, remembered; -1 for none."""
 
+    def __init__(self, analyser: Analyser, number: Callable[[str], int]):
+        self.analyser, self.number = analyser, number
 
-def search(index: bm25s.BM25, queries: list[str], depth: int) -> Run:
-    """The best `depth` passages of every query; a passage that shares no word with it is none."""
-    passages, scores = [np.zeros(0, np.int64)], [np.zeros(0, np.float32)]
-    for words in tokens(queries):
-        score = index.get_scores(words) if words else scores[0]
-        passages.append(best(score, depth))
-        scores.append(score[passages[-1]])
-    query = np.repeat(np.arange(len(queries)), [len(found) for found in passages[1:]])
-    return ranked(query, np.concatenate(passages), np.concatenate(scores), depth)
-
-
-def best(score: np.ndarray, depth: int) -> np.ndarray:
-    """The passages with the `depth` highest scores above zero; of equal ones at the end the first rows."""
-    found = np.flatnonzero(score > 0)
-    if len(found) <= depth:
+    def __missing__(self, word: str) -> int:
+        term = self.analyser.term(word)
+        found = self[word] = self.number(term) if term else -1
         return found
-    score = score[found]
-    least = np.partition(score, -depth)[-depth]
-    above = found[score > least]
-    return np.concatenate([above, found[score == least][: depth - len(above)]])
+
+    def of(self, text: str) -> Iterable[int]:
+        return map(self.__getitem__, self.analyser.words(text.lower()))
 
 
-def tokens(texts: list[str]) -> list[list[str]]:
-    return bm25s.tokenize(texts, stopwords="en", stemmer=STEMMER, return_ids=False, show_progress=False)
+# --- building -----------------------------------------------------------------------------------
+
+
+def build(artifact: Artifact, dataset: Dataset, settings, batch: int = PASSAGES) -> None:
+    """Write postings as passages come, sort them by term with their scores; neither is ever all in memory."""
+    terms: dict[str, int] = {}
+    numbers = Numbers(analyser(settings), lambda term: terms.setdefault(term, len(terms)))
+    lengths, frequency = np.zeros(dataset.rows("corpus"), np.int32), np.zeros(0, np.int64)
+    progress, first = Progress(len(lengths), "passages", rate="passages"), 0
+    with tempfile.TemporaryFile(dir=artifact.staging) as spilled:
+        for texts in dataset.batches("corpus", ["title", "text"] if settings.title else ["text"], batch):
+            term, passage, count = postings(texts.to_pydict().values(), numbers)
+            lengths[first : first + len(texts)] = np.bincount(passage, count, len(texts))
+            frequency = np.bincount(term, minlength=len(terms)) + np.pad(frequency, (0, len(terms) - len(frequency)))
+            for column in (term, passage + np.int32(first), count):
+                np.save(spilled, column)
+            first += len(texts)
+            progress.add(len(texts), first)
+        if not terms:
+            raise UserError(f"{dataset.manifest}: no passage holds a word to index")
+        spilled.seek(0)
+        names = sorted(terms)
+        numbered = np.array([terms[name] for name in names])
+        starts = np.concatenate([[0], np.cumsum(frequency[numbered])])
+        inverse = np.log1p((len(lengths) - frequency + 0.5) / (frequency + 0.5))
+        norms = settings.k1 * (1 - settings.b + settings.b * lengths / lengths.mean())
+        passages, scores = (
+            np.lib.format.open_memmap(artifact.path(f"{name}.npy"), "w+", kind, (int(starts[-1]),))
+            for name, kind in (("passages", np.int32), ("scores", np.float32))
+        )
+        free = np.empty_like(starts[:-1])  # where the next posting of a term goes
+        free[numbered] = starts[:-1]
+        progress, first = Progress(len(passages), "postings", rate="postings"), 0
+        while first < len(passages):
+            term, passage, count = (np.load(spilled) for _ in range(3))
+            held, begin, found = np.unique(term, return_index=True, return_counts=True)
+            at = np.arange(len(term)) + np.repeat(free[held] - begin, found)
+            passages[at], scores[at] = passage, inverse[term] * count / (count + norms[passage])
+            free[held] += found
+            first += len(term)
+            progress.add(len(term), first)
+    np.save(artifact.path("starts.npy"), starts)
+    np.save(artifact.path("highest.npy"), np.maximum.reduceat(scores, starts[:-1]))
+    encoded = [name.encode() for name in names]
+    np.save(artifact.path("words.npy"), np.frombuffer(b"".join(encoded), np.uint8))
+    np.save(artifact.path("words.offsets.npy"), np.cumsum([0, *map(len, encoded)]))
+    artifact.facts |= {"passages": len(lengths), "average_length": lengths.mean(), "terms": len(names)}
+    artifact.facts |= {"postings": len(passages)}
+
+
+def postings(columns: Iterable[list[str]], numbers: Numbers) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(term, row in the batch, count), by term and row."""
+    found, lengths = array("i"), []
+    for texts in zip(*columns, strict=True):
+        before = len(found)
+        for text in texts:
+            found.extend(numbers.of(text))
+        lengths.append(len(found) - before)
+    key = np.frombuffer(found, np.int32).astype(np.int64) << 32 | np.repeat(np.arange(len(lengths)), lengths)
+    key, count = np.unique(key[key >= 0], return_counts=True)
+    return (key >> 32).astype(np.int32), key.astype(np.int32), count.astype(np.int32)
+
+
+# --- searching ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Index:
+    """Postings in the order of terms; terms in the order of their bytes."""
+
+    analyser: Analyser
+    size: int  # passages
+    letters: np.ndarray
+    offsets: np.ndarray
+    starts: np.ndarray
+    highest: np.ndarray
+    passages: np.ndarray
+    scores: np.ndarray
+
+    @cached_property
+    def numbers(self) -> Numbers:
+        return Numbers(self.analyser, self.number)
+
+    def number(self, term: str) -> int:
+        """A term's number by bisection, -1 for one that no passage has."""
+        sought, terms = term.encode(), range(len(self.starts) - 1)
+        found = bisect_left(terms, sought, key=self.term)
+        return found if found < len(terms) and self.term(found) == sought else -1
+
+    def postings(self, term: int) -> tuple[np.ndarray, np.ndarray]:
+        """(passages, scores) of a term, by passage."""
+        held = slice(self.starts[term], self.starts[term + 1])
+        return self.passages[held], self.scores[held]
+
+    def gains(self, term: int, wanted: np.ndarray) -> np.ndarray:
+        """The scores of a term for some passages, zero where it is not in them."""
+        passages, scores = self.postings(term)
+        place = np.minimum(np.searchsorted(passages, wanted), len(passages) - 1)
+        return np.where(passages[place] == wanted, scores[place], np.float32(0))
+
+    def term(self, number: int) -> bytes:
+        return self.letters[self.offsets[number] : self.offsets[number + 1]].tobytes()
+
+
+def load(folder: Path) -> Index:
+    """An index as it lies on disk; only what searches touch is read."""
+    manifest = folder / "manifest.json"
+    names = ("words", "words.offsets", "starts", "highest", "passages", "scores")
+    arrays = [np.asarray(np.load(member(manifest, f"{name}.npy"), mmap_mode="r")) for name in names]
+    record = read_manifest(manifest)
+    return Index(analyser(SimpleNamespace(**record["settings"])), record["facts"]["passages"], *arrays)
+
+
+def analyser(settings) -> Analyser:
+    return Analyser(settings.words, settings.stop_words, settings.stemmer)
+
+
+def search(index: Index, queries: list[str], depth: int, threads: int = 1, first: int = 0) -> Run:
+    """The best `depth` passages of every query, the queries numbered from `first`; what shares no word is not found."""
+    terms = [Counter(index.numbers.of(query)) for query in queries]
+    tasks = [terms[at : at + TASK] for at in range(0, len(terms), TASK)]
+    with ThreadPoolExecutor(threads) as pool:
+        found = [pair for pairs in pool.map(lambda task: rank(index, task, depth), tasks) for pair in pairs]
+    query = np.repeat(np.arange(first, first + len(queries)), [len(passages) for passages, _ in found])
+    none = (np.zeros(0, np.int32), np.zeros(0, np.float32))
+    passage, score = map(np.concatenate, zip(none, *found, strict=True))
+    return Run(query, passage, score)
+
+
+def rank(index: Index, queries: list[Counter], depth: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    score = np.zeros(index.size, np.float32)
+    return [best(index, query, depth, score) for query in queries]
+
+
+def best(index: Index, query: Counter, depth: int, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(passages, scores) of the `depth` best; `score` has a zero for every passage, before and after.
+
+    Terms are added by their weight, the heaviest first. Once the rest together weighs less than what `depth` passages
+    have already, no other passage can come in: the rest is looked up for those found that can still be among them.
+    """
+    terms = [
+        (float(index.highest[term]) * count, term, np.float32(count)) for term, count in query.items() if term >= 0
+    ]
+    terms.sort(key=lambda term: (-term[0], term[1]))
+    rest = np.cumsum([weight for weight, _, _ in terms[::-1]])[::-1]
+    found, least, at = np.zeros(0, np.int32), 0.0, 0
+    while at < len(terms) and rest[at] >= ROUNDING * least:
+        _, term, count = terms[at]
+        passages, scores = index.postings(term)
+        before = score[passages]
+        score[passages] = before + count * scores
+        found = np.concatenate([found, passages[before == 0]])
+        at += 1
+        least = certain(score[found], depth)
+    found.sort()
+    total = score[found]
+    score[found] = 0
+    for (_, term, count), weight in zip(terms[at:], rest[at:], strict=True):
+        able = np.flatnonzero(total + weight >= ROUNDING * least)
+        found = found[able]
+        total = total[able] + count * index.gains(term, found)
+        least = certain(total, depth)
+    able = np.flatnonzero(total >= least)
+    order = able[np.argsort(-total[able], kind="stable")][:depth]
+    return found[order], total[order]
+
+
+def certain(total: np.ndarray, depth: int) -> float:
+    """A score that `depth` passages have, before more is added to them."""
+    return float(np.partition(total, -depth)[-depth]) if len(total) >= depth else 0.0

@@ -276,12 +276,59 @@ class Ranker(Strict):
     depth: Count = Field(1000, description="passages kept for a query")
 
 
+Stemmer = Literal[  # what Snowball knows
+    "none",
+    "arabic",
+    "armenian",
+    "basque",
+    "catalan",
+    "czech",
+    "danish",
+    "dutch",
+    "dutch_porter",
+    "english",
+    "esperanto",
+    "estonian",
+    "finnish",
+    "french",
+    "german",
+    "greek",
+    "hindi",
+    "hungarian",
+    "indonesian",
+    "irish",
+    "italian",
+    "lithuanian",
+    "nepali",
+    "norwegian",
+    "persian",
+    "polish",
+    "porter",
+    "portuguese",
+    "romanian",
+    "russian",
+    "serbian",
+    "sesotho",
+    "spanish",
+    "swedish",
+    "tamil",
+    "turkish",
+    "yiddish",
+]
+
+
 class Bm25(Ranker):
-    """BM25 over title and text."""
+    """BM25 as Pyserini has it: Lucene's formula and English analyser."""
 
     kind: Literal["bm25"]
-    k1: float = Field(0.9, ge=0)
-    b: Share = 0.4
+    k1: float = Field(0.9, ge=0, le=100, description="how much more a word counts that comes again")
+    b: Share = Field(0.4, description="how much less it counts in a longer passage")
+    title: bool = Field(True, description="title and text; false: the text alone")
+    words: Literal["standard", "plain"] = Field(
+        "standard", description="standard: Unicode's, so that os.path and a_b are one word; plain: letters and digits"
+    )
+    stop_words: Literal["english", "none"] = Field("english", description="Lucene's 33 English words, or none")
+    stemmer: Stemmer = Field("porter", description="Snowball's; porter is the original one, english its successor")
 
 
 class Flat(Strict):

@@ -299,7 +299,7 @@ class Graph:
         return dump(settings | {"part": part, "precision": self.config.precision, "vectors": self.config.vectors})
 
     def bm25_settings(self, ranker: str) -> str:
-        return dump(self.study.rankers[ranker].model_dump(include={"k1", "b"}))
+        return dump(self.study.rankers[ranker].model_dump(exclude={"kind", "depth"}))
 
     def rank_settings(self, ranker: str, split: str) -> str:
         """BM25 and a file's run read the split's queries themselves; a dense ranker is handed their vectors."""
