@@ -2,6 +2,7 @@
 
 python scripts/ask.py                                   asks for questions until an empty line
 python scripts/ask.py how do I merge two data frames    answers this one
+python scripts/ask.py --rankers bm25 hybrid             asks these rankers of the study
 """
 
 import argparse
@@ -11,72 +12,93 @@ import textwrap
 import time
 from itertools import zip_longest
 from pathlib import Path
+from types import SimpleNamespace
 
 import yaml
 
+from dewpoint.artifact import read_manifest
 from dewpoint.data.dataset import Dataset
 from dewpoint.errors import UserError
+from dewpoint.search import live
 from dewpoint.study.graph import Graph
 
-SHOWN, SNIPPET_LINES = 5, 3
+SNIPPET_LINES = 3
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("question", nargs="*")
     parser.add_argument("--study", help="config.yaml's when left out")
-    parser.add_argument("--rankers", nargs="*", help="of the study, BM25 or dense; the first and last of a table else")
+    parser.add_argument("--dataset", help="the first table's when left out")
+    parser.add_argument("--rankers", nargs="*", help="of the study; the first BM25 and the last dense of a table else")
+    parser.add_argument("--depth", type=int, default=5, help="passages shown of each")
     arguments = parser.parse_args()
     config = yaml.safe_load(Path("config.yaml").read_text())
     graph = Graph.load(config | ({"study": arguments.study} if arguments.study else {}))
-    table = next(iter(graph.study.tables.values()))
-    rankers = {name: load(graph, name, table.dataset) for name in arguments.rankers or pick(graph, table)}
-    corpus = Dataset(Path(graph.dataset(table.dataset)))
+    dataset, names = arguments.dataset, arguments.rankers
+    if not dataset or not names:
+        if not graph.study.tables:
+            raise UserError(f"{graph.config.study}: has no table to choose by; name --dataset and --rankers")
+        table = next(iter(graph.study.tables.values()))
+        dataset, names = dataset or table.dataset, names or pick(graph, table.rankers)
+    rankers = {name: load(graph, name, dataset) for name in names}
+    corpus = Dataset(Path(graph.dataset(dataset)))
     titles, texts = corpus.column("corpus", "title"), corpus.column("corpus", "text")
     while question := " ".join(arguments.question) or prompt():
         columns = []
-        for name, search in rankers.items():
+        for name, rank in rankers.items():
             began = time.perf_counter()
-            run = search(question)
-            heading = f"{name}, {1000 * (time.perf_counter() - began):.0f} ms"
+            run, parts = rank([question], arguments.depth)
+            took = [f"{time.perf_counter() - began:.3f} s"]
+            took += [f"{what} {seconds:.3f}" for what, seconds in parts.items() if len(parts) > 1]
             found = zip(run.passage.tolist(), run.score.tolist(), strict=True)
-            columns.append((heading, [(score, titles[row].as_py(), texts[row].as_py()) for row, score in found]))
+            passages = [(score, titles[row].as_py(), texts[row].as_py()) for row, score in found]
+            columns.append((f"{name}  ({', '.join(took)})", passages))
         print(side_by_side(columns, shutil.get_terminal_size().columns))
         if arguments.question:
             break
 
 
-def pick(graph: Graph, table) -> list[str]:
-    """The table's first BM25 and its last dense ranker."""
-    kinds = {name: graph.study.rankers[name].kind for name in table.rankers}
+def pick(graph: Graph, rankers: list[str]) -> list[str]:
+    """The first BM25 and the last dense ranker."""
+    kinds = {name: graph.study.rankers[name].kind for name in rankers}
     bm25 = [name for name, kind in kinds.items() if kind == "bm25"][:1]
     return bm25 + [name for name, kind in kinds.items() if kind == "dense"][-1:]
 
 
-def load(graph: Graph, ranker: str, dataset: str):
-    """A function from a question to a run of one query."""
-    if ranker not in graph.study.rankers:
-        raise UserError(f"no ranker '{ranker}' in {graph.config.study}; there is {', '.join(graph.study.rankers)}")
-    kind = graph.study.rankers[ranker].kind
-    manifest = Path(graph.index(ranker, dataset))
-    if kind != "fusion" and not manifest.exists():
-        raise UserError(f"{manifest}: not built yet; run the study first (make quickstart)")
-    if kind == "bm25":
-        from dewpoint.search import bm25
+def load(graph: Graph, name: str, dataset: str) -> live.Ranker:
+    """A ranker of the study that can be asked."""
+    if dataset not in graph.study.datasets:
+        raise UserError(f"no dataset '{dataset}' in {graph.config.study}; there is {', '.join(graph.study.datasets)}")
+    if name not in graph.study.rankers:
+        raise UserError(f"no ranker '{name}' in {graph.config.study}; there is {', '.join(graph.study.rankers)}")
+    ranker = graph.study.rankers[name]
+    if ranker.kind == "file":
+        raise UserError(f"ranker '{name}' is a file of answers; it cannot be asked")
+    if ranker.kind == "fusion":
+        return load_fusion(graph, name, dataset)
+    needed = graph.answering(name, dataset)
+    for manifest in sum(needed.values(), [graph.dataset(dataset)]):
+        if not Path(manifest).exists():
+            raise UserError(f"{manifest}: not built yet; run the study first (make quickstart)")
+    model, corpus, index = (list(map(Path, needed[what])) for what in ("model", "corpus", "index"))
+    if ranker.kind == "bm25":
+        return live.bm25_ranker(*index)
+    from dewpoint.search import indexes
+    from dewpoint.search.vectors import Vectors
 
-        index = bm25.load(manifest.parent)
-        return lambda question: bm25.search(index, [question], SHOWN)
-    if kind == "dense":
-        from dewpoint.artifact import member
-        from dewpoint.search import dense
-        from dewpoint.search.encode import QuestionEncoder
+    search = indexes.Searcher(*index, graph.parameters(name)) if index else indexes.in_memory(Vectors(corpus))
+    return live.dense_ranker(*model, graph.study.models[ranker.model], search)
 
-        model = graph.dense_model(ranker)
-        index = dense.load(member(manifest))
-        node = graph.study.models[model]
-        encoder = QuestionEncoder(Path(graph.model(model)).parent, node.query_length, node.query_prefix)
-        return lambda question: dense.search(index, encoder(question), SHOWN)
-    raise UserError(f"ranker '{ranker}' is a {kind}; name BM25 or dense rankers")
+
+def load_fusion(graph: Graph, name: str, dataset: str) -> live.Ranker:
+    from dewpoint.search import fusion
+
+    ranker, tuned = graph.study.rankers[name], graph.tuned(name, dataset)
+    parts = [(load(graph, part, dataset), graph.study.rankers[part].depth) for part in ranker.of]
+    weights = read_manifest(tuned[0])["facts"]["weights"] if tuned else ranker.weights or [1.0] * len(parts)
+    settings = SimpleNamespace(**ranker.model_dump())
+    return live.fused_ranker(parts, lambda runs: fusion.fuse(runs, weights, settings))
 
 
 def side_by_side(columns: list[tuple[str, list[tuple[float, str, str]]]], width: int) -> str:
@@ -84,7 +106,7 @@ def side_by_side(columns: list[tuple[str, list[tuple[float, str, str]]]], width:
     each = max(30, (width - 3 * (len(columns) - 1)) // len(columns))
     blocks = []
     for heading, passages in columns:
-        lines = [heading, "─" * each]
+        lines = [*textwrap.wrap(heading, each), "─" * each]
         for rank, (score, title, text) in enumerate(passages, 1):
             lines += textwrap.wrap(f"{rank}  {score:.2f}  {title}", each)[:1]
             lines += textwrap.wrap(

@@ -5,12 +5,11 @@ from pathlib import Path
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.negatives import write_negatives
-from dewpoint.data.runs import read_run
 from dewpoint.program import Settings, run
 
 
 def main(artifact: Artifact, settings: Settings, dataset: Path, runs: list[Path]) -> None:
-    write_negatives(artifact, [read_run(path) for path in runs], Dataset(dataset), settings)
+    write_negatives(artifact, runs, Dataset(dataset), settings)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Vectors as the encoding program stores them, in any number of shards."""
+"""Vectors as the encoding program stores them, in any number of shards; runs as rankers do."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from dewpoint.artifact import Artifact
+from dewpoint.data.runs import Run, write_run
 from dewpoint.search.vectors import PIECE, Vectors, VectorWriter
 
 
@@ -28,3 +29,10 @@ def change(manifest: Path, **facts) -> None:
     record = json.loads(manifest.read_text())
     record["facts"] |= facts
     manifest.write_text(json.dumps(record))
+
+
+def store_run(folder: Path, name: str, run: Run) -> Path:
+    artifact = Artifact(folder / f"{name}.json")
+    write_run(artifact, run)
+    artifact.seal()
+    return artifact.manifest

@@ -15,6 +15,7 @@ from dewpoint.data.dataset import Dataset, DatasetWriter
 from dewpoint.data.negatives import read_negatives, write_negatives
 from dewpoint.data.runs import ranked
 from dewpoint.errors import UserError
+from stored import store_run
 
 TEXT = st.text(st.sampled_from("aAbé É1 ,.-\n\tßΣσ漢 "), max_size=30)
 
@@ -85,7 +86,7 @@ def test_what_is_no_negative_is_taken_out_and_counted(dataset, tmp_path, monkeyp
     batches = Dataset.batches
     monkeypatch.setattr(Dataset, "batches", lambda self, table, columns: batches(self, table, columns, 3))
     artifact = Artifact(tmp_path / "n.json")
-    write_negatives(artifact, [RUN], dataset, options(depth=7, kept=10, without=without))
+    write_negatives(artifact, [store_run(tmp_path, "run", RUN)], dataset, options(depth=7, kept=10, without=without))
     artifact.seal()
     made = read_negatives(artifact.manifest)
     found = [sorted(made.passages[first:last].tolist()) for first, last in pairwise(made.offsets)]
@@ -97,4 +98,5 @@ def test_what_is_no_negative_is_taken_out_and_counted(dataset, tmp_path, monkeyp
 
 def test_without_any_answer_it_says_so(dataset, tmp_path):
     with pytest.raises(UserError, match=r"negatives_without: answers, but no query of plain in .*/data has any"):
-        write_negatives(Artifact(tmp_path / "n.json"), [RUN], dataset, options(split="plain", without=["answers"]))
+        run = store_run(tmp_path, "run", RUN)
+        write_negatives(Artifact(tmp_path / "n.json"), [run], dataset, options(split="plain", without=["answers"]))

@@ -4,12 +4,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dewpoint.artifact import Artifact, read_manifest
+from dewpoint.data import negatives
 from dewpoint.data.negatives import candidates, pick, read_negatives, write_negatives
 from dewpoint.data.runs import Run, ranked, read_run, write_run
+from stored import store_run
 
 PAIR = st.tuples(st.integers(0, 7), st.integers(0, 30))
 RUNS = st.dictionaries(PAIR, st.integers(0, 3), max_size=80)
@@ -71,7 +74,7 @@ def test_the_choice_is_random_and_a_function_of_the_seed():
 
 def test_seeds_and_rankers_draw_apart(tmp_path):
     """One run given twice, three negatives of thirty kept: the two rankers differ, and so do two seeds."""
-    run, drawn = run_of({(0, p): float(-p) for p in range(30)}), []
+    run, drawn = store_run(tmp_path, "run", run_of({(0, p): float(-p) for p in range(30)})), []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
         artifact = Artifact(tmp_path / f"{name}.json")
         write_negatives(artifact, [run, run], judged({(0, 3)}), options(depth=30, kept=3, seed=seed))
@@ -83,6 +86,7 @@ def test_seeds_and_rankers_draw_apart(tmp_path):
 
 def test_every_judged_query_is_an_instance_of_each_ranker(tmp_path):
     runs = [run_of({(0, 1): 2.0, (0, 2): 1.0, (5, 1): 1.0}), run_of({(1, 4): 1.0, (0, 1): 1.0})]
+    runs = [store_run(tmp_path, f"run{number}", run) for number, run in enumerate(runs)]
     dataset = judged({(0, 1), (1, 2), (1, 3)})
 
     def written(name, seed=0):
@@ -98,11 +102,28 @@ def test_every_judged_query_is_an_instance_of_each_ranker(tmp_path):
         (0, 1, []),
         (1, 1, [4]),
     ]
-    negatives = read_negatives(tmp_path / "a.json")
-    assert (negatives.query.tolist(), negatives.passages.tolist()) == ([0, 1, 0, 1], [2, 4])
-    assert negatives.offsets.tolist() == [0, 1, 1, 1, 2]
+    made = read_negatives(tmp_path / "a.json")
+    assert (made.query.tolist(), made.passages.tolist()) == ([0, 1, 0, 1], [2, 4])
+    assert made.offsets.tolist() == [0, 1, 1, 1, 2]
     assert [fact["queries_without"] for fact in read_manifest(tmp_path / "a.json")["facts"]["sources"]] == [1, 1]
     assert read_manifest(written("b"))["files"]["b.parquet"] == read_manifest(written("c"))["files"]["c.parquet"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(RUNS, POSITIVES, st.integers(1, 5))
+def test_blocks_of_queries_make_no_difference(tmp_path_factory, scores, positives, size):
+    folder, made = tmp_path_factory.mktemp("negatives"), []
+    run = store_run(folder, "run", run_of(scores))
+    for name, held in (("whole", 100), ("blocks", size)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(negatives, "QUERIES", held)
+            artifact = Artifact(folder / f"{name}.json")
+            write_negatives(artifact, [run, run], judged(positives), options(kept=3))
+            artifact.seal()
+        rows = pq.read_table(artifact.manifest.with_suffix(".parquet")).to_pylist()
+        made.append((rows, read_manifest(artifact.manifest)["facts"]))
+    assert made[0] == made[1]
+    assert [row["query"] for row in made[0][0]] == 2 * sorted({query for query, _ in positives})
 
 
 @settings(max_examples=50, deadline=None)

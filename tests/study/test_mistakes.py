@@ -61,6 +61,24 @@ GRAMMAR = [
     ("negatives: [bm25]", "negatives: bm25", "models.first.negatives: Input should be a valid list, found 'bm25'"),
     ("rankers: [bm25, second, hybrid, weighted]", "rankers: []", "tables.t.rankers: List should have at least 1 item"),
     ("pydocs, packages: [json]", "text, files: []", "datasets.d.files: List should have at least 1 item"),
+    (
+        "model: co",
+        "model: co, index: hsnw",
+        "rankers.zero.index: unknown index 'hsnw', write flat, hnsw, ivf, ivf-pq, pq, sq8 or a factory string of FAISS",
+    ),
+    ("model: co", "model: co, index: {name: hsnw}", "rankers.zero.index: unknown name 'hsnw'; did you mean 'hnsw'?"),
+    (
+        "model: co",
+        "model: co, index: {name: hnsw, m: 8}",
+        "rankers.zero.index.m: unknown key; known: name, M, efConstruction, efSearch",
+    ),
+    (
+        "model: co",
+        "model: co, index: {name: ivf, nprobe: 0}",
+        "rankers.zero.index.nprobe: Input should be greater than",
+    ),
+    ("R@100]", "latency@7]", "tables.t.metrics: latency@7, but latency is measured @1, @10, @2000"),
+    ("R@100]", "latency@10]", "tables.t.metrics: latency@10 is measured of bm25 and dense rankers, not of a fusion"),
     ("heads: 2", "heads: 3", "models.bert.architecture: hidden 32 is not a multiple of heads 3"),
     ("[1, 0.5]", "[1]", "rankers.weighted: 1 weights for 2 rankers"),
     ("  bert:", "  be rt:", "models.be rt: expected a name of letters, digits, ., - and _, found 'be rt'"),
@@ -68,12 +86,12 @@ GRAMMAR = [
     (
         "MRR@10",
         "MRr@10",
-        "tables.t.metrics.0: unknown metric 'MRr@10', write MRR@10, R@10, nDCG@10, Hit@10, P@10; did you ",
+        "tables.t.metrics.0: unknown metric 'MRr@10', write MRR@10, R@10, nDCG@10, Hit@10, P@10, latency@10; ",
     ),
     (
         "R@100",
         "NDCG@5",
-        "tables.t.metrics.1: unknown metric 'NDCG@5', write MRR@10, R@10, nDCG@10, Hit@10, P@10; did you mean 'nDCG@5'",
+        "tables.t.metrics.1: unknown metric 'NDCG@5', write MRR@10, R@10, nDCG@10, Hit@10, P@10, latency@10; did you ",
     ),
     ("R@100", "R@0", "tables.t.metrics.1: unknown metric 'R@0'"),
     # what belongs together
@@ -94,7 +112,7 @@ GRAMMAR = [
         "early_layers: 6, seed",
         "models.co.early_layers: 6 of 2 layers leave none after the split",
     ),
-    ("  zero:", "  first:", "rankers.first: a retriever has this name, and is a ranker already; rename one"),
+    ("  zero:", "  first:", "rankers.first: a model has this name, and is a ranker already; rename one"),
     ("R@100", "R@2000", "tables.t.metrics: R@2000, but ranker 'bm25' keeps only 1000 passages; raise its depth"),
     ("[bm25]}", "[bm25], negatives_depth: 1001}", "models.first.negatives_depth: 1001, but ranker 'bm25' keeps 1000"),
     ("kind: bm25}", "kind: bm25, depth: 90}", "models.first.negatives_depth: 200, but ranker 'bm25' keeps 90"),

@@ -26,12 +26,18 @@ def settings(graph: Graph) -> dict[str, str]:
     for part in ("corpus", "queries.test"):
         found |= {f"encode {name} {part}": graph.encode_settings(name, part) for name in study.models}
     found |= {f"bm25 {name}": graph.bm25_settings(name) for name in graph.with_kind("bm25")}
+    indexed = graph.with_index(approximate=True)
+    kinds = {kind: graph.with_kind(kind) for kind in ("bm25", "file")}
+    kinds |= {"exact": graph.with_index(approximate=False), "index": indexed}
     found |= {
-        f"rank_{kind} {name}": graph.rank_settings(name, "test")
-        for kind in ("bm25", "dense")
-        for name in graph.with_kind(kind)
+        f"rank_{kind} {name}": graph.rank_settings(name, "test") for kind, names in kinds.items() for name in names
     }
-    found |= {f"rank_file {name}": graph.rank_settings(name, "test") for name in graph.with_kind("file")}
+    found |= {f"index {name}": graph.index_settings(name) for name in indexed}
+    found |= {
+        f"latency {ranker}": graph.latency_settings(ranker, split)
+        for ranker, dataset, split in graph.scores
+        if graph.latencies(ranker, dataset, split)
+    }
     found |= {f"fuse {name}": graph.fuse_settings(name) for name in graph.with_kind("fusion")}
     found |= {f"tune {name}": graph.tune_settings(name) for name in graph.tuned_rankers}
     found |= {f"evaluate {ranker}": graph.evaluate_settings(ranker, *on) for ranker, *on in graph.scores}
@@ -99,7 +105,7 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("kind: bm25", "kind: bm25, title: false", {"bm25 bm25"}),
         ("kind: bm25", "kind: bm25, depth: 900", {"rank_bm25 bm25"}),
         ("model: co", "model: bert", set()),  # another input
-        ("model: co", "model: co, depth: 900", {"rank_dense zero"}),
+        ("model: co", "model: co, depth: 900", {"rank_exact zero"}),
         ("[second, bm25]", "[second, bm25], k: 10", {"fuse hybrid"}),
         ("[second, bm25]", "[second, bm25], weights: [1, 1]", set()),
         ("[second, bm25]", "[second, bm25], weights: [1, 2]", {"fuse hybrid"}),
@@ -134,6 +140,40 @@ def test_a_change_of_a_tuned_fusion(tmp_path, old, new, jobs):
     assert changed(tmp_path, (old, new), already=[TUNED]) == jobs
 
 
+INDEXED = [("model: co}", "model: co, index: {name: hnsw}}"), ("[bm25, second,", "[bm25, zero, second,")]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "jobs"),
+    [
+        ("name: hnsw", "name: hnsw, M: 8", {"index zero"}),
+        ("name: hnsw", "name: hnsw, efConstruction: 9", {"index zero"}),
+        ("name: hnsw", "name: hnsw, efSearch: 9", {"rank_index zero", "latency zero"}),
+        ("index: {name: hnsw}", "index: hnsw", set()),
+        ("model: co,", "model: co, depth: 500,", {"rank_index zero", "latency zero", "evaluate zero"}),
+        ("early_layers: 1, seed", "early_layers: 1, query_length: 9, seed", {"encode co queries.test", "latency zero"}),
+        ("R@100]", "R@100, latency@1]", {"table t", "evaluate zero", *EVALUATE, "latency bm25", "latency second"}),
+    ],
+)
+def test_a_change_of_an_index(tmp_path, old, new, jobs):
+    already = INDEXED if "latency@" not in new else [*INDEXED, (", hybrid, weighted], on", "], on")]
+    jobs -= {"evaluate hybrid", "evaluate weighted"} if "latency@" in new else set()
+    assert changed(tmp_path, (old, new), already=already) == jobs
+
+
+def test_an_index_is_compared_with_exact_search_of_its_model(tmp_path):
+    """Also where the model is no retriever, and so no ranker by itself."""
+    graph = Graph(Config(study="s.yaml", shards=2), load(tmp_path, *INDEXED))
+    assert graph.exact_run("zero", "d", "test") == ["results/s/runs/co/d.test.json"]
+    assert graph.exact_run("second", "d", "test") == []
+    assert graph.latencies("zero", "d", "test") == ["results/s/latency/zero/d.test.json"]
+    assert graph.latencies("second", "d", "test") == []
+    index, vectors = "results/s/indexes/zero/d/manifest.json", "results/s/embeddings/second/d/corpus"
+    assert graph.answering("zero", "d") == {"model": [graph.model("co")], "corpus": [], "index": [index]}
+    shards = [f"{vectors}-{shard}of2.json" for shard in range(2)]
+    assert graph.answering("second", "d") == {"model": [graph.model("second")], "corpus": shards, "index": []}
+
+
 def test_a_tuned_fusion_takes_its_weights_as_an_input(tmp_path):
     graph = Graph(Config(study="s.yaml"), load(tmp_path, TUNED))
     assert graph.tuned("hybrid", "d") == ["results/s/fusions/hybrid/d.json"] and graph.tuned("weighted", "d") == []
@@ -160,6 +200,7 @@ def test_a_run_of_a_file(tmp_path):
         ({"output": "elsewhere", "data": "there"}, set()),
         ({"seed": 2}, MODELS - {"cocondenser co"} | {"negatives first", "negatives second"}),
         ({"precision": "float32"}, MODELS | ENCODE),
+        ({"vectors": "float32"}, ENCODE),
     ],
 )
 def test_a_change_of_the_config(tmp_path, config, jobs):
@@ -321,7 +362,7 @@ def test_no_job_carries_what_it_never_reads(tmp_path):
     """A model's recipe chooses its program; it says nothing to it."""
     write_files(tmp_path, {"run.trec": ""})
     runs = ("  bm25:", f"  old: {{kind: file, on: d, runs: {{test: '{tmp_path}/run.trec'}}}}\n  bm25:")
-    for job, written in settings(Graph(Config(), load(tmp_path, TUNED, runs))).items():
+    for job, written in settings(Graph(Config(), load(tmp_path, TUNED, runs, *INDEXED))).items():
         program = job.split()[0]
         if program not in ("dataset", "table"):
             unread = json.loads(written).keys() - {"recipe"} - read_by(program)

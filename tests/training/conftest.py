@@ -51,7 +51,7 @@ def world(tmp_path_factory) -> SimpleNamespace:
     file.seal()
     negatives = Artifact(root / "negatives.json")
     chosen = SimpleNamespace(split="train", depth=30, kept=10, without=["judged"], seed=1)
-    write_negatives(negatives, [run], dataset, chosen)
+    write_negatives(negatives, [file.manifest], dataset, chosen)
     negatives.seal()
     paths = {"dataset": artifact, "tokenizer": tokenizer, "tokens": tokens, "negatives": negatives, "run": file}
     return SimpleNamespace(root=root, **{name: Path(made.manifest) for name, made in paths.items()})

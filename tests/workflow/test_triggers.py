@@ -13,8 +13,7 @@ def below(models: set[str]) -> dict[str, set[str]]:
     hybrid = {"hybrid"} if "second" in models else set()
     return {
         "encode": models,
-        "index": models,
-        "rank_dense": models,
+        "rank_exact": models,
         "fuse": hybrid,
         "evaluate": models | hybrid,
         **TABLES,
@@ -89,5 +88,5 @@ def test_a_metric(project):
 def test_more_shards_encode_only_the_corpus_again(project):
     project.edit("config.yaml", "shards: 1", "shards: 3")
     jobs = named(project.pending())
-    assert jobs["encode"] == RETRIEVERS | {"cocondenser"} and jobs["index"] == DENSE
+    assert jobs["encode"] == RETRIEVERS | {"cocondenser"} and jobs["rank_exact"] == DENSE
     assert not jobs.keys() & {"mlm", "condenser", "cocondenser", "bm25", "rank_bm25"}

@@ -1,7 +1,9 @@
 """Negatives: what a run over the training queries becomes once positives are taken out."""
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,13 @@ import pyarrow.parquet as pq
 from dewpoint.artifact import Artifact, member
 from dewpoint.data.answers import contains, words
 from dewpoint.data.dataset import Dataset
-from dewpoint.data.runs import Run
+from dewpoint.data.runs import NOTHING, Run, query_blocks
 from dewpoint.errors import UserError
+from dewpoint.progress import Progress
 
 log = logging.getLogger(__name__)
 
+QUERIES = 20_000  # rows of queries held at once
 SCHEMA = pa.schema([("query", pa.int32()), ("source", pa.int32()), ("passages", pa.list_(pa.int32()))])
 
 
@@ -39,8 +43,8 @@ def read_negatives(manifest: Path) -> Negatives:
     return Negatives(query, lists.values.to_numpy(), offsets)
 
 
-def write_negatives(artifact: Artifact, runs: list[Run], dataset: Dataset, settings) -> None:
-    """From each run the first `depth`, less what may be positive, `kept` of them at random.
+def write_negatives(artifact: Artifact, runs: list[Path], dataset: Dataset, settings) -> None:
+    """From each run the first `depth`, less what may be positive, `kept` of them at random; queries in blocks.
 
     A query that a run leaves without any is still an instance; training tops it up at random passages. One without a
     positive is none. All of it is counted.
@@ -50,18 +54,23 @@ def write_negatives(artifact: Artifact, runs: list[Run], dataset: Dataset, setti
     without = dataset.rows(f"queries.{settings.split}") - len(queries)
     artifact.facts |= {"queries": len(queries), "queries_without_positive": without, "sources": []}
     log.info("%s queries; %s more have no positive and are left out", f"{len(queries):,}", f"{without:,}")
+    progress = Progress(len(queries) * len(runs), "queries", rate="queries")
     with pq.ParquetWriter(artifact.beside(".parquet"), SCHEMA, compression="zstd") as file:
-        for source, run in enumerate(runs):
-            run, counts = candidates(run, positives, dataset, settings)
-            query, passage = pick(run, settings.kept, np.random.default_rng([settings.seed, source]))
-            first = np.searchsorted(query, queries)
-            found = np.searchsorted(query, queries, side="right") - first
-            offsets = np.concatenate([[0], np.cumsum(found)]).astype(np.int32)
-            lists = pa.ListArray.from_arrays(pa.array(offsets), pa.array(passage, pa.int32()))
-            columns = [pa.array(queries, pa.int32()), pa.array(np.full(len(queries), source), pa.int32()), lists]
-            file.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
-            counts |= {"negatives": len(passage), "queries_without": int((found == 0).sum())}
-            artifact.facts["sources"].append(counts)
+        for source, manifest in enumerate(runs):
+            counts, random = Counter(), np.random.default_rng([settings.seed, source])
+            blocks = chain(query_blocks(manifest, QUERIES), repeat(NOTHING))  # the last queries may have no rows
+            for first, run in zip(range(0, int(queries.max(initial=-1)) + 1, QUERIES), blocks, strict=False):
+                within = queries[slice(*np.searchsorted(queries, [first, first + QUERIES]))]
+                run, left_out = candidates(run, positives, dataset, settings)
+                query, passage = pick(run, settings.kept, random)
+                found = np.searchsorted(query, within, side="right") - np.searchsorted(query, within)
+                counts.update(left_out | {"negatives": len(passage), "queries_without": int((found == 0).sum())})
+                offsets = pa.array(np.concatenate([[0], np.cumsum(found)]), pa.int32())
+                lists = pa.ListArray.from_arrays(offsets, pa.array(passage, pa.int32()))
+                columns = [pa.array(within, pa.int32()), pa.array(np.full(len(within), source), pa.int32()), lists]
+                file.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
+                progress.add(len(within), progress.done + len(within))
+            artifact.facts["sources"].append(dict(counts))
             log.info("ranker %s: %s", source + 1, ", ".join(f"{what} {count:,}" for what, count in counts.items()))
 
 

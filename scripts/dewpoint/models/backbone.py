@@ -99,6 +99,7 @@ def _load(auto, source: str | Path, **options):
     from transformers.utils import logging
 
     logging.set_verbosity_error()  # of weights that one class has and another has not, it would print a table
+    logging.disable_progress_bar()
     try:
         return auto.from_pretrained(source, **options)
     except (OSError, ValueError) as error:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dewpoint.artifact import read_manifest
 
-STAGES = ("negatives", "embeddings", "indexes", "runs", "fusions", "scores")  # after the training of models
+STAGES = ("negatives", "embeddings", "indexes", "latency", "runs", "fusions", "scores")  # after the training of models
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dewpoint.artifact import read_manifest
 from dewpoint.report import curves
 from dewpoint.report.graph import picture
 from dewpoint.report.lineage import Made, environment, follow, stages
-from dewpoint.study.grammar import Study, Table
+from dewpoint.study.grammar import LATENCY, Study, Table
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,18 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Index:
+    """An approximate index, and what it costs to use it."""
+
+    ranker: str
+    on: str
+    kind: str
+    of_exact: dict[str, float]  # shares of exact search's best 10, 100, 1000
+    seconds: float
+    megabytes: float
+
+
+@dataclass(frozen=True)
 class Settings:
     """The settings of one recipe's models: what they share, and where they differ."""
 
@@ -48,6 +60,7 @@ def page(study: Study, results: Path, data: Path) -> str:
         for table in study.tables.values()
         for ranker in table.rankers
     ]
+    scores = list(dict.fromkeys(scores))
     folders = {name: results / "models" / name for name in study.models}
     made = follow([*(folder / "manifest.json" for folder in folders.values()), *scores], results)
     models = _manifests(folders)
@@ -58,6 +71,8 @@ def page(study: Study, results: Path, data: Path) -> str:
         study=study,
         title=study.title or results.name,
         tables=[measured(name, table, results) for name, table in study.tables.items()],
+        indexes=indexes(scores, results),
+        latencies=latencies(scores),
         picture=picture(study),
         fusions=tuned(made, study),
         panels=[panel for panel in panels if panel],
@@ -74,7 +89,7 @@ def measured(name: str, table: Table, results: Path) -> Measured:
     """A table's CSV; every value that reads like the best of its column is marked."""
     path = results / "tables" / f"{name}.csv"
     values = pd.read_csv(path, index_col="ranker", dtype={"ranker": str}, keep_default_na=False, na_values=[""])
-    best = values.max()
+    best = pd.Series({name: of.min() if name.startswith(LATENCY) else of.max() for name, of in values.items()})
     rows = [
         (ranker, [Cell(number(value), number(value) == number(best[column])) for column, value in row.items()])
         for ranker, row in values.iterrows()
@@ -93,6 +108,26 @@ def tuned(made: list[Made], study: Study) -> list[str]:
         chosen = ", ".join(f"{part} {weight:g}" for part, weight in weights)
         found.append(f"{ranker}: {chosen} ({tune.metric} {number(facts[tune.metric])} on {dataset}/{tune.split})")
     return found
+
+
+def indexes(scores: list[Path], results: Path) -> list[Index]:
+    """The approximate indexes that tables use."""
+    found = []
+    for path in scores:
+        facts = read_manifest(path)["facts"]
+        if "of_exact" in facts:
+            dataset, split = path.stem.split(".")
+            built = read_manifest(results / "indexes" / path.parent.name / dataset / "manifest.json")["facts"]
+            on = f"{dataset}/{split}"
+            cost = built["seconds"], built["bytes"] / 2**20
+            found.append(Index(path.parent.name, on, built["factory"], facts["of_exact"], *cost))
+    return found
+
+
+def latencies(scores: list[Path]) -> list[tuple[str, dict[str, dict]]]:
+    """(ranker and split, batch size → part → mean, sd, p99 in milliseconds) where it was measured."""
+    facts = [(f"{path.parent.name} on {path.stem.replace('.', '/')}", read_manifest(path)["facts"]) for path in scores]
+    return [(what, fact["latency"]) for what, fact in facts if "latency" in fact]
 
 
 def settings_of(models: dict[str, dict[str, Any]]) -> list[Settings]:

@@ -40,7 +40,11 @@ def encode(encoder: Encoder, texts: Texts, rows: np.ndarray, special: dict[str, 
 
 
 def encode_window(
-    encoder: Encoder, texts: list[Slices], special: dict[str, int], type: str, progress: Progress | None = None
+    encoder: Encoder,
+    texts: list[Slices],
+    special: dict[str, int],
+    type: str = "float16",
+    progress: Progress | None = None,
 ) -> np.ndarray:
     """Vectors [texts, dimension], in their order."""
     vectors, lengths = np.empty((len(texts[0].counts), encoder.dimension), type), input_lengths(texts)

@@ -50,11 +50,11 @@ def dense_ranker(
     return DenseRanker(encoder, search)
 
 
-def fused_ranker(parts: list[Ranker], fuse: Callable[[list[Run]], Run], deep: int) -> Ranker:
-    """Asks all `parts` for their best `deep`."""
+def fused_ranker(parts: list[tuple[Ranker, int]], fuse: Callable[[list[Run]], Run]) -> Ranker:
+    """Asks each of `parts` for as many passages as are given with it."""
 
     def rank(questions: list[str], depth: int) -> Timed:
-        found = [part(questions, deep) for part in parts]
+        found = [part(questions, deep) for part, deep in parts]
         began = time.perf_counter()
         fused = fuse([run for run, _ in found])
         took = {"fuse": time.perf_counter() - began}

@@ -305,7 +305,7 @@ class Graph:
         """BM25 and a file's run read the split's queries themselves; a dense ranker is handed their vectors."""
         settings = {"depth": self.study.rankers[ranker].depth}
         settings |= {"split": split} if self.study.rankers[ranker].kind in ("bm25", "file") else {}
-        return dump(settings | ({"parameters": self._parameters(ranker)} if self.approximate(ranker) else {}))
+        return dump(settings | ({"parameters": self.parameters(ranker)} if self.approximate(ranker) else {}))
 
     def index_settings(self, ranker: str) -> str:
         """What an index is built with; parameters of its search do not build it anew."""
@@ -318,10 +318,10 @@ class Graph:
         if isinstance(described, Dense):
             node = self.study.models[described.model]
             settings |= {"query_length": node.query_length, "query_prefix": node.query_prefix}
-            settings |= {"precision": self.config.precision, "parameters": self._parameters(ranker)}
+            settings |= {"precision": self.config.precision, "parameters": self.parameters(ranker)}
         return dump(settings)
 
-    def _parameters(self, ranker: str) -> dict[str, float]:
+    def parameters(self, ranker: str) -> dict[str, float]:
         """FAISS's parameters of a search."""
         index = self.study.rankers[ranker].index
         known = {name: getattr(index, name) for name in AT_SEARCH if hasattr(index, name)}

@@ -195,6 +195,8 @@ def _validate(kind: type[BaseModel], values: dict, path: str):
             message += f", found {first['input']!r}"
         if location[:1] and location[0] in ("datasets", "models", "rankers"):
             location[2:3] = []  # pydantic puts the union's tag here
+        if location[2:3] == ["index"]:
+            location[3:4] = []  # and here
         if location[-1:] == ["[key]"]:
             location[-1] = "(name)"
         rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
