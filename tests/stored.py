@@ -7,7 +7,9 @@ import numpy as np
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.runs import Run, write_run
-from dewpoint.search.vectors import PIECE, Vectors, VectorWriter
+from dewpoint.search.vectors import Vectors, VectorWriter
+
+WINDOW = 65_536  # rows written at once
 
 
 def store(folder: Path, name: str, vectors: np.ndarray, bounds=(), model: str = "first (abc)") -> Vectors:
@@ -16,8 +18,8 @@ def store(folder: Path, name: str, vectors: np.ndarray, bounds=(), model: str = 
     for number, (first, end) in enumerate(zip([0, *ends], ends, strict=False)):
         artifact = Artifact(folder / f"{name}-{number}of{len(ends)}.json")
         with VectorWriter(artifact.beside(".parquet"), vectors.shape[1], vectors.dtype) as file:
-            for start in range(first, end, PIECE):
-                file.write(vectors[start : min(end, start + PIECE)])
+            for start in range(first, end, WINDOW):
+                file.write(vectors[start : min(end, start + WINDOW)])
         facts = {"model": model, "dimension": vectors.shape[1], "first": int(first)}
         artifact.facts |= facts | {"rows": int(end - first), "of": len(vectors)}
         artifact.seal()

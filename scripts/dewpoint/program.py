@@ -34,6 +34,7 @@ def run(main: Callable) -> None:
     """Parse the command line after `main`'s signature, call it, seal its artifact; a user's mistake is one line."""
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # in a log they are noise
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("faiss").setLevel(logging.WARNING)
     parameters = inspect.signature(main).parameters
     parser = argparse.ArgumentParser(description=inspect.getdoc(sys.modules["__main__"]))
     parser.add_argument("--output", type=Path, required=True, help="the manifest (or file) to write")

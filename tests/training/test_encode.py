@@ -1,4 +1,4 @@
-"""Encoding: a vector does not depend on what its text is encoded with, or where it lies; too little memory ends nothing."""
+"""Encoding: a vector does not depend on what its text is encoded with, or where it lies."""
 
 import logging
 

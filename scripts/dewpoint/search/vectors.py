@@ -1,7 +1,10 @@
 """Embeddings on disk: the rows of Parquet files, in the order of what they encode, in one file or many."""
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +14,7 @@ import pyarrow.parquet as pq
 from dewpoint.artifact import member, read_manifest
 from dewpoint.errors import UserError
 
-BLOCK, PIECE = 2**29, 8192  # bytes of float32 held at once; rows read at once
+BLOCK, AHEAD = 2**29, 2  # bytes of float32 held at once; row groups read ahead
 
 
 class VectorWriter:
@@ -51,7 +54,7 @@ class Vectors:
         facts = [read_manifest(manifest)["facts"] for manifest in self.manifests]
         self.files = [member(manifest) for manifest in self.manifests]
         self.model, self.dimension, total = (facts[0][name] for name in ("model", "dimension", "of"))
-        self.rows = 0
+        self.rows, self.buffer = 0, np.empty((0, self.dimension), np.float32)
         for manifest, fact in zip(self.manifests, facts, strict=True):
             refuse_another_model(manifest, fact["model"], self.manifests[0], self.model)
             if fact["first"] != self.rows:
@@ -64,21 +67,31 @@ class Vectors:
         return self.rows
 
     def blocks(self, size: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
-        """(first row, float32 vectors) of consecutive rows, good until the next are asked for."""
+        """(first row, float32 vectors) of consecutive rows, good until others are asked for."""
         size = min(size or max(1, BLOCK // (4 * self.dimension)), self.rows)
-        first, filled, block = 0, 0, np.empty((size, self.dimension), np.float32)
-        for vectors in self._pieces(size):
-            if filled + len(vectors) > size:
-                yield first, block[:filled]
-                first, filled = first + filled, 0
-            block[filled : filled + len(vectors)] = vectors
-            filled += len(vectors)
-        yield first, block[:filled]
+        if size > len(self.buffer):  # kept for the next time: to touch new memory takes as long as to read
+            self.buffer = np.empty((size, self.dimension), np.float32)
+        first, filled, block = 0, 0, self.buffer[:size]
+        for vectors in self._groups():
+            while len(vectors):
+                taken = vectors[: size - filled]
+                block[filled : filled + len(taken)] = taken
+                filled, vectors = filled + len(taken), vectors[len(taken) :]
+                if filled == size:
+                    yield first, block
+                    first, filled = first + size, 0
+        if filled:
+            yield first, block[:filled]
 
-    def _pieces(self, size: int) -> Iterator[np.ndarray]:
-        for file in self.files:
-            for batch in pq.ParquetFile(file).iter_batches(min(size, PIECE)):
-                yield batch["vector"].flatten().to_numpy().reshape(len(batch), -1)
+    def _groups(self) -> Iterator[np.ndarray]:
+        """The files' row groups as they are stored; the next are read ahead."""
+        groups = ((file, group) for file in self.files for group in range(pq.ParquetFile(file).num_row_groups))
+        with ThreadPoolExecutor(AHEAD) as pool:
+            coming = deque(pool.submit(read_group, *group) for group in islice(groups, AHEAD))
+            while coming:
+                vectors = coming.popleft().result()
+                coming.extend(pool.submit(read_group, *group) for group in islice(groups, 1))
+                yield vectors
 
     def all(self) -> np.ndarray:
         """float32 [rows, dimension]."""
@@ -86,6 +99,11 @@ class Vectors:
         for first, block in self.blocks():
             vectors[first : first + len(block)] = block
         return vectors
+
+
+def read_group(file: Path, group: int) -> np.ndarray:
+    vectors = pq.ParquetFile(file).read_row_group(group)["vector"].combine_chunks()
+    return vectors.flatten().to_numpy().reshape(len(vectors), -1)
 
 
 def refuse_another_model(place: Path, model: str, other_place: Path, other: str) -> None:
