@@ -139,10 +139,10 @@ def small(folder: Path, hidden: int, layers: int) -> Path:
     bert.mkdir(parents=True, exist_ok=True)
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{number}" for number in range(WORDS))]
     (bert / "vocab.txt").write_text("\n".join(words))
-    BertTokenizerFast(str(bert / "vocab.txt"), model_max_length=64).save_pretrained(bert)
+    BertTokenizerFast(str(bert / "vocab.txt"), model_max_length=LENGTH).save_pretrained(bert)
     torch.manual_seed(0)
     shape = {"num_hidden_layers": layers, "hidden_size": hidden, "num_attention_heads": hidden // 32}
-    config = BertConfig(vocab_size=len(words), intermediate_size=4 * hidden, max_position_embeddings=64, **shape)
+    config = BertConfig(vocab_size=len(words), intermediate_size=4 * hidden, max_position_embeddings=LENGTH, **shape)
     BertModel(config).save_pretrained(bert)
     transformer = models.Transformer(str(bert), max_seq_length=32)
     whole = SentenceTransformer(modules=[transformer, models.Pooling(hidden, "cls")], device="cpu")
@@ -215,7 +215,7 @@ def exact(folder: Path) -> None:
         ours.append(cost(program("rank_exact", run, {"depth": DEPTH}, queries=queries, corpus=corpus)))
     theirs, mine = np.median([one["seconds"] for one in bare]), np.median([one.seconds for one in ours])
     print(
-        f"exact search, {CORPUS:,} × {DIMENSION}, {QUERIES:,} queries, best {DEPTH}: {mine:.1f} s from Parquet to a run, "
+        f"exact search, {CORPUS:,} × {DIMENSION}, {QUERIES:,} queries, best {DEPTH}: {mine:.1f} s from files to run, "
         f"bare index {theirs:.1f} s in memory, {bare[0]['mb'] / 1024:.2f} GiB"
     )
     say("exact search, time against a bare index", mine / theirs, 1.15, "×", most=True)
