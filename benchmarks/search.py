@@ -7,7 +7,6 @@ import argparse
 import gzip
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -26,6 +25,7 @@ CORPUS, QUERIES, DIMENSION, DEPTH = 1_000_000, 10_000, 384, 200
 MINED, NEGATIVES = 100_000, 30
 SCALES = (1_250_000, 2_500_000, 5_000_000)
 TURNS = 3
+QUIET = {"HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"}
 
 
 def main() -> None:
@@ -61,14 +61,14 @@ def main() -> None:
 def rival(name: str, *paths: Path) -> dict:
     """What a rival prints of itself, run in a process of its own."""
     command = [sys.executable, __file__, "--part", name, *map(str, paths)]
-    done = subprocess.run(
-        command, check=True, text=True, stdout=subprocess.PIPE, env=os.environ | {"HF_HUB_OFFLINE": "1"}
-    )
+    done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, env=os.environ | QUIET)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def told(**figures) -> None:
-    print(json.dumps(figures | {"mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}))
+    from dewpoint.artifact import peak_memory_mb
+
+    print(json.dumps(figures | {"mb": peak_memory_mb()}))
 
 
 def cost(record: dict) -> SimpleNamespace:

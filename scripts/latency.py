@@ -37,7 +37,7 @@ def main(
             _, parts = rank(questions, settings.depth)
             if number >= 0:
                 rows.append({"batch": size, "total": time.perf_counter() - began, **parts})
-                progress.add(1, asked)
+                progress.add(1, size)
     seconds = pd.DataFrame(rows)
     seconds.to_parquet(artifact.beside(".parquet"), index=False)
     artifact.facts |= {

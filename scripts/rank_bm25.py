@@ -17,7 +17,7 @@ def main(artifact: Artifact, settings: Settings, dataset: Path, index: Path, thr
         for first in range(0, len(queries), bm25.QUERIES):
             block = queries[first : first + bm25.QUERIES]
             file.write(bm25.search(opened, block, settings.depth, threads, first))
-            progress.add(len(block), first + len(block))
+            progress.add(len(block))
 
 
 if __name__ == "__main__":

@@ -28,9 +28,9 @@ def run(clocked, monkeypatch, live: bool) -> str:
     stream.isatty = lambda: live
     monkeypatch.setattr(sys, "stderr", stream)
     bar = Progress(100, "steps", done=40)
-    for unit in range(1, 61):
+    for _ in range(60):
         clocked.now += 1
-        bar.add(1, 50 * unit, "loss 1.0  ")
+        bar.add(1, 50, "loss 1.0  ")
     return stream.getvalue()
 
 

@@ -96,7 +96,7 @@ class Artifact:
             "inputs": self.inputs,
             "run": {
                 "seconds": round(time.monotonic() - self.started, 2),
-                "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+                "peak_memory_mb": peak_memory_mb(),
                 **_device(),
                 "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
                 "commit": _commit(),
@@ -159,6 +159,15 @@ def content_hash(path: Path) -> str:
         if isinstance(record, dict) and "content" in record:
             return record["content"]
     return _file_digest(path)
+
+
+def peak_memory_mb() -> int:
+    """Of this process; what the system counts for getrusage may be that of the process which started it."""
+    try:
+        status = Path("/proc/self/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) // 1024
+    except (OSError, IndexError):  # no Linux
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // (2**20 if sys.platform == "darwin" else 1024)
 
 
 def _describe(path: Path) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def write_negatives(artifact: Artifact, runs: list[Path], dataset: Dataset, sett
                 lists = pa.ListArray.from_arrays(offsets, pa.array(passage, pa.int32()))
                 columns = [pa.array(within, pa.int32()), pa.array(np.full(len(within), source), pa.int32()), lists]
                 file.write_table(pa.Table.from_arrays(columns, schema=SCHEMA))
-                progress.add(len(within), progress.done + len(within))
+                progress.add(len(within))
             artifact.facts["sources"].append(dict(counts))
             log.info("ranker %s: %s", source + 1, ", ".join(f"{what} {count:,}" for what, count in counts.items()))
 

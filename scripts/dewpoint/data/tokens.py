@@ -32,6 +32,7 @@ def write_tokens(dataset: Dataset, tokenizer, artifact: Artifact) -> None:
         files = {column: _TextWriter(artifact, f"{table}.{column}", type) for column in columns}
         progress = Progress(dataset.rows(table), f"texts of {table}")
         for batch in dataset.batches(table, columns, BATCH):
+            made = 0
             for column, file in files.items():
                 texts = batch[column].to_pylist()
                 if (table, column) == ("corpus", "text"):
@@ -39,8 +40,8 @@ def write_tokens(dataset: Dataset, tokenizer, artifact: Artifact) -> None:
                     sentences.append(file.tokens.count + _sentence_starts(texts, encoded))
                 else:
                     encoded = encoder.encode_batch_fast(texts, add_special_tokens=False)
-                file.append(encoded)
-            progress.add(batch.num_rows, sum(file.tokens.count for file in files.values()))
+                made += file.append(encoded)
+            progress.add(batch.num_rows, made)
         counts[table] = sum(file.close() for file in files.values())
     sentences.close()
     artifact.facts |= {"tokens": counts, "special": special_tokens(tokenizer), "vocabulary": len(tokenizer)}
@@ -92,9 +93,12 @@ class _TextWriter:
         self.offsets = _Appended(artifact.path(f"{name}.offsets.npy"), np.int64)
         self.offsets.append(np.zeros(1, np.int64))
 
-    def append(self, encoded: list) -> None:
-        self.offsets.append(self.tokens.count + np.cumsum([len(encoding) for encoding in encoded]))
+    def append(self, encoded: list) -> int:
+        """How many tokens there were."""
+        before = self.tokens.count
+        self.offsets.append(before + np.cumsum([len(encoding) for encoding in encoded]))
         self.tokens.append(np.concatenate([np.asarray(encoding.ids, self.tokens.type) for encoding in encoded]))
+        return self.tokens.count - before
 
     def close(self) -> int:
         self.tokens.close()

@@ -59,7 +59,7 @@ def build(artifact: Artifact, dataset: Dataset, settings, batch: int = PASSAGES)
             for column in (term, passage + np.int32(first), count):
                 np.save(spilled, column)
             first += len(texts)
-            progress.add(len(texts), first)
+            progress.add(len(texts))
         if not terms:
             raise UserError(f"{dataset.manifest}: no passage holds a word to index")
         spilled.seek(0)
@@ -82,7 +82,7 @@ def build(artifact: Artifact, dataset: Dataset, settings, batch: int = PASSAGES)
             passages[at], scores[at] = passage, inverse[term] * count / (count + norms[passage])
             free[held] += found
             first += len(term)
-            progress.add(len(term), first)
+            progress.add(len(term))
     np.save(artifact.path("starts.npy"), starts)
     np.save(artifact.path("highest.npy"), np.maximum.reduceat(scores, starts[:-1]))
     encoded = [name.encode() for name in names]

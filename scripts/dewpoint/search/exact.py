@@ -11,10 +11,11 @@ alone, and a run does not depend on shards, blocks, threads, the device or the l
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 
-from dewpoint.data.runs import Run, ranked
+from dewpoint.data.runs import NOTHING, Run, ranked
 from dewpoint.progress import Progress
 from dewpoint.search.vectors import Vectors, refuse_another_model
 
@@ -22,6 +23,7 @@ SPARE = 32  # candidates beyond the depth, and an eighth of it
 ROUNDING = 2.0**-24  # of a float32, relative
 HELD = 2**28  # bytes of candidates, and as much of scores, held at once
 PAIRS = 4096  # scored at once, so that their vectors stay in the cache
+ROWS = 16_384  # passages of a thorough look
 
 Blocks = Iterator[tuple[int, np.ndarray]]
 Nearest = Callable[[np.ndarray, Blocks, int], tuple[np.ndarray, np.ndarray]]
@@ -50,10 +52,10 @@ def search_block(
     progress: Progress,
 ) -> Run:
     """The best `depth` passages of each query, out of `wanted` candidates where these suffice."""
-    depth = min(depth, len(corpus))
-    queries, longest = queries.astype(np.float32), [0.0]
-    score, passage = nearest(queries, _watched(corpus.blocks(block), longest, progress), wanted)
-    reach = score.min(1)  # no other passage's float32 score is above
+    depth, queries, about = min(depth, len(corpus)), queries.astype(np.float32), Centre()
+    score, passage = nearest(queries, about.moved(corpus.blocks(block), progress), wanted)
+    shift = queries.astype(np.float64) @ about.centre
+    reach = score.min(1) + shift  # no other passage's score in float32 is above
     passage = np.sort(passage, axis=1)
     score = np.empty(passage.shape, np.float32)
     for first, vectors in corpus.blocks(block):
@@ -61,26 +63,52 @@ def search_block(
         score[query, at] = products(queries, query, vectors, passage[query, at] - first)
     order = np.argsort(-score, axis=1, kind="stable")[:, :depth]
     score, passage = np.take_along_axis(score, order, 1), np.take_along_axis(passage, order, 1)
-    error = (queries.shape[1] + 4) * ROUNDING * np.linalg.norm(queries, axis=1) * longest[0]
-    doubtful = np.flatnonzero((reach + error >= score[:, -1]) & (wanted < len(corpus)))
+    least = score[:, -1].astype(np.float64)
+    error = about.error(np.linalg.norm(queries, axis=1)) + 4 * ROUNDING * np.abs(least)
+    doubtful = np.flatnonzero((reach + error >= least) & (wanted < len(corpus)))
     if len(doubtful):
-        run = thorough(queries[doubtful], corpus, score[doubtful, -1] - error[doubtful], depth, block)
+        floor = (least - error - shift)[doubtful]
+        run = thorough(queries[doubtful], corpus, about.centre, floor, depth, block)
         score[doubtful], passage[doubtful] = (x.reshape(len(doubtful), depth) for x in (run.score, run.passage))
     return Run(np.repeat(np.arange(len(queries)), depth), passage.ravel(), score.ravel())
 
 
-def thorough(queries: np.ndarray, corpus: Vectors, floor: np.ndarray, depth: int, block: int | None) -> Run:
-    """The best `depth` of all passages whose float32 score is at least their query's `floor`."""
-    best = ranked(*np.zeros((2, 0), np.int64), np.zeros(0, np.float32), depth)
+@dataclass
+class Centre:
+    """Where the vectors lie. Moved there they are shorter, the more so the more they are alike: float32 rounds less."""
+
+    centre: np.ndarray | None = None  # about
+    longest: float = 0.0  # of the moved vectors
+
+    def moved(self, blocks: Blocks, progress: Progress) -> Blocks:
+        for first, vectors in blocks:
+            if self.centre is None:
+                self.centre = vectors.mean(0)
+            vectors -= self.centre
+            self.longest = max(self.longest, float(np.einsum("ij,ij->i", vectors, vectors).max()) ** 0.5)
+            yield first, vectors
+            progress.add(len(vectors))
+
+    def error(self, lengths: np.ndarray) -> np.ndarray:
+        """At most, of inner products with queries of these lengths: in float32 the moved part's, in float64 the rest's."""
+        return (len(self.centre) + 4) * ROUNDING * lengths * (self.longest + ROUNDING * np.linalg.norm(self.centre))
+
+
+def thorough(
+    queries: np.ndarray, corpus: Vectors, centre: np.ndarray, floor: np.ndarray, depth: int, block: int | None
+) -> Run:
+    """The best `depth` of all passages whose moved score in float32 is at least their query's `floor`."""
+    best, step = NOTHING, max(1, HELD // (4 * ROWS))
     for first, vectors in corpus.blocks(block):
-        step = max(1, HELD // (4 * len(vectors)))
-        for start in range(0, len(queries), step):
-            some = slice(start, start + step)
-            query, passage = np.nonzero(queries[some] @ vectors.T >= floor[some, None])
-            query += start
-            score = products(queries, query, vectors, passage)
-            found = zip((best.query, best.passage, best.score), (query, passage + first, score), strict=True)
-            best = ranked(*map(np.concatenate, found), depth)
+        for row in range(0, len(vectors), ROWS):
+            near = vectors[row : row + ROWS] - centre
+            for start in range(0, len(queries), step):
+                some = slice(start, start + step)
+                query, passage = np.nonzero(queries[some] @ near.T >= floor[some, None])
+                query, passage = query + start, passage + row
+                score = products(queries, query, vectors, passage)
+                found = zip((best.query, best.passage, best.score), (query, passage + first, score), strict=True)
+                best = ranked(*map(np.concatenate, found), depth)
     return best
 
 
@@ -95,14 +123,6 @@ def products(queries: np.ndarray, query: np.ndarray, passages: np.ndarray, passa
     with ThreadPoolExecutor() as pool:
         list(pool.map(part, range(0, len(query), PAIRS)))
     return score
-
-
-def _watched(blocks: Blocks, longest: list[float], progress: Progress) -> Blocks:
-    """The blocks; notes the length of the longest vector."""
-    for first, vectors in blocks:
-        longest[0] = max(longest[0], float(np.einsum("ij,ij->i", vectors, vectors).max()) ** 0.5)
-        yield first, vectors
-        progress.add(len(vectors), progress.done + len(vectors))
 
 
 # --- the quick look: scores and rows [queries, wanted], in any order ----------------------------

@@ -67,9 +67,9 @@ def build(corpus: Vectors, wanted, seed: int) -> tuple[faiss.Index, dict]:
             count = wanted.sample or max(LEAST, EACH * int(lists[1]) if lists else 0)
             index.train(lengthened(sample(corpus, count, seed), longest))
         progress = Progress(len(corpus), "passages", rate="passages")
-        for first, block in corpus.blocks(PIECE):
+        for _, block in corpus.blocks(PIECE):
             index.add(lengthened(block, longest))
-            progress.add(len(block), first + len(block))
+            progress.add(len(block))
     except RuntimeError as error:
         said = NOISE.sub("", str(error)).strip()
         place = f"index {name} of {len(corpus):,} passages, {corpus.dimension} dimensions"
@@ -143,7 +143,7 @@ class Searcher:
         progress = Progress(len(queries), "queries", rate="queries")
         for first, vectors in queries.blocks(max(1, HELD // (4 * depth))):
             run = self(vectors, depth)
-            progress.add(len(vectors), first + len(vectors))
+            progress.add(len(vectors))
             yield Run(run.query + first, run.passage, run.score)
 
 

@@ -112,7 +112,8 @@ def train(
                 if found and journal.waited == 0 and measuring.keep_best:
                     save_weights(best, model)
             tokens += made.tokens * devices.WORLD
-            progress.add(1, tokens, "".join(f"{name} {value:.3f}  " for name, value in (losses | found).items()))
+            note = "".join(f"{name} {value:.3f}  " for name, value in (losses | found).items())
+            progress.add(1, made.tokens * devices.WORLD, note)
             enough = leads and measuring.patience is not None and journal.waited >= measuring.patience
             signs = torch.tensor([stop.asked, leads and journal.diverged, enough], dtype=torch.float, device=device)
             asked, diverged, enough = devices.total(signs).tolist()
