@@ -90,7 +90,7 @@ class Centre:
             progress.add(len(vectors))
 
     def error(self, lengths: np.ndarray) -> np.ndarray:
-        """At most, of inner products with queries of these lengths: in float32 the moved part's, in float64 the rest's."""
+        """At most, for queries of these lengths: the moved part's in float32, the rest's in float64."""
         return (len(self.centre) + 4) * ROUNDING * lengths * (self.longest + ROUNDING * np.linalg.norm(self.centre))
 
 
