@@ -25,7 +25,6 @@ CORPUS, QUERIES, DIMENSION, DEPTH = 1_000_000, 10_000, 384, 200
 MINED, NEGATIVES = 100_000, 30
 SCALES = (1_250_000, 2_500_000, 5_000_000)
 TURNS = 3
-QUIET = {"HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"}
 
 
 def main() -> None:
@@ -61,7 +60,9 @@ def main() -> None:
 def rival(name: str, *paths: Path) -> dict:
     """What a rival prints of itself, run in a process of its own."""
     command = [sys.executable, __file__, "--part", name, *map(str, paths)]
-    done = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, env=os.environ | QUIET)
+    done = subprocess.run(command, text=True, capture_output=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
+    if done.returncode:
+        sys.exit(done.stderr)
     return json.loads(done.stdout.splitlines()[-1])
 
 

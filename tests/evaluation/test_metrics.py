@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dewpoint.data.runs import Run
-from dewpoint.evaluation.metrics import evaluate
+from dewpoint.evaluation.metrics import agreement, evaluate
 
 # query 0: passages 1, 2, 3 with grades 3, 1, 2, passage 9 judged as not relevant
 # query 2: passage 5; query 4: passage 6, never found; query 7: nothing relevant is known
@@ -78,3 +78,23 @@ def test_ranks_count_whatever_the_scores():
 
 def test_a_run_without_a_row_is_zero():
     assert measured("MRR@10", found={}).tolist() == [0, 0, 0]
+
+
+def test_agreement_is_the_share_of_what_exact_search_finds():
+    """Whatever the order; cutoffs beyond the depth are left out."""
+    rng = np.random.default_rng(0)
+    best = {query: rng.permutation(300)[:100] for query in (0, 3, 4)}
+    found = {query: np.concatenate([passages[rng.random(100) < 0.7][::-1], [999]]) for query, passages in best.items()}
+    found[4] = np.array([], int)
+    expected = {}
+    for cutoff in (10, 100):
+        hits = sum(len({*best[query][:cutoff]} & {*found[query][:cutoff]}) for query in best)
+        expected[str(cutoff)] = round(hits / (3 * cutoff), 4)
+    assert agreement(run_of(found), run_of(best), 100) == expected
+    assert agreement(run_of(best), run_of(best), 50) == {"10": 1.0}
+
+
+def test_no_metric_of_quality_is_no_mistake():
+    """As for a table of latencies."""
+    values = evaluate(run_of(FOUND), columns(JUDGED, np.int32, np.int32, np.int32), [])
+    assert (len(values), list(values.columns)) == (3, [])

@@ -1,5 +1,6 @@
 """Exact search equals a full sort of exact scores, ties included, however it is done."""
 
+import sys
 import tempfile
 from pathlib import Path
 
@@ -86,6 +87,22 @@ def test_more_equal_passages_than_candidates(tmp_path, nearest):
         exact.search(*(store(tmp_path, n, v) for n, v in [("q", corpus[:3]), ("c", corpus)]), 10, NEAREST[nearest], 512)
     )
     assert [passage for _, passage, _ in found] == [4_321, *range(9)] * 3
+
+
+def test_torch_searches_where_faiss_is_not_installed(monkeypatch):
+    assert exact.pick() is exact.by_faiss
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    assert exact.pick() is exact.by_torch
+
+
+def test_vectors_that_are_much_alike_need_no_thorough_look(tmp_path, monkeypatch):
+    """As those of a BERT that nobody has trained to retrieve; float32 could not tell them apart where they lie."""
+    rng = np.random.default_rng(3)
+    apart = rng.standard_normal((4_000, 64)) / 50
+    corpus, queries = (apart + 3 * rng.standard_normal(64)).astype(np.float16), apart[:40].astype(np.float16) + 3
+    monkeypatch.setattr(exact, "thorough", None)
+    found = rows(exact.search(store(tmp_path, "q", queries), store(tmp_path, "c", corpus), 100))
+    assert found == list(oracle(queries, corpus, 100))
 
 
 def test_vectors_in_float32_are_searched_as_exactly(tmp_path):
