@@ -107,6 +107,7 @@ def search_ours(work: Path, folder: Path, depth: int, threads: int):
     from dewpoint.search import bm25
 
     index, queries = bm25.load(folder), questions(work)
+    bm25.search(index, queries[:4], depth, threads)  # compiles
     yield
     for first in range(0, len(queries), bm25.QUERIES):
         bm25.search(index, queries[first : first + bm25.QUERIES], depth, threads, first)

@@ -24,7 +24,7 @@ from dewpoint.lease import take
 
 FORMAT = 1
 LOCK = ".lock"
-LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "faiss", "Stemmer", "ir_measures")
+LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "faiss", "Stemmer", "numba", "ir_measures")
 
 
 class Artifact:
@@ -134,7 +134,10 @@ def member(manifest: Path, name: str | None = None) -> Path:
     files = read_manifest(manifest)["files"]
     name = name or next(iter(files))
     if name not in files:
-        raise UserError(f"{manifest}: has no file '{name}', only {', '.join(files)}")
+        others = ", ".join(files)
+        raise UserError(
+            f"{manifest}: has no file '{name}', only {others}; if another version made it, delete it and run again"
+        )
     path = Path(manifest).parent / name
     size = path.stat().st_size if path.exists() else None
     if size != files[name]["bytes"]:

@@ -24,7 +24,7 @@ from dewpoint.progress import Progress
 from dewpoint.search.analyser import Analyser
 
 PASSAGES, QUERIES, TASK = 10_000, 2048, 32  # analysed at once; searched at once; searched by a thread
-ROUNDING = 0.999  # single precision stays well within it
+BLOCK = 8192  # passages that are scored at once: what a processor's cache holds
 
 
 class Numbers(dict):
@@ -131,17 +131,6 @@ class Index:
         found = bisect_left(terms, sought, key=self.term)
         return found if found < len(terms) and self.term(found) == sought else -1
 
-    def postings(self, term: int) -> tuple[np.ndarray, np.ndarray]:
-        """(passages, scores) of a term, by passage."""
-        held = slice(self.starts[term], self.starts[term + 1])
-        return self.passages[held], self.scores[held]
-
-    def gains(self, term: int, wanted: np.ndarray) -> np.ndarray:
-        """The scores of a term for some passages, zero where it is not in them."""
-        passages, scores = self.postings(term)
-        place = np.minimum(np.searchsorted(passages, wanted), len(passages) - 1)
-        return np.where(passages[place] == wanted, scores[place], np.float32(0))
-
     def term(self, number: int) -> bytes:
         return self.letters[self.offsets[number] : self.offsets[number + 1]].tobytes()
 
@@ -161,54 +150,24 @@ def analyser(settings) -> Analyser:
 
 def search(index: Index, queries: list[str], depth: int, threads: int = 1, first: int = 0) -> Run:
     """The best `depth` passages of every query, the queries numbered from `first`; what shares no word is not found."""
+    from dewpoint.search.bm25_scan import NONE, scan  # the compiler is for searches alone
+
     terms = [Counter(index.numbers.of(query)) for query in queries]
-    tasks = [terms[at : at + TASK] for at in range(0, len(terms), TASK)]
+    rows = [(row, term, count) for row, held in enumerate(terms) for term, count in held.items() if term >= 0]
+    query, term, count = np.array(rows, np.int64).reshape(-1, 3).T
+    weight = index.highest[term] * count
+    order = np.lexsort([term, -weight, query])
+    sought = term[order], count[order].astype(np.float32), weight[order]
+    bounds, depth = np.searchsorted(query, np.arange(len(queries) + 1)), min(depth, index.size)
+
+    def task(at: int) -> np.ndarray:
+        own = bounds[at : at + TASK + 1]
+        best = scan(index.starts, index.passages, index.scores, index.size, own, *sought, depth, BLOCK)
+        best.sort(axis=1)
+        return best
+
     with ThreadPoolExecutor(threads) as pool:
-        found = [pair for pairs in pool.map(lambda task: rank(index, task, depth), tasks) for pair in pairs]
-    query = np.repeat(np.arange(first, first + len(queries)), [len(passages) for passages, _ in found])
-    none = (np.zeros(0, np.int32), np.zeros(0, np.float32))
-    passage, score = map(np.concatenate, zip(none, *found, strict=True))
-    return Run(query, passage, score)
-
-
-def rank(index: Index, queries: list[Counter], depth: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    score = np.zeros(index.size, np.float32)
-    return [best(index, query, depth, score) for query in queries]
-
-
-def best(index: Index, query: Counter, depth: int, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(passages, scores) of the `depth` best; `score` has a zero for every passage, before and after.
-
-    Terms are added by their weight, the heaviest first. Once the rest together weighs less than what `depth` passages
-    have already, no other passage can come in: the rest is looked up for those found that can still be among them.
-    """
-    terms = [
-        (float(index.highest[term]) * count, term, np.float32(count)) for term, count in query.items() if term >= 0
-    ]
-    terms.sort(key=lambda term: (-term[0], term[1]))
-    rest = np.cumsum([weight for weight, _, _ in terms[::-1]])[::-1]
-    found, least, at = np.zeros(0, np.int32), 0.0, 0
-    while at < len(terms) and rest[at] >= ROUNDING * least:
-        _, term, count = terms[at]
-        passages, scores = index.postings(term)
-        before = score[passages]
-        score[passages] = before + count * scores
-        found = np.concatenate([found, passages[before == 0]])
-        at += 1
-        least = certain(score[found], depth)
-    found.sort()
-    total = score[found]
-    score[found] = 0
-    for (_, term, count), weight in zip(terms[at:], rest[at:], strict=True):
-        able = np.flatnonzero(total + weight >= ROUNDING * least)
-        found = found[able]
-        total = total[able] + count * index.gains(term, found)
-        least = certain(total, depth)
-    able = np.flatnonzero(total >= least)
-    order = able[np.argsort(-total[able], kind="stable")][:depth]
-    return found[order], total[order]
-
-
-def certain(total: np.ndarray, depth: int) -> float:
-    """A score that `depth` passages have, before more is added to them."""
-    return float(np.partition(total, -depth)[-depth]) if len(total) >= depth else 0.0
+        best = np.concatenate([np.empty((0, depth), np.int64), *pool.map(task, range(0, len(queries), TASK))])
+    query, _ = np.nonzero(best != NONE)
+    key = best[best != NONE]
+    return Run(first + query, (key & 0xFFFFFFFF).astype(np.int32), (-(key >> 32)).astype(np.int32).view(np.float32))
