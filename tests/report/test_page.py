@@ -107,6 +107,29 @@ def test_the_best_of_a_column_is_marked_with_all_that_read_alike(tmp_path):
     assert table.rows[1][1][1].text == ""
 
 
+def test_the_best_latency_is_the_smallest(tmp_path):
+    study = small.study()
+    out, _ = small.results(tmp_path, study)
+    (out / "tables" / "main.csv").write_text("ranker,latency@1\nbm25,2.5\nsecond,1.25\nhybrid,9\n")
+    table = measured("main", study.tables["main"], out)
+    assert [cells[0].best for _, cells in table.rows] == [False, True, False]
+
+
+def test_shows_indexes_and_latencies_where_they_were_measured(tmp_path, html):
+    assert "Approximate indexes" not in html and "99th percentile" not in html
+    study = small.study()
+    out, data = small.results(tmp_path, study)
+    small.write(
+        out / "indexes/second/docs/manifest.json", facts={"factory": "HNSW7,Flat", "seconds": 90, "bytes": 3 * 2**20}
+    )
+    part = {"mean": 1.5, "sd": 0.25, "p99": 7.75}
+    measures = {"of_exact": {"10": 0.875}, "latency": {"2000": {"total": part, "search": part}}}
+    small.write(out / "scores/second/docs.test.json", facts={"queries": 3, "metrics": {}} | measures)
+    text = Reading(page(study, out, data)).text
+    for said in ("HNSW7,Flat", "0.875", "1.5 min", "3.0 MB", "second on docs/test", "2,000", "0.25", "7.75"):
+        assert said in text
+
+
 def test_settings_are_shared_or_differ():
     retriever = {"recipe": "retriever", "seed": 1, "temperature": 1.0}
     bert = {"recipe": "mlm", "seed": 1, "architecture": {"layers": 2, "intermediate": None}}

@@ -24,6 +24,7 @@ ROUNDING = 2.0**-24  # of a float32, relative
 HELD = 2**28  # bytes of candidates, and as much of scores, held at once
 PAIRS = 4096  # scored at once, so that their vectors stay in the cache
 ROWS = 16_384  # passages of a thorough look
+MOST_ON_GPU = 2048  # candidates of a query that FAISS finds on a GPU
 
 Blocks = Iterator[tuple[int, np.ndarray]]
 Nearest = Callable[[np.ndarray, Blocks, int], tuple[np.ndarray, np.ndarray]]
@@ -140,7 +141,7 @@ def pick() -> Nearest:
 def by_faiss(queries: np.ndarray, blocks: Blocks, wanted: int) -> tuple[np.ndarray, np.ndarray]:
     import faiss
 
-    found, knn = None, _knn()
+    found, knn = None, _knn(wanted)
     for first, vectors in blocks:
         score, passage = knn(queries, vectors, wanted)
         passage[passage >= 0] += first  # those of a small block are filled up with -1
@@ -152,10 +153,10 @@ def by_faiss(queries: np.ndarray, blocks: Blocks, wanted: int) -> tuple[np.ndarr
     return found
 
 
-def _knn() -> Callable:
+def _knn(wanted: int) -> Callable:
     import faiss
 
-    if not faiss.get_num_gpus():
+    if not faiss.get_num_gpus() or wanted > MOST_ON_GPU:
         return lambda *of: faiss.knn(*of, metric=faiss.METRIC_INNER_PRODUCT)
     resources = faiss.StandardGpuResources()
     return lambda *of: faiss.knn_gpu(resources, *of, metric=faiss.METRIC_INNER_PRODUCT)
