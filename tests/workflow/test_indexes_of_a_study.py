@@ -86,7 +86,7 @@ def test_a_parameter_of_the_search_builds_nothing_anew(indexed):
     study.write_text(before.replace("efSearch: 400", "efSearch: 300"))
     jobs = indexed.pending()
     study.write_text(before)
-    assert set(jobs) == {"rank_index", "latency", "evaluate", "fuse", "table", "report", "all"}
+    assert set(jobs) == {"rank_index", "latency", "evaluate", "fuse", "table", "report"}
     assert jobs["rank_index"] == {"graph"} and not indexed.pending()
 
 
@@ -114,9 +114,9 @@ def test_a_question_to_rankers_of_every_kind(indexed):
     [
         (
             ["--rankers", "grph"],
-            "error: no ranker 'grph' in studies/mini.yaml; there is bert, bm25, graph, lists, hybrid",
+            "no ranker 'grph' in studies/mini.yaml; there is bert, bm25, graph, lists, hybrid",
         ),
-        (["--dataset", "dogs"], "error: no dataset 'dogs' in studies/mini.yaml; there is docs"),
+        (["--dataset", "dogs"], "no dataset 'dogs' in studies/mini.yaml; there is docs"),
     ],
 )
 def test_what_cannot_be_asked_is_said_in_a_line(indexed, words, error):

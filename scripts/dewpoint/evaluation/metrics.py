@@ -25,17 +25,19 @@ def evaluate(run: Run, judged: tuple[np.ndarray, np.ndarray, np.ndarray], metric
     import ir_measures
 
     query, passage, grade = judged
+    asked = pd.Index(np.unique(query[grade > 0]), name="query")
+    if not metrics:
+        return pd.DataFrame(index=asked)
     qrels = pd.DataFrame({"query_id": query.astype(str), "doc_id": passage.astype(str), "relevance": grade})
     rank = run.rank
-    seen = rank <= max((int(name.split("@")[1]) for name in metrics), default=0)
+    seen = rank <= max(int(name.split("@")[1]) for name in metrics)
     ids = {"query_id": run.query[seen].astype(str), "doc_id": run.passage[seen].astype(str)}
     found = pd.DataFrame(ids | {"score": -rank[seen]})
     names = {str(measure(name)): name for name in metrics}
     calculated = ir_measures.iter_calc([measure(name) for name in metrics], qrels, found)
     rows = [(int(value.query_id), names[str(value.measure)], value.value) for value in calculated]
     values = pd.DataFrame(rows, columns=["query", "metric", "value"]).pivot(index="query", columns="metric")["value"]
-    values = values.reindex(index=np.unique(query[grade > 0]), columns=metrics).fillna(0.0).astype(float)
-    return values.rename_axis(index="query", columns=None)
+    return values.reindex(index=asked, columns=metrics).fillna(0.0).astype(float).rename_axis(columns=None)
 
 
 def agreement(run: Run, exact: Run, depth: int) -> dict[str, float]:
