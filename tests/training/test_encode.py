@@ -76,7 +76,7 @@ def test_the_manifest_names_the_model_by_its_content(world, model, tmp_path):
 
 
 @pytest.fixture
-def small_gpu(monkeypatch):
+def small_gpu():
     """An encoder for which so many tokens at once are too many, as a GPU says it; how often it was asked."""
 
     def give(model, most: int):
@@ -89,7 +89,7 @@ def small_gpu(monkeypatch):
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return forward(ids, mask)
 
-        encoder.forward = short
+        encoder.forward, encoder._on_cores = short, encoder._on_gpu
         return encoder, asked
 
     return give

@@ -3,13 +3,14 @@
 import logging
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dewpoint.data.tokenizer import prefix_ids
-from dewpoint.data.tokens import Slices, assemble, first_batch, input_lengths
+from dewpoint.data.tokens import Slices, assemble, batches, first_batch, input_lengths
 from dewpoint.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -62,32 +63,49 @@ class Encoder(nn.Module):
         if bounded and length > positions:
             raise UserError(f"{what}: length {length}, but the model has {positions} positions")
 
-    @torch.inference_mode()
     def encode(
         self, texts: list[Slices], special: dict[str, int], tokens: int, done: Callable[[np.ndarray, Tensor], None]
     ) -> None:
-        """Hand over (rows, their vectors) of all texts, those of like lengths together, `tokens` at a time.
+        """Hand over (rows, their vectors) of all texts, those of like lengths together, `tokens` at a time."""
+        lengths, low = input_lengths(texts), torch.is_autocast_enabled(self.device.type)
 
-        Where a GPU's memory is too small for so many, half as many are tried, and from then on. A batch is handed over
-        when the next one has been started, so that a GPU need not wait.
+        def vectors(rows: np.ndarray) -> Tensor:
+            ids = torch.from_numpy(assemble([segment[rows] for segment in texts], special)).to(self.device)
+            with torch.inference_mode(), torch.autocast(self.device.type, enabled=low):  # which threads do not inherit
+                return self(ids, (ids != special["pad"]).long())
+
+        work = self._on_cores if self.device.type == "cpu" else self._on_gpu
+        work(lengths, tokens, vectors, done)
+
+    def _on_cores(self, lengths: np.ndarray, tokens: int, vectors: Callable, done: Callable) -> None:
+        """A batch on each core is a fifth faster than all cores on one batch."""
+        cores, rows = torch.get_num_threads(), list(batches(lengths, tokens))
+        try:
+            with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                for batch, made in zip(rows, pool.map(vectors, rows), strict=True):
+                    done(batch, made)
+        finally:
+            torch.set_num_threads(cores)
+
+    def _on_gpu(self, lengths: np.ndarray, tokens: int, vectors: Callable, done: Callable) -> None:
+        """Where memory is too small for so many tokens, half as many are tried, and from then on.
+
+        A batch is handed over when the next one has been started, so that the GPU need not wait.
         """
-        lengths, start, before = input_lengths(texts), 0, None
-        order = np.argsort(lengths, kind="stable")
-        while start < len(order):
-            rows = first_batch(lengths, order[start:], min(tokens, self.most_tokens))
+        order, before = np.argsort(lengths, kind="stable"), None
+        while len(order):
+            rows = first_batch(lengths, order, min(tokens, self.most_tokens))
             try:
-                ids = torch.from_numpy(assemble([segment[rows] for segment in texts], special)).to(self.device)
-                vectors = self(ids, (ids != special["pad"]).long())
+                made = vectors(rows)
             except torch.OutOfMemoryError:
                 if len(rows) == 1:
-                    raise UserError(
-                        f"one text of {lengths[rows[0]]} tokens does not fit into the GPU's memory"
-                    ) from None
-                self._take_less(ids.numel())
+                    told = f"one text of {lengths[rows[0]]} tokens does not fit into the GPU's memory"
+                    raise UserError(told) from None
+                self._take_less(int(lengths[rows[-1]]) * len(rows))
                 continue
             if before:
                 done(*before)
-            before, start = (rows, vectors), start + len(rows)
+            before, order = (rows, made), order[len(rows) :]
         if before:
             done(*before)
 

@@ -15,7 +15,7 @@ from dewpoint.progress import Progress
 from dewpoint.search.vectors import VectorWriter
 
 WINDOW = 65_536  # texts sorted by length at once
-BATCH_TOKENS = {"cpu": 8192, "cuda": 131_072}
+BATCH_TOKENS = {"cpu": 4096, "cuda": 131_072}  # of a core, of a GPU
 
 
 def shard_bounds(total: int, shard: int, shards: int) -> tuple[int, int]:
