@@ -6,6 +6,7 @@ python scripts/ask.py --rankers bm25 hybrid             asks these rankers of th
 """
 
 import argparse
+import json
 import shutil
 import sys
 import textwrap
@@ -84,20 +85,16 @@ def load(graph: Graph, name: str, dataset: str) -> live.Ranker:
     model, corpus, index = (list(map(Path, needed[what])) for what in ("model", "corpus", "index"))
     if ranker.kind == "bm25":
         return live.bm25_ranker(*index)
-    from dewpoint.search import indexes
-    from dewpoint.search.vectors import Vectors
-
-    search = indexes.Searcher(*index, graph.parameters(name)) if index else indexes.in_memory(Vectors(corpus))
-    return live.dense_ranker(*model, graph.study.models[ranker.model], search)
+    how, parameters = graph.study.models[ranker.model], graph.parameters(name)
+    return live.dense_ranker(*model, corpus, index[0] if index else None, parameters, how)
 
 
 def load_fusion(graph: Graph, name: str, dataset: str) -> live.Ranker:
     from dewpoint.search import fusion
 
-    ranker, tuned = graph.study.rankers[name], graph.tuned(name, dataset)
-    parts = [(load(graph, part, dataset), graph.study.rankers[part].depth) for part in ranker.of]
-    weights = read_manifest(tuned[0])["facts"]["weights"] if tuned else ranker.weights or [1.0] * len(parts)
-    settings = SimpleNamespace(**ranker.model_dump())
+    settings, tuned = SimpleNamespace(**json.loads(graph.fuse_settings(name))), graph.tuned(name, dataset)
+    parts = [(load(graph, part, dataset), graph.study.rankers[part].depth) for part in graph.study.rankers[name].of]
+    weights = read_manifest(tuned[0])["facts"]["weights"] if tuned else settings.weights
     return live.fused_ranker(parts, lambda runs: fusion.fuse(runs, weights, settings))
 
 

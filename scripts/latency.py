@@ -50,11 +50,9 @@ def load(settings: Settings, model: Path | None, corpus: list[Path], index: Path
     if not model:
         return live.bm25_ranker(index)
     from dewpoint.models.backbone import pick_device
-    from dewpoint.search import indexes
-    from dewpoint.search.vectors import Vectors
 
-    search = indexes.Searcher(index, vars(settings.parameters)) if index else indexes.in_memory(Vectors(corpus))
-    return live.dense_ranker(model, settings, search, settings.precision, pick_device())
+    parameters = vars(settings.parameters)
+    return live.dense_ranker(model, corpus, index, parameters, settings, settings.precision, pick_device())
 
 
 def summary(seconds: pd.DataFrame) -> dict[str, dict[str, float]]:

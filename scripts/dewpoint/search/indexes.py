@@ -121,7 +121,7 @@ class Searcher:
 
     def __init__(self, manifest: Path, parameters: dict[str, float]):
         self.manifest, facts = manifest, read_manifest(manifest)["facts"]
-        self.model, self.dimension, self.longest = (facts[name] for name in ("model", "dimension", "longest"))
+        self.model, self.longest = facts["model"], facts["longest"]
         self.index = faiss.read_index(str(member(manifest, "index.faiss")), faiss.IO_FLAG_MMAP_IFC)
         for name, value in parameters.items():
             try:

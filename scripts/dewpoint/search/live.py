@@ -41,12 +41,21 @@ class DenseRanker:
 
 
 def dense_ranker(
-    model: Path, how, search: Callable[[np.ndarray, int], Run], precision: str = "float32", device: str = "cpu"
+    model: Path,
+    corpus: list[Path],
+    index: Path | None,
+    parameters: dict[str, float],
+    how,
+    precision: str = "float32",
+    device: str = "cpu",
 ) -> DenseRanker:
-    """`how` says how long a query is, and what it begins with."""
+    """By an index, or by all vectors of the corpus; `how` says how long a query is, and what it begins with."""
+    from dewpoint.search import indexes
     from dewpoint.search.encode import QuestionEncoder
+    from dewpoint.search.vectors import Vectors
 
     encoder = QuestionEncoder(model.parent, how.query_length, how.query_prefix, precision, device)
+    search = indexes.Searcher(index, parameters) if index else indexes.in_memory(Vectors(corpus))
     return DenseRanker(encoder, search)
 
 
