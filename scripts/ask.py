@@ -41,7 +41,7 @@ def main() -> None:
         if not graph.study.tables:
             raise UserError(f"{graph.config.study}: has no table to choose by; name --dataset and --rankers")
         table = next(iter(graph.study.tables.values()))
-        dataset, names = dataset or table.dataset, names or pick(graph, table.rankers)
+        dataset, names = dataset or next(iter(table.columns))[0], names or pick(graph, table.rankers)
     rankers = {name: load(graph, name, dataset) for name in names}
     corpus = Dataset(Path(graph.dataset(dataset)))
     titles, texts = corpus.column("corpus", "title"), corpus.column("corpus", "text")

@@ -37,9 +37,9 @@ def measured(metric, found=FOUND, judged=JUDGED):
         ("MRR@1", [0, 0, 0]),
         ("R@2", [1 / 3, 0, 0]),
         ("R@100", [2 / 3, 1, 0]),
-        ("Hit@1", [0, 0, 0]),
-        ("Hit@2", [1, 0, 0]),
-        ("Hit@20", [1, 1, 0]),
+        ("Success@1", [0, 0, 0]),
+        ("Success@2", [1, 0, 0]),
+        ("Success@20", [1, 1, 0]),
         ("P@2", [1 / 2, 0, 0]),
         ("P@5", [2 / 5, 1 / 5, 0]),
         ("nDCG@10", [(2 / log2(3) + 3 / log2(5)) / (3 + 2 / log2(3) + 1 / log2(4)), 1 / log2(4), 0]),
@@ -55,7 +55,7 @@ def test_by_hand(metric, values):
 
 
 def test_many_at_once_are_each_alone():
-    names = ["nDCG@10", "MRR@10", "Hit@2", "R@2", "P@5", "MRR@2"]
+    names = ["nDCG@10", "MRR@10", "Success@2", "R@2", "P@5", "MRR@2"]
     judged = columns(JUDGED, np.int32, np.int32, np.int32)
     together = evaluate(run_of(FOUND), judged, names)
     assert together.columns.tolist() == names

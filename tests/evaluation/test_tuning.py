@@ -17,7 +17,7 @@ from dewpoint.evaluation.tuning import grid, tune
 from dewpoint.search.fusion import fuse
 from programs import call, prepare, tables
 
-METRICS = ["MRR@2", "MRR@10", "R@3", "nDCG@2", "nDCG@10", "Hit@1", "P@5"]
+METRICS = ["MRR@2", "MRR@10", "R@3", "nDCG@2", "nDCG@10", "Success@1", "P@5"]
 PAIR = st.tuples(st.integers(0, 5), st.integers(0, 9))
 RUN = st.dictionaries(PAIR, st.integers(0, 3), max_size=30)
 JUDGED = st.dictionaries(PAIR, st.integers(1, 3), min_size=1, max_size=12)

@@ -65,10 +65,10 @@ def results(folder: Path, study: Study) -> tuple[Path, Path]:
         lines = [{"step": step, "loss_of_it": 2.0 - step, "learning_rate": 1, "gradient_norm": 1} for step in range(2)]
         (models[name].parent / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
     for name, table in study.tables.items():
-        rows = [",".join(["ranker", *table.metrics])]
+        rows, ((dataset, split),) = [",".join(["ranker", *table.metrics])], table.columns
         for place, ranker in enumerate(table.rankers):
-            run = write(out / "runs" / ranker / f"{table.dataset}.{table.split}.json", inputs=models.values())
-            score = out / "scores" / ranker / f"{table.dataset}.{table.split}.json"
+            run = write(out / "runs" / ranker / f"{dataset}.{split}.json", inputs=models.values())
+            score = out / "scores" / ranker / f"{dataset}.{split}.json"
             write(score, facts={"queries": 3, "metrics": {}}, inputs=[run])
             rows.append(",".join([ranker, *(f"0.{place + 1}" for _ in table.metrics)]))
         (out / "tables").mkdir()

@@ -86,12 +86,14 @@ GRAMMAR = [
     (
         "MRR@10",
         "MRr@10",
-        "tables.t.metrics.0: unknown metric 'MRr@10', write MRR@10, R@10, nDCG@10, Hit@10, P@10, latency@10; ",
+        "tables.t.metrics.0: unknown metric 'MRr@10', write MRR@10, R@10, nDCG@10, Hit@10, Success@10, P@10, "
+        "latency@10, Rprec; did you mean 'MRR@10'?",
     ),
     (
         "R@100",
         "NDCG@5",
-        "tables.t.metrics.1: unknown metric 'NDCG@5', write MRR@10, R@10, nDCG@10, Hit@10, P@10, latency@10; did you ",
+        "tables.t.metrics.1: unknown metric 'NDCG@5', write MRR@10, R@10, nDCG@10, Hit@10, Success@10, P@10, "
+        "latency@10, Rprec; did you mean 'nDCG@5'?",
     ),
     ("R@100", "R@0", "tables.t.metrics.1: unknown metric 'R@0'"),
     # what belongs together
@@ -323,7 +325,7 @@ def test_a_beir_folder_tells_its_splits(tmp_path):
         ("[first, zero]", "[bm25, zero]"),
         ("second, hybrid", "hybrid"),
     ]
-    assert load(tmp_path, beir, *rest).tables["t"].split == "test"
+    assert load(tmp_path, beir, *rest).tables["t"].on.endswith("/test")
 
 
 OWN_RUN = ("  bm25:", f"  own-run: {{kind: file, on: d, runs: {{test: '{__file__}'}}}}\n  bm25:")

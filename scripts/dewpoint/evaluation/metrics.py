@@ -6,11 +6,11 @@ import pandas as pd
 from dewpoint.data.runs import Run
 
 CUTOFFS = (10, 100, 1000)
-NAMES = {"MRR": "RR", "R": "R", "nDCG": "nDCG", "Hit": "Success", "P": "P"}
+NAMES = {"MRR": "RR", "R": "R", "nDCG": "nDCG", "Success": "Success", "P": "P"}
 
 
 def measure(name: str):
-    """`MRR@10`, `R@100`, `nDCG@10`, `Hit@20`, `P@5` as an ir-measures measure."""
+    """`MRR@10`, `R@100`, `nDCG@10`, `Success@20`, `P@5` as an ir-measures measure."""
     import ir_measures
 
     kind, _, cutoff = name.partition("@")
@@ -69,7 +69,7 @@ def of_ranks(metric: str, query: np.ndarray, grade: np.ndarray, rank: np.ndarray
         best = _gain(query[order], grade[order], ideal, ideal <= depth, len(count))
         return _gain(query, grade, rank, seen, len(count)) / best
     found = np.bincount(query[seen], minlength=len(count))
-    return {"R": found / count, "P": found / depth, "Hit": (found > 0).astype(float)}[kind]
+    return {"R": found / count, "P": found / depth, "Success": (found > 0).astype(float)}[kind]
 
 
 def _gain(query: np.ndarray, grade: np.ndarray, rank: np.ndarray, seen: np.ndarray, queries: int) -> np.ndarray:

@@ -56,8 +56,9 @@ class Settings:
 def page(study: Study, results: Path, data: Path) -> str:
     """The HTML of a study's report; whatever optional part is missing is left out."""
     scores = [
-        results / "scores" / ranker / f"{table.dataset}.{table.split}.json"
+        results / "scores" / ranker / f"{dataset}.{split}.json"
         for table in study.tables.values()
+        for dataset, split in table.columns
         for ranker in table.rankers
     ]
     scores = list(dict.fromkeys(scores))
@@ -94,7 +95,8 @@ def measured(name: str, table: Table, results: Path) -> Measured:
         (ranker, [Cell(number(value), number(value) == number(best[column])) for column, value in row.items()])
         for ranker, row in values.iterrows()
     ]
-    score = read_manifest(results / "scores" / table.rankers[0] / f"{table.dataset}.{table.split}.json")
+    dataset, split = next(iter(table.columns))
+    score = read_manifest(results / "scores" / table.rankers[0] / f"{dataset}.{split}.json")
     return Measured(table.title or name, table.on, score["facts"]["queries"], list(values.columns), rows)
 
 

@@ -5,16 +5,27 @@ import re
 from math import comb
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # names a `vary` may make
 LATENCY = "latency"  # latency@10: milliseconds until a batch of 10 queries is answered
 BATCHES = {1: 300, 10: 100, 2000: 5}  # queries at once: how often latency is measured
-QUALITY = ("MRR", "R", "nDCG", "Hit", "P")
+QUALITY = ("MRR", "R", "nDCG", "Hit", "Success", "P")  # each with a cutoff
 METRICS = (*QUALITY, LATENCY)
+RPREC = "Rprec"  # precision at as many passages as are relevant
+HIT = "Hit"  # by answers that a passage contains; all others go by judgements
 Quality = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(QUALITY)})@[1-9][0-9]*$")]
-Metric = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(METRICS)})@[1-9][0-9]*$")]
+Metric = Annotated[str, StringConstraints(pattern=rf"^({RPREC}|({'|'.join(METRICS)})@[1-9][0-9]*)$")]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -44,6 +55,17 @@ class Config(Strict):
         description="tokens held in memory at once while training; never changes a result; 0: as device and model suit",
     )
     checkpoint_steps: Count = Field(1000, description="steps between checkpoints; there is one every 5 minutes anyway")
+    rehearse: bool = Field(
+        False, description="tiny files in the formats of the real ones, tiny models, few steps; results lie apart"
+    )
+    mirrors: dict[str, str] = Field(
+        {},
+        description="where files are fetched from instead: the beginning of an address: another beginning",
+    )
+    offline: str | None = Field(
+        None,
+        description="a folder with the files that would be fetched, under their names; nothing is fetched then",
+    )
 
 
 # --- datasets -----------------------------------------------------------------------------------
@@ -76,6 +98,7 @@ class QueryFile(Strict):
 class JudgementFile(Strict):
     file: str
     columns: dict[Literal["query", "passage", "grade"], str] = Field({}, description="our name: the file's name")
+    relevant: Count = Field(1, description="grade from which a passage counts as relevant; nDCG's gains are the grades")
 
 
 class Tables(Strict):
@@ -96,7 +119,85 @@ class Text(Strict):
     title: str | None = Field(None, description="JSON lines: the field with the title, if there is one")
 
 
-Dataset = Annotated[Pydocs | Beir | Tables | Text, Field(discriminator="source")]
+class MsmarcoPassage(Strict):
+    """MS MARCO's passages; splits train and dev (the small one), and TREC's dl2019 and dl2020."""
+
+    source: Literal["msmarco-passage"]
+    titles: bool = Field(False, description="with the titles of RocketQA's release of the corpus")
+    triples: int = Field(
+        0,
+        ge=0,
+        description="negatives of the official training triples that are kept for a query, drawn at random, as list "
+        "`triples`; 0: none, and the 5.5 GB file is not fetched",
+    )
+
+
+class MsmarcoDocument(Strict):
+    """MS MARCO's documents, cut to passages; splits train, dev, dl2019, dl2020. Judgements are of whole documents."""
+
+    source: Literal["msmarco-document"]
+    passages: Literal["first", "all"] = Field(
+        "first", description="all: a run's documents rank by their best passage (MaxP)"
+    )
+    words: Count = Field(400, description="words of a passage")
+    stride: Count | None = Field(None, description="words from a passage's beginning to the next one's; as `words`")
+
+
+class Dpr(Strict):
+    """DPR's Wikipedia in passages of 100 words, with questions: splits nq-train, nq-dev, nq-test, triviaqa-train, …
+
+    Its curated negatives are the lists `negatives` (negative_ctxs) and `hard` (hard_negative_ctxs).
+    """
+
+    source: Literal["dpr"]
+    questions: list[Literal["nq", "triviaqa"]] = Field(["nq", "triviaqa"], min_length=1)
+    adversarial: bool = Field(
+        False, description="list `adversarial` of nq-train: the negatives that DPR's authors mined with a first round"
+    )
+
+
+class Tevatron(Strict):
+    """Tevatron's JSON lines, each file plain, .gz or .zst; their negatives are the list `negatives`."""
+
+    source: Literal["tevatron"]
+    corpus: list[str] = Field(min_length=1, description="paths or patterns: docid, title, text")
+    queries: dict[Name, str] = Field(
+        min_length=1,
+        description="a file for each split: query_id, query, positive_passages, …",
+    )
+
+
+class Wikipedia(Strict):
+    """English Wikipedia of 1 November 2023 as text to pre-train on: a passage is a paragraph, a document an article."""
+
+    source: Literal["wikipedia"]
+
+
+Dataset = Annotated[
+    Pydocs | Beir | Tables | Text | MsmarcoPassage | MsmarcoDocument | Dpr | Tevatron | Wikipedia,
+    Field(discriminator="source"),
+]
+
+
+# --- what papers published ----------------------------------------------------------------------
+
+
+class Row(Strict):
+    """A row of a paper: a system and its setting."""
+
+    system: str = Field(description="its name in studies/published/")
+    train: int | str | None = Field(None, description="training queries: a number or full")
+    neg: str | None = Field(None, description="bm25, or hn: mined hard negatives as well")
+    label: str | None = None
+    stage: str | None = None
+    rerank: str | None = None
+
+    @property
+    def setting(self) -> dict[str, int | str]:
+        return self.model_dump(exclude={"system"}, exclude_none=True)
+
+
+PUBLISHED = Field(None, description="the row of papers that it reproduces: {system: BERT, train: full, neg: bm25}")
 
 
 # --- models -------------------------------------------------------------------------------------
@@ -201,6 +302,7 @@ class Vectors(Node):
     query_from: str | None = Field(
         None, description="where queries' own encoder starts from, as in `from`; left out: one encoder for both"
     )
+    published: Row | None = PUBLISHED
     pooling: Literal["cls", "mean"] | None = Field(None, description="left out: as `from` does, the CLS otherwise")
     normalize: bool | None = Field(None, description="vectors of length one; left out: as `from` does, no otherwise")
 
@@ -274,6 +376,7 @@ AnyModel = Annotated[Mlm | Condenser | CoCondenser | Retriever | Released, Field
 
 class Ranker(Strict):
     depth: Count = Field(1000, description="passages kept for a query")
+    published: Row | None = PUBLISHED
 
 
 Stemmer = Literal[  # what Snowball knows
@@ -468,29 +571,63 @@ class RunFiles(Ranker):
     runs: dict[Name, str] = Field(min_length=1, description="a file for each split, plain, .gz or .zst")
 
 
-AnyRanker = Annotated[Bm25 | Dense | Fusion | RunFiles, Field(discriminator="kind")]
+class Given(Ranker):
+    """Passages that came with a dataset's queries, in their order, such as the negatives of a training set."""
+
+    kind: Literal["given"]
+    list: Name = Field(description="which of the dataset's lists: triples, hard, …")
+
+
+AnyRanker = Annotated[Bm25 | Dense | Fusion | RunFiles | Given, Field(discriminator="kind")]
 
 
 # --- tables and the study -----------------------------------------------------------------------
 
 
+Place = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+$")]
+
+
+Places = Annotated[
+    Annotated[Place, Tag("one")] | Annotated[dict[Place, Annotated[list[Metric], Field(min_length=1)]], Tag("several")],
+    Discriminator(lambda on: "several" if isinstance(on, dict) else "one"),
+]
+
+
 class Table(Strict):
-    """Rankers × metrics."""
+    """Rankers × metrics, on one split or on several."""
 
     title: str = ""
     rankers: list[Label] = Field(min_length=1)
-    on: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+$")] = Field(
-        description="dataset/split"
+    on: Places = Field(
+        description="dataset/split; or several, each with its metrics: {marco/dev: [MRR@10], marco/dl2019: [nDCG@10]}"
     )
-    metrics: list[Metric] = Field(min_length=1)
+    metrics: list[Metric] = Field([], description="with a single split")
+    paper: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+/[a-z0-9]+$")] | None = Field(
+        None, description="the table it reproduces, such as condenser/table5; published stands beside measured"
+    )
+    tolerance: float = Field(0.01, gt=0, description="how far a measured value may be from the published one")
+    absent: dict[str, str] = Field(
+        {}, description="why a system of the paper's table is not run, by its name; said beside `not run`"
+    )
+    baseline: Label | None = Field(None, description="the ranker that all others are tested against for significance")
+
+    @model_validator(mode="after")
+    def metrics_of_each_split(self):
+        if isinstance(self.on, str) and not self.metrics:
+            raise ValueError("needs metrics")
+        if isinstance(self.on, dict) and (self.metrics or not self.on):
+            raise ValueError("`on` with several splits names the metrics of each; leave `metrics` out")
+        if self.baseline and self.baseline not in self.rankers:
+            raise ValueError(f"baseline '{self.baseline}' is none of the table's rankers")
+        if self.absent and not self.paper:
+            raise ValueError("`absent` goes with `paper`")
+        return self
 
     @property
-    def dataset(self) -> str:
-        return self.on.split("/")[0]
-
-    @property
-    def split(self) -> str:
-        return self.on.split("/")[1]
+    def columns(self) -> dict[tuple[str, str], list[str]]:
+        """(dataset, split) → its metrics."""
+        on = {self.on: self.metrics} if isinstance(self.on, str) else self.on
+        return {tuple(place.split("/")): metrics for place, metrics in on.items()}
 
 
 class Study(Strict):
@@ -519,7 +656,7 @@ def schema() -> dict[str, Any]:
         "additionalProperties": {"type": "array", "minItems": 1},
         "description": "axes; the entry is written out for every combination, {axis} replaced in its name and values",
     }
-    parts = {"Architecture", "PassageFile", "QueryFile", "JudgementFile", "Projection", "Development", "Tune"}
+    parts = {"Architecture", "PassageFile", "QueryFile", "JudgementFile", "Projection", "Development", "Tune", "Row"}
     kinds = set(written["$defs"]) - parts
     for kind in kinds:
         written["$defs"][kind]["properties"]["vary"] = vary

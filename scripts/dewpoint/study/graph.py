@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from dewpoint.artifact import read_manifest
+from dewpoint.data import catalogue
 from dewpoint.data.sources.reading import find, qrels, text_files
 from dewpoint.errors import UserError
 from dewpoint.study.grammar import (
@@ -23,13 +24,14 @@ from dewpoint.study.grammar import (
     Retriever,
     RunFiles,
     Study,
+    Tevatron,
     Text,
     Vectors,
 )
 from dewpoint.study.load import lacks, load_config, load_study, needs
 
 INPUTS = {"query_length", "passage_length", "query_prefix", "passage_prefix", "title"}  # how texts become inputs
-ARTIFACTS = {"from_", "query_from", "data", "negatives"}
+ARTIFACTS = {"from_", "query_from", "data", "negatives", "published"}
 NEGATIVES = {"negatives_depth": "depth", "negatives_kept": "kept", "negatives_without": "without"}
 AT_SEARCH = ("efSearch", "nprobe")  # parameters that can be changed once an index is built
 PASSAGES, QUERIES = "passages", "queries"  # the two sides of a retriever
@@ -113,7 +115,7 @@ class Graph:
 
     def table_scores(self, name: str) -> list[str]:
         table = self.study.tables[name]
-        return [self.score(ranker, table.dataset, table.split) for ranker in table.rankers]
+        return [self.score(ranker, *place) for place in table.columns for ranker in table.rankers]
 
     @property
     def all_scores(self) -> list[str]:
@@ -239,21 +241,37 @@ class Graph:
         """Metrics asked of each (ranker, dataset, split), in the order they are first named."""
         asked: dict[tuple[str, str, str], list[str]] = {}
         for table in self.study.tables.values():
-            for ranker in table.rankers:
-                known = asked.setdefault((ranker, table.dataset, table.split), [])
-                known += [metric for metric in table.metrics if metric not in known]
+            for place, metrics in table.columns.items():
+                for ranker in table.rankers:
+                    known = asked.setdefault((ranker, *place), [])
+                    known += [metric for metric in metrics if metric not in known]
         return asked
 
     # --- settings -------------------------------------------------------------------------------
 
     def dataset_settings(self, name: str) -> str:
-        return dump(self.study.datasets[name].model_dump(exclude_none=True))
+        """Its definition, and how many rows it must have as far as that is known."""
+        definition = self.study.datasets[name].model_dump(exclude_none=True)
+        expected = catalogue.expected(**definition)
+        return dump(definition | ({"expected": expected} if expected else {}))
+
+    def download(self, file: str) -> str:
+        return f"{self.data}/downloads/{file}.json"
+
+    def download_settings(self, file: str) -> str:
+        """Where a file is from and what it must be; a mirror is another way to the same file."""
+        known = (catalogue.downloads(**dataset.model_dump()) for dataset in self.study.datasets.values())
+        return dump(vars(next(files[file] for files in known if file in files)))
 
     def dataset_files(self, name: str) -> list[str]:
-        """The user's files that a dataset is made of; one that is not there is said at once."""
+        """The files that a dataset is made of: fetched ones, or the user's; one that is not there is said at once."""
         dataset = self.study.datasets[name]
+        if files := catalogue.downloads(**dataset.model_dump()):
+            return [self.download(file) for file in files]
         if isinstance(dataset, Pydocs):
             return []
+        if isinstance(dataset, Tevatron):
+            return [str(path) for path in text_files([*dataset.corpus, *dataset.queries.values()])]
         if isinstance(dataset, Beir):
             files = beir_files(Path(dataset.path))
         elif isinstance(dataset, Text):
@@ -299,12 +317,13 @@ class Graph:
         return dump(settings | {"part": part, "precision": self.config.precision, "vectors": self.config.vectors})
 
     def bm25_settings(self, ranker: str) -> str:
-        return dump(self.study.rankers[ranker].model_dump(exclude={"kind", "depth"}))
+        return dump(self.study.rankers[ranker].model_dump(exclude={"kind", "depth", "published"}))
 
     def rank_settings(self, ranker: str, split: str) -> str:
         """BM25 and a file's run read the split's queries themselves; a dense ranker is handed their vectors."""
         settings = {"depth": self.study.rankers[ranker].depth}
-        settings |= {"split": split} if self.study.rankers[ranker].kind in ("bm25", "file") else {}
+        settings |= {"split": split} if self.study.rankers[ranker].kind in ("bm25", "file", "given") else {}
+        settings |= {"list": self.study.rankers[ranker].list} if self.study.rankers[ranker].kind == "given" else {}
         return dump(settings | ({"parameters": self.parameters(ranker)} if self.approximate(ranker) else {}))
 
     def index_settings(self, ranker: str) -> str:

@@ -14,14 +14,20 @@ from dewpoint.data.sources.reading import qrels
 from dewpoint.errors import UserError
 from dewpoint.study.grammar import (
     BATCHES,
+    HIT,
     LATENCY,
     METRICS,
+    RPREC,
     CoCondenser,
     Condenser,
     Config,
     Dense,
+    Dpr,
     Fusion,
+    Given,
     Model,
+    MsmarcoDocument,
+    MsmarcoPassage,
     Pretraining,
     Pydocs,
     Released,
@@ -29,8 +35,10 @@ from dewpoint.study.grammar import (
     RunFiles,
     Study,
     Tables,
+    Tevatron,
     Text,
     Vectors,
+    Wikipedia,
 )
 
 SECTIONS = ("datasets", "models", "rankers", "tables")
@@ -49,7 +57,8 @@ def load_study(path: Path) -> Study:
     study = _validate(Study, written, str(path))
     indexed = {r.model for r in study.rankers.values() if isinstance(r, Dense) and r.index.name != "flat"}
     searched = [name for name, model in study.models.items() if isinstance(model, Vectors) or name in indexed]
-    implied = {name: Dense(kind="dense", model=name) for name in searched}
+    rows = {name: getattr(study.models[name], "published", None) for name in searched}
+    implied = {name: Dense(kind="dense", model=name, published=row) for name, row in rows.items()}
     taken = sorted(implied.keys() & study.rankers.keys())
     if taken:
         raise UserError(f"{path}: rankers.{taken[0]}: a model has this name, and is a ranker already; rename one")
@@ -190,12 +199,12 @@ def _validate(kind: type[BaseModel], values: dict, path: str):
         elif first["type"] == "union_tag_not_found":
             message = f"needs {first['ctx']['discriminator']}"
         elif first["type"] == "string_pattern_mismatch":
-            message = _expected(first["ctx"]["pattern"], first["input"])
+            message = _expected(first["ctx"]["pattern"], str(first["input"]))
         elif first["type"] != "missing" and not isinstance(first["input"], dict | list):
             message += f", found {first['input']!r}"
         if location[:1] and location[0] in ("datasets", "models", "rankers"):
             location[2:3] = []  # pydantic puts the union's tag here
-        if location[2:3] == ["index"]:
+        if location[2:3] in (["index"], ["on"]):
             location[3:4] = []  # and here
         if location[-1:] == ["[key]"]:
             location[-1] = "(name)"
@@ -236,9 +245,9 @@ def _expected(pattern: str, found: str) -> str:
         kind, _, cutoff = found.partition("@")
         close = difflib.get_close_matches(kind.lower(), kinds, 1, 0.5)
         nearest = f"; did you mean '{kinds[close[0]]}@{cutoff or 10}'?" if close else ""
-        return f"unknown metric '{found}', write {', '.join(f'{kind}@10' for kind in METRICS)}{nearest}"
+        return f"unknown metric '{found}', write {', '.join(f'{kind}@10' for kind in METRICS)}, {RPREC}{nearest}"
     name = f"a name of letters, digits, {'., ' if '.' in pattern else ''}- and _"
-    expected = "dataset/split" if "/" in pattern else name
+    expected = "paper/table" if "/" in pattern and "A-Z" not in pattern else "dataset/split" if "/" in pattern else name
     return f"expected {expected}, found '{found}'"
 
 
@@ -255,8 +264,9 @@ def _cross_check(study: Study, path: str) -> None:
         if name not in known:
             raise UserError(f"{path}: {place}: no {what} '{name}'" + _nearest(name, list(known)))
 
-    def expect_split(split: str, dataset: str, place: str) -> None:
-        known = judged_splits(study.datasets[dataset])
+    def expect_split(split: str, dataset: str, place: str, metrics: tuple[str, ...] = ()) -> None:
+        by_answers = metrics and all(metric.startswith(f"{HIT}@") for metric in metrics)
+        known = (answered_splits if by_answers else judged_splits)(study.datasets[dataset])
         if known is not None and split not in known:
             none = f"; dataset '{dataset}' has none"
             raise UserError(f"{path}: {place}: no judged split '{split}'" + (_nearest(split, known) or none))
@@ -298,6 +308,9 @@ def _cross_check(study: Study, path: str) -> None:
                 raise UserError(
                     f"{path}: rankers.{name}.tune.metric: {ranker.tune.metric}, but depth is {ranker.depth}"
                 )
+        if isinstance(ranker, Given):
+            lists = [name for dataset in study.datasets.values() for name in lists_of(dataset)]
+            expect(ranker.list, dict.fromkeys(lists), f"rankers.{name}.list", "list")
         if isinstance(ranker, RunFiles):
             expect(ranker.on, study.datasets, f"rankers.{name}.on", "dataset")
             for split, file in ranker.runs.items():
@@ -305,14 +318,15 @@ def _cross_check(study: Study, path: str) -> None:
                 if not Path(file).is_file():
                     raise UserError(f"{path}: rankers.{name}.runs.{split}: no file '{file}'")
     for name, table in study.tables.items():
-        expect(table.dataset, study.datasets, f"tables.{name}.on", "dataset")
-        expect_split(table.split, table.dataset, f"tables.{name}.on")
         for ranker in table.rankers:
             expect(ranker, study.rankers, f"tables.{name}.rankers", "ranker")
-            for metric in table.metrics:
+        for (dataset, split), metrics in table.columns.items():
+            expect(dataset, study.datasets, f"tables.{name}.on", "dataset")
+            expect_split(split, dataset, f"tables.{name}.on", tuple(metrics))
+            for ranker, metric in itertools.product(table.rankers, metrics):
                 if metric.startswith(f"{LATENCY}@"):
                     _check_latency(metric, study.rankers[ranker].kind, f"{path}: tables.{name}.metrics")
-                elif int(metric.split("@")[1]) > study.rankers[ranker].depth:
+                elif metric != RPREC and int(metric.split("@")[1]) > study.rankers[ranker].depth:
                     raise UserError(
                         f"{path}: tables.{name}.metrics: {metric}, but ranker '{ranker}' keeps only "
                         f"{study.rankers[ranker].depth} passages; raise its depth"
@@ -321,6 +335,8 @@ def _cross_check(study: Study, path: str) -> None:
     for place, asked, dataset, split in asked_runs(study):
         for name, on in dict.fromkeys(runs_below(study, asked, split)):
             ranker = study.rankers[name]
+            if isinstance(ranker, Given) and on not in lists_of(study.datasets[dataset]).get(ranker.list, []):
+                raise UserError(f"{path}: {place}: dataset '{dataset}' has no list '{ranker.list}' of {on} queries")
             if isinstance(ranker, RunFiles) and (ranker.on != dataset or on not in ranker.runs):
                 raise UserError(f"{path}: {place}: {lacks(name, ranker, dataset, on)}")
             if isinstance(ranker, Fusion) and ranker.tune:
@@ -344,7 +360,8 @@ def _check_latency(metric: str, kind: str, place: str) -> None:
 def asked_runs(study: Study) -> Iterator[tuple[str, str, str, str]]:
     """(where it is said, ranker, dataset, split) of all runs that tables, negatives and development ask for."""
     for name, table in study.tables.items():
-        yield from ((f"tables.{name}.on", ranker, table.dataset, table.split) for ranker in table.rankers)
+        for place in table.columns:
+            yield from ((f"tables.{name}.on", ranker, *place) for ranker in table.rankers)
     for name, model in study.models.items():
         for ranker in getattr(model, "negatives", []):
             yield f"models.{name}.negatives", ranker, model.data, model.split
@@ -374,9 +391,41 @@ def judged_splits(dataset) -> list[str] | None:
         return ["train", "dev", "test"]
     if isinstance(dataset, Tables):
         return [split for split in dataset.queries if split in dataset.judgements]
-    if isinstance(dataset, Text):
+    if isinstance(dataset, Text | Wikipedia):
         return []
+    if isinstance(dataset, MsmarcoPassage | MsmarcoDocument):
+        return ["train", "dev", "dl2019", "dl2020"]
+    if isinstance(dataset, Dpr):
+        return [f"{questions}-{split}" for questions in dataset.questions for split in ("train", "dev")]
+    if isinstance(dataset, Tevatron):
+        return list(dataset.queries)
     return sorted(qrels(Path(dataset.path))) or None
+
+
+def answered_splits(dataset) -> list[str] | None:
+    """The splits whose queries may have answers, judged or not."""
+    if isinstance(dataset, Dpr):
+        return [*judged_splits(dataset), *(f"{questions}-test" for questions in dataset.questions)]
+    if isinstance(dataset, Tables):
+        return list(dataset.queries)
+    return judged_splits(dataset) if isinstance(dataset, Tevatron) else []
+
+
+def lists_of(dataset) -> dict[str, list[str]]:
+    """The lists of passages that come with a dataset, each with the splits whose queries have it."""
+    if isinstance(dataset, MsmarcoPassage):
+        return {"triples": ["train"]} if dataset.triples else {}
+    if isinstance(dataset, Dpr):
+        lists = {"negatives": judged_splits(dataset), "hard": judged_splits(dataset)}
+        return lists | ({"adversarial": ["nq-train"]} if dataset.adversarial else {})
+    return {"negatives": list(dataset.queries)} if isinstance(dataset, Tevatron) else {}
+
+
+def published_place(dataset, name: str, split: str) -> tuple[str, str]:
+    """What papers call a dataset and its split."""
+    if isinstance(dataset, MsmarcoPassage | MsmarcoDocument):
+        return dataset.source, split
+    return tuple(split.rsplit("-", 1)) if isinstance(dataset, Dpr) else (name, split)
 
 
 def needs(study: Study) -> dict[str, list[str]]:
