@@ -32,6 +32,7 @@ include: "rules/report.smk"
 
 localrules:
     all,
+    download,
     table,
     report,
 
