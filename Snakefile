@@ -45,6 +45,7 @@ rule all:
 
 
 onsuccess:
-    for name in graph.study.tables:
-        print(f"\n{Path(graph.table(name)[1]).read_text()}")
-    print(f"report: {RESULTS}/report.html")
+    if Path(f"{RESULTS}/report.html").exists():  # a run may be asked for less
+        for name in graph.study.tables:
+            print(f"\n{Path(graph.table(name)[1]).read_text()}")
+        print(f"report: {RESULTS}/report.html")

@@ -23,8 +23,9 @@ HALF = max(1, (workflow.resource_settings.cores or 16) // 2)
 # what training holds in memory and how often it saves itself: no part of its settings, for neither changes a result
 MEMORY = f"--chunk {graph.config.chunk} --checkpoint {graph.config.checkpoint_steps}"
 
-# ways to the files that others publish: no part of settings either, for all lead to the same file
-MIRRORS, OFFLINE = json.dumps(graph.config.mirrors), graph.config.offline or ""
+# where published files are taken from: no part of settings either, for it is the same file anywhere
+mirrors, offline = shlex.quote(json.dumps(graph.config.mirrors)), shlex.quote(graph.config.offline or "")
+PLACES = f"--mirrors {mirrors} --offline {offline}".replace("{", "{{").replace("}", "}}")
 
 NAME, LABEL = "[A-Za-z0-9][A-Za-z0-9_-]*", "[A-Za-z0-9][A-Za-z0-9._-]*"
 

@@ -43,7 +43,7 @@ rule download:
         code=fingerprint("download"),
     shell:
         "python scripts/download.py --settings {params.settings:q} --code {params.code}"
-        " --mirrors {MIRRORS:q} --offline {OFFLINE:q} --output {output:q} &> {log:q}"
+        f" {PLACES} --output {{output:q}} &> {{log:q}}"
 
 
 rule tokenizer:

@@ -83,20 +83,17 @@ FILES = {
     ),
     "trivia-test.qa.csv.gz": Download(f"{DPR}data/retriever/trivia-test.qa.csv.gz"),
 }
+KNOWN = {
+    0: (420_296_449, "sha256:382e7f6f09e488b24793a7f7cfc659879d5a22da2cf2efec6491665f0c019677"),
+    19: (None, "sha256:99c23125b0dd115d68f4a921376880e307bdfcbf3bfd66ae4ed90e853e1dadac"),
+}
 SHARDS = {
-    f"wikipedia-20231101.en-{part:05d}-of-00041.parquet": f"train-{part:05d}-of-00041.parquet" for part in range(41)
+    f"wikipedia-20231101.en-{shard:05}-of-00041.parquet": Download(
+        f"{WIKIPEDIA}train-{shard:05}-of-00041.parquet", *KNOWN.get(shard, ())
+    )
+    for shard in range(41)
 }
-KNOWN_SHARDS = {
-    "train-00000-of-00041.parquet": (
-        420_296_449,
-        "sha256:382e7f6f09e488b24793a7f7cfc659879d5a22da2cf2efec6491665f0c019677",
-    ),
-    "train-00019-of-00041.parquet": (
-        None,
-        "sha256:99c23125b0dd115d68f4a921376880e307bdfcbf3bfd66ae4ed90e853e1dadac",
-    ),
-}
-FILES |= {name: Download(WIKIPEDIA + shard, *KNOWN_SHARDS.get(shard, ())) for name, shard in SHARDS.items()}
+FILES |= SHARDS
 
 TREC_QUERIES = ["msmarco-test2019-queries.tsv.gz", "msmarco-test2020-queries.tsv.gz"]
 QUESTIONS = {
@@ -110,14 +107,14 @@ def downloads(source: str, **options) -> dict[str, Download]:
     names: list[str] = []
     if source == "msmarco-passage":
         names = ["collectionandqueries.tar.gz", *TREC_QUERIES, "2019qrels-pass.txt", "2020qrels-pass.txt"]
-        names += ["qidpidtriples.train.full.2.tsv.gz"] if options.get("triples") else []
-        names += ["marco.tar.gz"] if options.get("titles") else []
+        names += ["qidpidtriples.train.full.2.tsv.gz"] if options["triples"] else []
+        names += ["marco.tar.gz"] if options["titles"] else []
     elif source == "msmarco-document":
         pairs = [f"msmarco-doc{split}-{what}.tsv.gz" for split in ("train", "dev") for what in ("queries", "qrels")]
         names = ["msmarco-docs.tsv.gz", *pairs, *TREC_QUERIES, "2019qrels-docs.txt", "2020qrels-docs.txt"]
     elif source == "dpr":
         names = ["psgs_w100.tsv.gz", *(name for questions in options["questions"] for name in QUESTIONS[questions])]
-        names += ["biencoder-nq-adv-hn-train.json.gz"] if options.get("adversarial") else []
+        names += ["biencoder-nq-adv-hn-train.json.gz"] if options["adversarial"] else []
     elif source == "wikipedia":
         names = list(SHARDS)
     return {name: FILES[name] for name in names}
@@ -131,21 +128,21 @@ def licence(url: str) -> str:
 def expected(source: str, **options) -> dict[str, int | dict[str, int]]:
     """How many `passages`, `queries` and `judgements` a dataset must have, the latter two by split.
 
-    Queries are those that judgements name, or in DPR's training sets those with a relevant passage; a judgement that is
-    made twice counts once. How many passages documents are cut to is not known, and so neither are their judgements.
+    Queries are those that judgements name, in DPR's training sets those with a relevant passage. A judgement that is
+    made twice counts once, and one of a document once, too. How many passages all documents are cut to is not known.
     """
     if source == "msmarco-passage":
         return {
             "passages": 8_841_823,
             "queries": {"train": 502_939, "dev": 6_980, "dl2019": 43, "dl2020": 54},
-            # of train there are 532,761 lines, ten of them again
-            "judgements": {"train": 532_751, "dev": 7_437, "dl2019": 9_260, "dl2020": 11_386},
+            # of train it is not known how many of the 532,761 lines say the same
+            "judgements": {"dev": 7_437, "dl2019": 9_260, "dl2020": 11_386},
         }
     if source == "msmarco-document":
         queries = {"train": 367_013, "dev": 5_193, "dl2019": 43, "dl2020": 45}
         judgements = {"train": 367_013, "dev": 5_193, "dl2019": 16_258, "dl2020": 9_098}
-        whole = {"passages": 3_213_835, "judgements": judgements} if options.get("passages", "first") == "first" else {}
-        return {"queries": queries} | whole
+        passages = {"passages": 3_213_835} if options["passages"] == "first" else {}
+        return {"queries": queries, "judgements": judgements} | passages
     if source == "dpr":
         known = {"nq": {"train": 58_880, "dev": 6_515, "test": 3_610}, "triviaqa": {"train": 60_413, "test": 11_313}}
         asked = {name: splits for name, splits in known.items() if name in options["questions"]}
