@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
         if fault == "page":
             self.send_response(200)
             self.send_header("Content-Type", much)
-            return self.end(PAGE)
+            return self.end(PAGE if "gzip" in much else b"Please sign in.")
         whole = server.content
         etag, date = f'"{hashlib.md5(whole).hexdigest()}"', formatdate(sum(whole[:9]), usegmt=True)
         validators = {
@@ -207,6 +207,15 @@ def test_a_process_that_is_killed_leaves_what_the_next_one_goes_on_from(server, 
     assert server.from_where == [0, 30_000]
 
 
+def test_what_came_whole_is_not_asked_for_again(server, tmp_path):
+    server.faults = ["cut 20000", *["status 503"] * 4]
+    refused(tmp_path, known(server.url), "503")
+    partials(tmp_path)[0].write_bytes(CONTENT)  # a process that died right before it could say so
+    server.asked = []
+    assert get(tmp_path, known(server.url)).read_bytes() == CONTENT
+    assert server.asked == []
+
+
 def test_a_server_that_knows_no_ranges_is_asked_for_all_of_it_again(server, tmp_path):
     server.ranges, server.faults = False, ["cut 20000", "cut 40000", "cut 10"]
     assert get(tmp_path, known(server.url)).read_bytes() == CONTENT
@@ -217,8 +226,9 @@ def test_a_server_that_knows_no_ranges_is_asked_for_all_of_it_again(server, tmp_
 def test_a_file_that_changes_on_the_way_comes_whole_in_one_of_its_forms(server, tmp_path, tells):
     server.tells, server.faults = tells, ["cut 20000", *["status 503"] * 4]
     refused(tmp_path, unknown(server.url), "503")
-    server.content = OTHER + b"more"
+    server.content, server.faults, server.asked = OTHER + b"more", [], []
     assert get(tmp_path, unknown(server.url)).read_bytes() == OTHER + b"more"
+    assert len(server.asked) == 1  # the server was told what the beginning is of
 
 
 def test_a_changed_file_is_noticed_where_the_server_does_not_look_at_if_range(server, tmp_path, monkeypatch):
@@ -386,7 +396,7 @@ def test_a_mirror_is_another_address_and_goes_on_with_what_the_first_one_gave(se
     refused(tmp_path, settings, "503", mirrors={official: first})
     server.tells = "date"  # another server, with other signs
     assert get(tmp_path, settings, mirrors={official: second}).read_bytes() == CONTENT
-    assert server.asked[-1] == (f"/second/{NAME}", "bytes=20000-")
+    assert server.asked[-1] == (f"/second/{NAME}", "bytes=20000-") and server.sent == len(CONTENT)
     assert json.loads(manifest(tmp_path).read_text())["settings"] == settings
 
 
