@@ -272,6 +272,7 @@ VALUES = {
     "from": ["co", "condenser", "hub:a/b"],
     "query_from": ["co", "bert", "hub:a/b", None],
     "query_length": [16, 32],
+    "train_query_length": [8, 16],
     "passage_length": [64, 128],
     "query_prefix": ["", "query: ", "q:"],
     "passage_prefix": ["", "passage: "],

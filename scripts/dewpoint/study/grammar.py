@@ -349,6 +349,9 @@ class Retriever(Vectors, Model):
         "rotating", description="which of a query's positives: the next at each visit, or the first judged"
     )
     train_queries: Count | Literal["all"] = Field("all", description="drawn at random; fewer are a part of more")
+    train_query_length: int | None = Field(
+        None, ge=3, description="tokens of a query in training, when fewer than `query_length` will do"
+    )
     split: Name = "train"
     epochs: Count = 3
     batch_size: Count = Field(8, description="queries")

@@ -4,14 +4,17 @@ Settings are sorted JSON. What cannot change a result is not in them; another ar
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from dewpoint.artifact import read_manifest
 from dewpoint.data import catalogue
+from dewpoint.data.sources import tiny
 from dewpoint.data.sources.reading import find, qrels, text_files
 from dewpoint.errors import UserError
+from dewpoint.study import rehearsal
 from dewpoint.study.grammar import (
     LATENCY,
     Beir,
@@ -28,7 +31,8 @@ from dewpoint.study.grammar import (
     Text,
     Vectors,
 )
-from dewpoint.study.load import lacks, load_config, load_study, needs
+from dewpoint.study.load import asked_runs, lacks, load_config, load_study, needs
+from dewpoint.study.rehearsal import rehearsed, stood_for
 
 INPUTS = {"query_length", "passage_length", "query_prefix", "passage_prefix", "title"}  # how texts become inputs
 ARTIFACTS = {"from_", "query_from", "data", "negatives", "published"}
@@ -42,12 +46,14 @@ QUERY = "query"  # where in a retriever's folder an encoder of queries lies
 class Graph:
     config: Config
     study: Study
+    stood_for: dict[str, str] = field(default_factory=dict)  # of a rehearsal: stand-in → released model
 
     @classmethod
     def load(cls, values: dict) -> "Graph":
         """From what Snakemake read of config.yaml and --config."""
         config = load_config(values)
-        graph = cls(config, load_study(Path(config.study)))
+        study = load_study(Path(config.study))
+        graph = cls(*rehearsed(config, study), stood_for(study)) if config.rehearse else cls(config, study)
         graph._refuse_foreign_datasets()
         return graph
 
@@ -193,6 +199,19 @@ class Graph:
         source, node = self.tokenizer_root(tokenizer)
         return [self.dataset(node.data)] if source == "scratch" else []
 
+    def tokenizer_stand_in(self, tokenizer: str) -> list[str]:
+        source, _ = self.tokenizer_root(tokenizer)
+        return self._stand_ins([source])
+
+    def stand_ins(self, model: str) -> list[str]:
+        """Of a rehearsal: what takes the place of the released models that a model starts from."""
+        return self._stand_ins(self.study.models[model].sources.values())
+
+    def _stand_ins(self, sources: Iterable[str]) -> list[str]:
+        begins = f"path:{rehearsal.stand_ins(self.config)}/"
+        made = [source for source in sources if source.startswith(begins)] if self.config.rehearse else []
+        return [f"{source.removeprefix('path:')}/manifest.json" for source in made]
+
     def with_recipe(self, recipe: str) -> list[str]:
         return [name for name, model in self.study.models.items() if model.recipe == recipe]
 
@@ -252,7 +271,7 @@ class Graph:
     def dataset_settings(self, name: str) -> str:
         """Its definition, and how many rows it must have as far as that is known."""
         definition = self.study.datasets[name].model_dump(exclude_none=True)
-        expected = catalogue.expected(**definition)
+        expected = (tiny if self.config.rehearse else catalogue).expected(**definition)
         return dump(definition | ({"expected": expected} if expected else {}))
 
     def download(self, file: str) -> str:
@@ -266,6 +285,8 @@ class Graph:
     def dataset_files(self, name: str) -> list[str]:
         """The files that a dataset is made of: fetched ones, or the user's; one that is not there is said at once."""
         dataset = self.study.datasets[name]
+        if self.config.rehearse and not isinstance(dataset, Pydocs):
+            return [f"{rehearsal.files(self.config, name)}/manifest.json"]
         if files := catalogue.downloads(**dataset.model_dump()):
             return [self.download(file) for file in files]
         if isinstance(dataset, Pydocs):
@@ -282,6 +303,18 @@ class Graph:
             if not Path(file).is_file():
                 raise UserError(f"{self.config.study}: datasets.{name}: no file '{file}'")
         return files
+
+    def rehearse_settings(self, name: str) -> str:
+        """A dataset's definition, and the splits that the study asks of it."""
+        splits = {split for _, _, dataset, split in asked_runs(self.study) if dataset == name}
+        splits |= {
+            model.split for model in self.study.models.values() if isinstance(model, Retriever) and model.data == name
+        }
+        definition = self.study.datasets[name].model_dump()
+        return dump(definition | {"seed": self.config.seed, "splits": sorted(splits)})
+
+    def stand_in_settings(self, place: str) -> str:
+        return dump({"seed": self.config.seed, "source": self.stood_for[place]})
 
     def tokenizer_settings(self, tokenizer: str) -> str:
         source, node = self.tokenizer_root(tokenizer)
@@ -301,6 +334,7 @@ class Graph:
         if isinstance(model, Retriever):
             wanted = None if model.train_queries == "all" else model.train_queries
             settings |= {"negatives_per_query": model.beside, "train_queries": wanted}
+            settings |= {"train_query_length": model.train_query_length or model.query_length}
         return dump(settings)
 
     def negatives_settings(self, name: str) -> str:

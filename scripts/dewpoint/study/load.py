@@ -40,7 +40,9 @@ from dewpoint.study.grammar import (
     Vectors,
     Wikipedia,
 )
+from dewpoint.study.rehearsal import APART
 
+TAKEN = ("downloads", "files", "stand-ins", "tokenizers", APART)  # folders below data/
 SECTIONS = ("datasets", "models", "rankers", "tables")
 
 
@@ -271,6 +273,11 @@ def _cross_check(study: Study, path: str) -> None:
             none = f"; dataset '{dataset}' has none"
             raise UserError(f"{path}: {place}: no judged split '{split}'" + (_nearest(split, known) or none))
 
+    for name in study.datasets:
+        if name in TAKEN:
+            raise UserError(f"{path}: datasets.{name}: data/{name} has another use; take another name")
+    if Path(path).stem == APART:
+        raise UserError(f"{path}: results/{APART} has another use; give the file another name")
     for name, model in study.models.items():
         place = f"models.{name}"
         for key, source in model.sources.items():
