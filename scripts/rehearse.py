@@ -2,8 +2,6 @@
 
 from importlib import import_module
 
-from dewpoint.data.sources.tiny import Words
-
 from dewpoint.artifact import Artifact
 from dewpoint.data.sources import (  # noqa: F401  the fingerprint follows imports
     beir,
@@ -15,6 +13,7 @@ from dewpoint.data.sources import (  # noqa: F401  the fingerprint follows impor
     text,
     wikipedia,
 )
+from dewpoint.data.sources.tiny import Words
 from dewpoint.program import Settings, run
 
 
