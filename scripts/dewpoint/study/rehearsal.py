@@ -109,20 +109,20 @@ def _model(model: Node, config: Config) -> Node:
     if isinstance(model, Condenser):
         small |= {"early_layers": EARLY, "head_layers": 1}
     if isinstance(model, Retriever):
-        few = (
-            "all"
-            if model.train_queries == "all"
-            else min(model.train_queries, 2 + round(2 * log10(model.train_queries)))
-        )
         small |= {
             "train_query_length": None,
             "epochs": 1,
-            "train_queries": few,
+            "train_queries": few(model.train_queries),
             "negatives_per_query": min(model.beside, 2),
         }
         small |= {"projection": model.projection and _with(model.projection, size=min(model.projection.size, 16))}
         small |= {"development": model.development and _with(model.development, measurements=1)}
     return _with(model, **small)
+
+
+def few(queries: int | str) -> int | str:
+    """So many that more stay more, and all stay all."""
+    return queries if queries == "all" else min(queries, 2 + round(2 * log10(queries)))
 
 
 def _stand_in(source: str, config: Config) -> str:
