@@ -145,12 +145,22 @@ class Dataset:
         column = pq.read_table(path, columns=["document"], read_dictionary=["document"])["document"]
         return column.unify_dictionaries().combine_chunks().indices.to_numpy()
 
+    @property
+    def judges_documents(self) -> bool:
+        """Whether judgements are of whole documents; all passages of a judged one are then in them."""
+        return read_manifest(self.manifest)["facts"].get("judged") == "documents"
+
     def judgements(self, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(query rows, passage rows, grades) of a split."""
         table = pq.read_table(member(self.manifest, f"judgements.{split}.parquet"))
         return tuple(table[name].to_numpy() for name in ("query", "passage", "grade"))
 
+    def relevant(self, split: str) -> int:
+        """The grade from which a passage of a split is relevant."""
+        return read_manifest(self.manifest)["facts"].get("relevant", {}).get(split, 1)
+
     def positives(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """(query rows, passage rows) of the judgements that say relevant."""
         query, passage, grade = self.judgements(split)
-        return query[grade > 0], passage[grade > 0]
+        relevant = grade >= self.relevant(split)
+        return query[relevant], passage[relevant]
