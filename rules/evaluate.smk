@@ -56,6 +56,7 @@ rule latency:
 rule table:
     input:
         scores=lambda w: graph.table_scores(w.table),
+        comparison=lambda w: graph.comparisons(w.table),
     output:
         csv=report(f"{RESULTS}/tables/{{table}}.csv", category="Tables"),
         md=f"{RESULTS}/tables/{{table}}.md",
@@ -72,5 +73,5 @@ rule table:
         settings=lambda w: graph.table_settings(w.table),
         code=fingerprint("table"),
     shell:
-        "python scripts/table.py --settings {params.settings:q} --scores {input.scores:q} --output {output.csv:q}"
-        " &> {log:q}"
+        "python scripts/table.py --settings {params.settings:q} --scores {input.scores:q}"
+        " --comparison {input.comparison:q} --output {output.csv:q} &> {log:q}"
