@@ -196,6 +196,10 @@ class Row(Strict):
     def setting(self) -> dict[str, int | str]:
         return self.model_dump(exclude={"system"}, exclude_none=True)
 
+    def __str__(self) -> str:
+        """As a study writes it."""
+        return f"{{{', '.join(f'{key}: {value}' for key, value in self.model_dump(exclude_none=True).items())}}}"
+
 
 PUBLISHED = Field(None, description="the row of papers that it reproduces: {system: BERT, train: full, neg: bm25}")
 

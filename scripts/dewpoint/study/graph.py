@@ -24,11 +24,13 @@ from dewpoint.study.grammar import (
     Retriever,
     RunFiles,
     Study,
+    Table,
     Tevatron,
     Text,
     Vectors,
 )
-from dewpoint.study.load import lacks, load_config, load_study, needs
+from dewpoint.study.load import lacks, load_config, load_study, needs, published_place
+from dewpoint.study.published import cited, printed_table, setting_text
 
 INPUTS = {"query_length", "passage_length", "query_prefix", "passage_prefix", "title"}  # how texts become inputs
 ARTIFACTS = {"from_", "query_from", "data", "negatives", "published"}
@@ -386,12 +388,35 @@ class Graph:
         return dump(settings | {"seed": self.config.seed})
 
     def table_settings(self, name: str) -> str:
-        return dump(self.study.tables[name].model_dump())
+        """With `paper`, also what its table has where this one measures, under this study's names of the places."""
+        table = self.study.tables[name]
+        settings = table.model_dump(include={"title", "rankers", "baseline"})
+        settings["columns"] = [{"on": "/".join(place), "metrics": metrics} for place, metrics in table.columns.items()]
+        if not table.paper:
+            return dump(settings | {"paper": None})
+        published = {ranker: self.study.rankers[ranker].published for ranker in table.rankers}
+        paper = {"rows": self._printed_rows(table), **cited(table.paper)}
+        paper["reproduces"] = {ranker: str(row) for ranker, row in published.items() if row}
+        return dump(settings | {"paper": paper | table.model_dump(include={"tolerance", "absent"})})
+
+    def _printed_rows(self, table: Table) -> list[dict]:
+        printed, rows = printed_table(table.paper), []
+        for one in printed.rows:
+            row = {"row": str(one.row), "name": printed.names[one.row], "system": one.row.system, "note": one.note}
+            row |= {"setting": setting_text(one.row), "inferred": one.inferred, "figures": {}, "suspect": {}}
+            for (dataset, split), metrics in table.columns.items():
+                theirs = "/".join(published_place(self.study.datasets[dataset], dataset, split))
+                figures, suspect = one.on.get(theirs, {}), one.suspect.get(theirs, [])
+                row["figures"][f"{dataset}/{split}"] = {m: str(figures[m]) for m in metrics if m in figures}
+                row["suspect"][f"{dataset}/{split}"] = [metric for metric in metrics if metric in suspect]
+            rows.append(row)
+        return rows
 
     def report_settings(self) -> str:
         """The study goes as a string, which keeps the order of its entries."""
         described = self.needed.model_dump_json(by_alias=True, exclude_defaults=True)
-        return dump({"data": self.data, "results": self.results, "study": described})
+        papers = {name: cited(table.paper) for name, table in self.study.tables.items() if table.paper}
+        return dump({"data": self.data, "results": self.results, "study": described, "papers": papers})
 
     def seed(self, model: Node) -> int:
         own = getattr(model, "seed", None)
