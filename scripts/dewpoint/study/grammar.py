@@ -196,6 +196,10 @@ class Row(Strict):
     def setting(self) -> dict[str, int | str]:
         return self.model_dump(exclude={"system"}, exclude_none=True)
 
+    def __str__(self) -> str:
+        """As a study writes it."""
+        return f"{{{', '.join(f'{key}: {value}' for key, value in self.model_dump(exclude_none=True).items())}}}"
+
 
 PUBLISHED = Field(None, description="the row of papers that it reproduces: {system: BERT, train: full, neg: bm25}")
 
@@ -622,6 +626,9 @@ class Table(Strict):
             raise ValueError("`on` with several splits names the metrics of each; leave `metrics` out")
         if self.baseline and self.baseline not in self.rankers:
             raise ValueError(f"baseline '{self.baseline}' is none of the table's rankers")
+        measured = [metric for metrics in self.columns.values() for metric in metrics]
+        if self.baseline and (len(self.rankers) < 2 or all(metric.startswith(LATENCY) for metric in measured)):
+            raise ValueError("baseline needs another ranker, and a metric beside latency, to be compared on")
         if self.absent and not self.paper:
             raise ValueError("`absent` goes with `paper`")
         return self

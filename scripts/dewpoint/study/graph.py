@@ -27,11 +27,13 @@ from dewpoint.study.grammar import (
     Retriever,
     RunFiles,
     Study,
+    Table,
     Tevatron,
     Text,
     Vectors,
 )
-from dewpoint.study.load import asked_runs, lacks, load_config, load_study, needs
+from dewpoint.study.load import asked_runs, lacks, load_config, load_study, needs, published_place
+from dewpoint.study.published import cited, printed_table, setting_text
 from dewpoint.study.rehearsal import rehearsed, stood_for
 
 INPUTS = {"query_length", "passage_length", "query_prefix", "passage_prefix", "title"}  # how texts become inputs
@@ -122,6 +124,13 @@ class Graph:
     def table_scores(self, name: str) -> list[str]:
         table = self.study.tables[name]
         return [self.score(ranker, *place) for place in table.columns for ranker in table.rankers]
+
+    def comparison(self, name: str) -> str:
+        return f"{self.results}/comparisons/{name}.json"
+
+    def comparisons(self, name: str) -> list[str]:
+        """The tests of a table's rankers against its baseline, if it has one."""
+        return [self.comparison(name)] if self.study.tables[name].baseline else []
 
     @property
     def all_scores(self) -> list[str]:
@@ -238,7 +247,7 @@ class Graph:
 
     def latencies(self, ranker: str, dataset: str, split: str) -> list[str]:
         """The latency of an approximate index, and where it is asked for."""
-        asked = any(metric.startswith(f"{LATENCY}@") for metric in self.scores[ranker, dataset, split])
+        asked = not all(map(_of_quality, self.scores[ranker, dataset, split]))
         return [self.latency(ranker, dataset, split)] if asked or self.approximate(ranker) else []
 
     def answering(self, ranker: str, dataset: str) -> dict[str, list[str]]:
@@ -402,13 +411,46 @@ class Graph:
             settings |= {"depth": min(both)}
         return dump(settings)
 
+    def compare_settings(self, name: str) -> str:
+        """Latency is not compared."""
+        table = self.study.tables[name]
+        places = [
+            {"dataset": dataset, "split": split, "metrics": [metric for metric in metrics if _of_quality(metric)]}
+            for (dataset, split), metrics in table.columns.items()
+        ]
+        settings = {"baseline": table.baseline, "rankers": table.rankers, "places": places}
+        return dump(settings | {"seed": self.config.seed})
+
     def table_settings(self, name: str) -> str:
-        return dump(self.study.tables[name].model_dump())
+        """With `paper`, also what its table has where this one measures, under this study's names of the places."""
+        table = self.study.tables[name]
+        settings = table.model_dump(include={"title", "rankers", "baseline"})
+        settings["columns"] = [{"on": "/".join(place), "metrics": metrics} for place, metrics in table.columns.items()]
+        if not table.paper:
+            return dump(settings | {"paper": None})
+        published = {ranker: self.study.rankers[ranker].published for ranker in table.rankers}
+        paper = {"rows": self._printed_rows(table), **cited(table.paper)}
+        paper["reproduces"] = {ranker: str(row) for ranker, row in published.items() if row}
+        return dump(settings | {"paper": paper | table.model_dump(include={"tolerance", "absent"})})
+
+    def _printed_rows(self, table: Table) -> list[dict]:
+        printed, rows = printed_table(table.paper), []
+        for one in printed.rows:
+            row = {"row": str(one.row), "name": printed.names[one.row], "system": one.row.system, "note": one.note}
+            row |= {"setting": setting_text(one.row), "inferred": one.inferred, "figures": {}, "suspect": {}}
+            for (dataset, split), metrics in table.columns.items():
+                theirs = "/".join(published_place(self.study.datasets[dataset], dataset, split))
+                figures, suspect = one.on.get(theirs, {}), one.suspect.get(theirs, [])
+                row["figures"][f"{dataset}/{split}"] = {m: str(figures[m]) for m in metrics if m in figures}
+                row["suspect"][f"{dataset}/{split}"] = [metric for metric in metrics if metric in suspect]
+            rows.append(row)
+        return rows
 
     def report_settings(self) -> str:
         """The study goes as a string, which keeps the order of its entries."""
         described = self.needed.model_dump_json(by_alias=True, exclude_defaults=True)
-        return dump({"data": self.data, "results": self.results, "study": described})
+        papers = {name: cited(table.paper) for name, table in self.study.tables.items() if table.paper}
+        return dump({"data": self.data, "results": self.results, "study": described, "papers": papers})
 
     def seed(self, model: Node) -> int:
         own = getattr(model, "seed", None)
@@ -446,6 +488,10 @@ def place(source: str) -> str:
     """What from_pretrained takes: a hub id or a folder; `scratch` and the study's own models stay as they are."""
     _, colon, place = source.partition(":")
     return place if colon else ("scratch" if source == "scratch" else "study")
+
+
+def _of_quality(metric: str) -> bool:
+    return not metric.startswith(f"{LATENCY}@")
 
 
 def _source(model: Node, side: str) -> str | None:
