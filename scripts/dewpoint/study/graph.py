@@ -11,7 +11,6 @@ from pathlib import Path
 
 from dewpoint.artifact import read_manifest
 from dewpoint.data import catalogue
-from dewpoint.data.sources import tiny
 from dewpoint.data.sources.reading import find, qrels, text_files
 from dewpoint.errors import UserError
 from dewpoint.study import rehearsal
@@ -280,7 +279,7 @@ class Graph:
     def dataset_settings(self, name: str) -> str:
         """Its definition, and how many rows it must have as far as that is known."""
         definition = self.study.datasets[name].model_dump(exclude_none=True)
-        expected = (tiny if self.config.rehearse else catalogue).expected(**definition)
+        expected = (rehearsal.expected if self.config.rehearse else catalogue.expected)(**definition)
         return dump(definition | ({"expected": expected} if expected else {}))
 
     def download(self, file: str) -> str:
@@ -314,13 +313,15 @@ class Graph:
         return files
 
     def rehearse_settings(self, name: str) -> str:
-        """A dataset's definition, and the splits that the study asks of it."""
+        """A dataset's definition; of a folder that does not say its splits, those that the study asks for."""
+        definition = self.study.datasets[name].model_dump() | {"seed": self.config.seed}
+        if not isinstance(self.study.datasets[name], Beir):
+            return dump(definition)
         splits = {split for _, _, dataset, split in asked_runs(self.study) if dataset == name}
         splits |= {
             model.split for model in self.study.models.values() if isinstance(model, Retriever) and model.data == name
         }
-        definition = self.study.datasets[name].model_dump()
-        return dump(definition | {"seed": self.config.seed, "splits": sorted(splits)})
+        return dump(definition | {"splits": sorted(splits)})
 
     def stand_in_settings(self, place: str) -> str:
         return dump({"seed": self.config.seed, "source": self.stood_for[place]})

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from dewpoint.data.sources import tiny, tiny_marco
 from dewpoint.study.grammar import (
     Beir,
     Bm25,
@@ -54,6 +55,11 @@ def stood_for(study: Study) -> dict[str, str]:
     """The released models that a study starts from, by the name of what takes their place."""
     sources = (source for model in study.models.values() for source in model.sources.values())
     return {flat(place): place for _, released, place in (source.partition(":") for source in sources) if released}
+
+
+def expected(source: str, **options) -> dict[str, int | dict[str, int]]:
+    """How many rows a dataset's tiny files hold, as `catalogue.expected` says of the real ones."""
+    return (tiny_marco if source.startswith("msmarco-") else tiny).tiny_expected(source, **options)
 
 
 def files(config: Config, dataset: str) -> str:
