@@ -70,7 +70,8 @@ def write_lines(lines: list[Line], path: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([field.name for field in fields(Line)])
         for line in lines:
-            writer.writerow([{True: "yes", False: "no"}.get(value, value) for value in vars(line).values()])
+            within = "" if line.within is None else "yes" if line.within else "no"
+            writer.writerow((vars(line) | {"within": within}).values())
 
 
 def read_lines(path: Path) -> list[Line]:

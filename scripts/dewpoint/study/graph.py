@@ -119,6 +119,13 @@ class Graph:
         table = self.study.tables[name]
         return [self.score(ranker, *place) for place in table.columns for ranker in table.rankers]
 
+    def comparison(self, name: str) -> str:
+        return f"{self.results}/comparisons/{name}.json"
+
+    def comparisons(self, name: str) -> list[str]:
+        """The tests of a table's rankers against its baseline, if it has one."""
+        return [self.comparison(name)] if self.study.tables[name].baseline else []
+
     @property
     def all_scores(self) -> list[str]:
         return [self.score(*key) for key in self.scores]

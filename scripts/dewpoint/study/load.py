@@ -204,6 +204,8 @@ def _known_keys(kind: type[BaseModel], location: list[str]) -> list[str]:
             holder = getattr(grammar, part.capitalize())
         elif part == "tables":
             holder = grammar.Table
+        elif part == "published":
+            holder = grammar.Row
         elif part in ("corpus", "queries", "judgements"):
             holder = {"corpus": grammar.PassageFile, "queries": grammar.QueryFile}.get(part, grammar.JudgementFile)
     return [field.alias or name for name, field in holder.model_fields.items()]
