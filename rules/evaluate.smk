@@ -53,6 +53,28 @@ rule latency:
         " --model {input.model:q} --corpus {input.corpus:q} --index {input.index:q} --output {output:q} &> {log:q}"
 
 
+rule compare:
+    input:
+        scores=lambda w: graph.table_scores(w.table),
+    output:
+        f"{RESULTS}/comparisons/{{table}}.json",
+    log:
+        f"{RESULTS}/logs/compare/{{table}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare/{{table}}.jsonl"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=lambda w: graph.compare_settings(w.table),
+        code=fingerprint("compare"),
+    shell:
+        "python scripts/compare.py --settings {params.settings:q} --code {params.code} --scores {input.scores:q}"
+        " --output {output:q} &> {log:q}"
+
+
 rule table:
     input:
         scores=lambda w: graph.table_scores(w.table),

@@ -36,9 +36,9 @@ def shell(program: str, output: Path, settings: dict, **options: str | Path | li
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "default"})
 
 
-def prepare(folder: Path, settings: dict, name: str = "out") -> Path:
-    """The manifest of a dataset made by the program that makes them."""
-    return call("prepare", folder / name / "manifest.json", settings, code="x", study="study.yaml", files=[])
+def prepare(folder: Path, settings: dict, name: str = "out", files: list[Path] = []) -> Path:  # noqa: B006
+    """The manifest of a dataset made by the program that makes them, of `files` where they are manifests of downloads."""
+    return call("prepare", folder / name / "manifest.json", settings, code="x", study="study.yaml", files=files)
 
 
 def zstd(data: bytes) -> bytes:
@@ -90,7 +90,7 @@ def tables(folder: Path, others: dict[str, str | bytes] | None = None, **columns
         "source": "table",
         "corpus": one["corpus"],
         "queries": {"test": one["queries"]},
-        "judgements": {"test": one["judgements"]},
+        "judgements": {"test": one["judgements"] | {"relevant": 1}},
     }
 
 

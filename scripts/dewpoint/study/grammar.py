@@ -623,6 +623,9 @@ class Table(Strict):
             raise ValueError("`on` with several splits names the metrics of each; leave `metrics` out")
         if self.baseline and self.baseline not in self.rankers:
             raise ValueError(f"baseline '{self.baseline}' is none of the table's rankers")
+        measured = [metric for metrics in self.columns.values() for metric in metrics]
+        if self.baseline and (len(self.rankers) < 2 or all(metric.startswith(LATENCY) for metric in measured)):
+            raise ValueError("baseline needs another ranker, and a metric beside latency, to be compared on")
         if self.absent and not self.paper:
             raise ValueError("`absent` goes with `paper`")
         return self

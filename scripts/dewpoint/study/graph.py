@@ -228,7 +228,7 @@ class Graph:
 
     def latencies(self, ranker: str, dataset: str, split: str) -> list[str]:
         """The latency of an approximate index, and where it is asked for."""
-        asked = any(metric.startswith(f"{LATENCY}@") for metric in self.scores[ranker, dataset, split])
+        asked = not all(map(_of_quality, self.scores[ranker, dataset, split]))
         return [self.latency(ranker, dataset, split)] if asked or self.approximate(ranker) else []
 
     def answering(self, ranker: str, dataset: str) -> dict[str, list[str]]:
@@ -377,6 +377,16 @@ class Graph:
             settings |= {"depth": min(both)}
         return dump(settings)
 
+    def compare_settings(self, name: str) -> str:
+        """Latency is not compared."""
+        table = self.study.tables[name]
+        places = [
+            {"dataset": dataset, "split": split, "metrics": [metric for metric in metrics if _of_quality(metric)]}
+            for (dataset, split), metrics in table.columns.items()
+        ]
+        settings = {"baseline": table.baseline, "rankers": table.rankers, "places": places}
+        return dump(settings | {"seed": self.config.seed})
+
     def table_settings(self, name: str) -> str:
         """With `paper`, also what its table has where this one measures, under this study's names of the places."""
         table = self.study.tables[name]
@@ -444,6 +454,10 @@ def place(source: str) -> str:
     """What from_pretrained takes: a hub id or a folder; `scratch` and the study's own models stay as they are."""
     _, colon, place = source.partition(":")
     return place if colon else ("scratch" if source == "scratch" else "study")
+
+
+def _of_quality(metric: str) -> bool:
+    return not metric.startswith(f"{LATENCY}@")
 
 
 def _source(model: Node, side: str) -> str | None:

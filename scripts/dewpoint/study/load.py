@@ -3,7 +3,7 @@
 import difflib
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -231,12 +231,12 @@ def _cross_check(study: Study, path: str) -> None:
         if name not in known:
             raise UserError(f"{path}: {place}: no {what} '{name}'" + _nearest(name, list(known)))
 
-    def expect_split(split: str, dataset: str, place: str, metrics: tuple[str, ...] = ()) -> None:
-        by_answers = metrics and all(metric.startswith(f"{HIT}@") for metric in metrics)
-        known = (answered_splits if by_answers else judged_splits)(study.datasets[dataset])
-        if known is not None and split not in known:
-            none = f"; dataset '{dataset}' has none"
-            raise UserError(f"{path}: {place}: no judged split '{split}'" + (_nearest(split, known) or none))
+    def expect_split(split: str, dataset: str, place: str, metrics: Iterable[str] = ("MRR@10",)) -> None:
+        for what in sorted({"answered" if metric.startswith(f"{HIT}@") else "judged" for metric in metrics}):
+            known = (answered_splits if what == "answered" else judged_splits)(study.datasets[dataset])
+            if known is not None and split not in known:
+                none = f"; dataset '{dataset}' has none"
+                raise UserError(f"{path}: {place}: no {what} split '{split}'" + (_nearest(split, known) or none))
 
     for name, model in study.models.items():
         place = f"models.{name}"
@@ -289,7 +289,7 @@ def _cross_check(study: Study, path: str) -> None:
             expect(ranker, study.rankers, f"tables.{name}.rankers", "ranker")
         for (dataset, split), metrics in table.columns.items():
             expect(dataset, study.datasets, f"tables.{name}.on", "dataset")
-            expect_split(split, dataset, f"tables.{name}.on", tuple(metrics))
+            expect_split(split, dataset, f"tables.{name}.on", metrics)
             for ranker, metric in itertools.product(table.rankers, metrics):
                 if metric.startswith(f"{LATENCY}@"):
                     _check_latency(metric, study.rankers[ranker].kind, f"{path}: tables.{name}.metrics")

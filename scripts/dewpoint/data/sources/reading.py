@@ -4,11 +4,12 @@ import csv
 import gzip
 import io
 import json
+import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from glob import glob
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from dewpoint.errors import UserError
 
@@ -21,6 +22,8 @@ def _open_zstd(path: Path, mode: str) -> io.BufferedReader:
     return io.BufferedReader(pa.CompressedInputStream(open(path, mode), "zstd"))
 
 
+BUFFER = 2**20
+BROKEN = (EOFError, OSError, zlib.error, tarfile.TarError)  # what reading a file that is cut or damaged raises
 OPENERS = {".gz": gzip.open, ".zst": _open_zstd}  # what a text file may be compressed with
 
 
@@ -65,17 +68,63 @@ def text_files(patterns: list[str]) -> list[Path]:
 
 def lines(path: Path) -> Iterator[tuple[str, str]]:
     """(place, line) of a UTF-8 text file, plain or compressed, without line ends."""
+    with _opened(path) as file:
+        yield from lines_of(file, path)
+
+
+def members(path: Path, names: Iterable[str]) -> Iterator[tuple[str, BinaryIO]]:
+    """(name, file) of a compressed tar's members in the order they lie there, to be read at once; nothing is unpacked.
+
+    A name is a member's last part; members of other names are passed over.
+    """
+    wanted, found = set(names), []
+    try:
+        with _opened(path) as packed, tarfile.open(fileobj=packed, mode="r|", bufsize=BUFFER) as archive:
+            for entry in archive:
+                found.append(Path(entry.name).name)
+                if entry.isfile() and found[-1] in wanted:
+                    wanted.discard(found[-1])
+                    yield found[-1], io.BufferedReader(archive.extractfile(entry), BUFFER)
+                if not wanted:
+                    return
+    except BROKEN as error:
+        raise _broken(path, f"member {len(found)}", error) from None
+    raise UserError(f"{path}: has no '{min(wanted)}', only {', '.join(found) or 'nothing'}; fetch it again")
+
+
+def lines_of(file: BinaryIO, path: Path) -> Iterator[tuple[str, str]]:
+    """(place, line) of a file that is open; `path` is what it is called."""
     number = 0
     try:
-        with OPENERS.get(path.suffix, open)(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                yield f"{path}:{number}", line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        for number, line in enumerate(file, 1):
+            yield f"{path}:{number}", line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line; re-encode it") from None
-    except (EOFError, OSError, zlib.error) as error:
-        if getattr(error, "errno", None):  # the system's; a decoder's has none
-            raise UserError(f"{path}: {error.strerror}") from None
-        raise UserError(f"{path}: broken {path.suffix} after line {number} ({error}); fetch it again") from None
+    except BROKEN as error:
+        raise _broken(path, f"line {number}", error) from None
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return OPENERS.get(path.suffix, open)(path, "rb")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+
+
+def _broken(path: Path, last: str, error: Exception) -> UserError:
+    if getattr(error, "errno", None):  # the system's; a decoder's has none
+        return UserError(f"{path}: {error.strerror}")
+    return UserError(f"{path}: broken {path.suffix} after {last} ({error}); fetch it again")
+
+
+def trec_judgements(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str, int]]:
+    """(place, query, passage, grade) of TREC's qrels: query, 0, passage, grade with tabs or spaces."""
+    for place, line in rows:
+        fields = line.split()
+        if fields and len(fields) != 4:
+            raise UserError(f"{place}: {len(fields)} fields, expected query 0 passage grade")
+        if fields:
+            yield place, fields[0], fields[2], grade(fields[3], place)
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -37,6 +37,7 @@ def write(writer: DatasetWriter, corpus, queries, judgements) -> None:
     for split, file in vars(judgements).items():
         if split not in vars(queries):
             raise UserError(f"{file.file}: judgements of split '{split}', which has no queries")
+        writer.relevant[split] = file.relevant
         name = vars(file.columns)
         for place, row in _rows(file):
             writer.judgement(
