@@ -118,19 +118,32 @@ def test_several_splits(tmp_path, monkeypatch, other, names):
     assert text.startswith(f"**t** (marco/dev, 7 queries; {other}, 7 queries)\n")
 
 
-@pytest.mark.parametrize("paper", [False, True])
-def test_what_differs_from_the_baseline_is_marked(tmp_path, monkeypatch, paper):
-    baseline = ("    rankers: [own", "    baseline: words\n    rankers: [own")
-    graph = load(tmp_path, monkeypatch, baseline, *([] if paper else PLAIN[:1]))
-    artifact = Artifact(tmp_path / "c.json")
-    tests = [("own", "marco", "dev", "MRR@10", 0.049), ("few", "marco", "dev", "MRR@10", 0.05)]
+def tested(folder: Path, *tests: tuple[str, str, str, str, float]) -> Path:
+    """The manifest of a comparison: (ranker, dataset, split, metric, corrected p)."""
+    artifact = Artifact(folder / "c.json")
     frame = pd.DataFrame(tests, columns=["ranker", "dataset", "split", "metric", "bootstrap_corrected"])
     frame.assign(bootstrap=0.001, t_test=0.001, t_test_corrected=0.001).to_parquet(artifact.beside(".parquet"))
     artifact.seal()
-    written, text = table(graph, comparison=artifact.manifest)
+    return artifact.manifest
+
+
+BASELINE = ("    rankers: [own", "    baseline: words\n    rankers: [own")
+
+
+@pytest.mark.parametrize("paper", [False, True])
+def test_what_differs_from_the_baseline_is_marked(tmp_path, monkeypatch, paper):
+    graph = load(tmp_path, monkeypatch, BASELINE, *([] if paper else PLAIN[:1]))
+    tests = [("own", "marco", "dev", "MRR@10", 0.049), ("few", "marco", "dev", "MRR@10", 0.05)]
+    written, text = table(graph, comparison=tested(tmp_path, *tests))
     assert "†" not in written
     assert text.count("0.250†") == text.count("†") - 1 == 1, "the other one is below the table"
     assert text.endswith("\n\n† differs from words beyond chance: p < 0.05 (paired bootstrap, corrected)\n")
+
+
+def test_that_nothing_differs_from_the_baseline_is_said(tmp_path, monkeypatch):
+    comparison = tested(tmp_path, ("own", "marco", "dev", "MRR@10", 0.5))
+    text = table(load(tmp_path, monkeypatch, BASELINE), comparison=comparison)[1]
+    assert "†" not in text and "\n\nNothing differs from words beyond chance: p < 0.05 " in text
 
 
 # --- measured is measured, published is published --------------------------------------------------
