@@ -118,7 +118,7 @@ def test_several_splits(tmp_path, monkeypatch, other, names):
     assert text.startswith(f"**t** (marco/dev, 7 queries; {other}, 7 queries)\n")
 
 
-def tested(folder: Path, *tests: tuple[str, str, str, str, float]) -> Path:
+def compared(folder: Path, *tests: tuple[str, str, str, str, float]) -> Path:
     """The manifest of a comparison: (ranker, dataset, split, metric, corrected p)."""
     artifact = Artifact(folder / "c.json")
     frame = pd.DataFrame(tests, columns=["ranker", "dataset", "split", "metric", "bootstrap_corrected"])
@@ -134,14 +134,14 @@ BASELINE = ("    rankers: [own", "    baseline: words\n    rankers: [own")
 def test_what_differs_from_the_baseline_is_marked(tmp_path, monkeypatch, paper):
     graph = load(tmp_path, monkeypatch, BASELINE, *([] if paper else PLAIN[:1]))
     tests = [("own", "marco", "dev", "MRR@10", 0.049), ("few", "marco", "dev", "MRR@10", 0.05)]
-    written, text = table(graph, comparison=tested(tmp_path, *tests))
+    written, text = table(graph, comparison=compared(tmp_path, *tests))
     assert "†" not in written
     assert text.count("0.250†") == text.count("†") - 1 == 1, "the other one is below the table"
     assert text.endswith("\n\n† differs from words beyond chance: p < 0.05 (paired bootstrap, corrected)\n")
 
 
 def test_that_nothing_differs_from_the_baseline_is_said(tmp_path, monkeypatch):
-    comparison = tested(tmp_path, ("own", "marco", "dev", "MRR@10", 0.5))
+    comparison = compared(tmp_path, ("own", "marco", "dev", "MRR@10", 0.5))
     text = table(load(tmp_path, monkeypatch, BASELINE), comparison=comparison)[1]
     assert "†" not in text and "\n\nNothing differs from words beyond chance: p < 0.05 " in text
 
