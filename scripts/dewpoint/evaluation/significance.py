@@ -9,7 +9,7 @@ from scipy.special import stdtr
 RESAMPLES = 10_000
 LEVEL = 0.95  # of intervals
 DRAWN = 2**21  # queries of resamples held at once
-EQUAL = 1 - 1e-9  # equal but for rounding is equal
+ROUNDING = 1e-12  # equal but for it is equal
 
 
 def compare(values: dict[str, pd.DataFrame], baseline: str, seed: int) -> pd.DataFrame:
@@ -70,7 +70,7 @@ def resampled(differences: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarra
         times = np.bincount(drawn.ravel(), minlength=count * queries).reshape(count, queries)
         means[first : first + count] = times.astype(float) @ differences / queries
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    far = np.abs(means - mean) >= np.abs(mean) * EQUAL
+    far = np.abs(means - mean) >= np.abs(mean) - ROUNDING
     return low, high, (1 + far.sum(0)) / (1 + RESAMPLES)
 
 
