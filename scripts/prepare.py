@@ -33,9 +33,8 @@ def refuse_other_counts(source: str, found: dict, expected: Settings) -> None:
         for split, number in splits.items():
             count = found[what].get(split, 0) if split else found[what]
             if count != number:
-                raise UserError(
-                    f"{source}: found {count:,} {what}{f' of {split}' if split else ''}, expected {number:,}; are the files another version's?"
-                )
+                what = f"{split} {what}".strip()
+                raise UserError(f"{source}: {count:,} {what}, expected {number:,}; are the files another version's?")
 
 
 if __name__ == "__main__":

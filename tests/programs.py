@@ -39,7 +39,7 @@ def shell(program: str, output: Path, settings: dict, **options: str | Path | li
 
 
 def prepare(folder: Path, settings: dict, name: str = "out", files: list[Path] = []) -> Path:  # noqa: B006
-    """The manifest of a dataset made by the program that makes them, of `files` where they are manifests of downloads."""
+    """The manifest of a dataset made by the program that makes them; `files` are manifests of what was fetched."""
     return call("prepare", folder / name / "manifest.json", settings, code="x", study="study.yaml", files=files)
 
 

@@ -1,5 +1,9 @@
 """Which row an id has; ids that count up cost nothing."""
 
+from collections.abc import Iterator
+
+import numpy as np
+
 
 class Ids:
     """The row of each id, in the order they come.
@@ -15,6 +19,10 @@ class Ids:
     def __len__(self) -> int:
         return self.count
 
+    def __iter__(self) -> Iterator[str]:
+        counted = map(str, range(self.first, self.first + self.count))
+        return counted if self.others is None else iter(self.others)
+
     def add(self, id: str) -> bool:
         """Whether it is new."""
         if self.others is None:
@@ -26,7 +34,7 @@ class Ids:
                 return True
             if self.get(id) is not None:
                 return False
-            self.others = {str(self.first + row): row for row in range(self.count)}
+            self.others = {known: row for row, known in enumerate(self)}
         if id in self.others:
             return False
         self.others[id] = self.count
@@ -40,6 +48,14 @@ class Ids:
         if number is None or not self.first <= number < self.first + self.count:
             return None
         return number - self.first
+
+    def rows(self, numbers: np.ndarray) -> np.ndarray:
+        """The rows of ids that are whole numbers; -1 where there is none."""
+        if self.others is None:
+            rows = numbers - self.first
+            return np.where((rows >= 0) & (rows < self.count), rows, -1)
+        unique, places = np.unique(numbers, return_inverse=True)
+        return np.array([self.others.get(str(number), -1) for number in unique.tolist()], np.int64)[places]
 
 
 def _number(id: str) -> int | None:

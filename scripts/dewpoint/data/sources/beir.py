@@ -5,6 +5,7 @@ from pathlib import Path
 from dewpoint.data.dataset import DatasetWriter
 from dewpoint.data.sources import tiny
 from dewpoint.data.sources.reading import find, grade, json_lines, lines, qrels, text
+from dewpoint.data.sources.splits import by_id, write_split
 from dewpoint.errors import UserError
 
 
@@ -14,21 +15,10 @@ def write(writer: DatasetWriter, path: str) -> None:
     for place, row in json_lines(find(folder / "corpus.jsonl")):
         writer.passage(place, text(row, "_id", place), text(row, "text", place), text(row, "title", place, ""))
     writer.end_of_corpus(str(folder / "corpus.jsonl"))
-    queries: dict[str, tuple[str, str]] = {}
-    for place, row in json_lines(find(folder / "queries.jsonl")):
-        id = text(row, "_id", place)
-        if id in queries:
-            raise UserError(f"{place}: query id '{id}' was used before")
-        queries[id] = place, text(row, "text", place)
+    rows = json_lines(find(folder / "queries.jsonl"))
+    queries = by_id((place, text(row, "_id", place), text(row, "text", place)) for place, row in rows)
     for split, file in qrels(folder).items():
-        known = set()
-        for place, query, passage, value in _judgements(file):
-            if query not in known:
-                if query not in queries:
-                    raise UserError(f"{place}: judgement names unknown query '{query}'")
-                known.add(query)
-                writer.query(queries[query][0], split, query, queries[query][1])
-            writer.judgement(place, split, query, passage, value)
+        write_split(writer, split, queries, _judgements(file))
 
 
 def _judgements(path: Path):
