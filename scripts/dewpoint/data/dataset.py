@@ -83,7 +83,7 @@ class DatasetWriter:
             raise UserError(f"{place}: query '{query}', {kind} '{passage}': grade {grade}, but {judged[pair]} before")
 
     def listed(self, place: str, list: str, split: str, query: str, passages: Iterable[str]) -> None:
-        """A query's passages in a list, in order; a repeated one counts once. Queries come in the order of their rows."""
+        """A query's passages in a list, in order; a repeated one counts once. Queries come in their rows' order."""
         what = f"list '{list}'"
         row, table = self._query(place, split, query, what), self.list_table(list, split)
         for passage in dict.fromkeys(_row(self.passages, place, passage, "passage", what) for passage in passages):

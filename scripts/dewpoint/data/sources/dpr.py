@@ -5,13 +5,14 @@ ones, a training or development question without a positive is left out.
 """
 
 import ast
+import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from dewpoint.data.dataset import DatasetWriter
+from dewpoint.data.sources import tiny
 from dewpoint.data.sources.reading import counted, json_array, quoted, text, texts
 from dewpoint.errors import UserError
 
@@ -55,7 +56,7 @@ def _with_passages(writer: DatasetWriter, split: str, path: Path, mined: dict[st
     left_out = Counter()
 
     def known(ids: list[str]) -> list[str]:
-        found = [id for id in ids if id in writer.passages]
+        found = [id for id in ids if writer.passages.get(id) is not None]
         left_out["contexts"] += len(ids) - len(found)
         return found
 
@@ -119,3 +120,58 @@ def _contexts(entry: dict[str, Any], key: str, place: str) -> list[str]:
 
 def _id(context: dict[str, Any]) -> str:
     return str(next((context[name] for name in IDS if context.get(name) is not None), "")).removeprefix("wiki:")
+
+
+# --- rehearsal ----------------------------------------------------------------------------------
+
+
+def rehearse(folder: Path, words: tiny.Words, questions: list[str], adversarial: bool = False) -> None:
+    """All files, tiny: quotes, tabs, an article without a title, questions asked twice or without a known positive."""
+    corpus = words.corpus()
+    corpus[-1] = "", f"{corpus[-1][1]} {tiny.SPACED}"
+    rows = [[str(row), content, title] for row, (title, content) in enumerate(corpus, 1)]
+    tiny.write_text(folder / CORPUS, tiny.separated([["id", "text", "title"], *rows]))
+    for name in questions:
+        entries = {
+            part: _entries(words, rows, size, "passage_id" if name == "nq" else "psg_id")
+            for part, size in (("train", tiny.TRAIN), ("dev", tiny.DEV))
+        }
+        for part, content in entries.items():
+            tiny.write_text(folder / f"biencoder-{FILES[name]}-{part}.json.gz", json.dumps(content, indent=4))
+        if adversarial and name == "nq":
+            other = _entries(words, rows, tiny.TRAIN, "id")
+            mined = [
+                old | {LISTS["hard"]: new[LISTS["hard"]], LISTS["negatives"]: []}
+                for old, new in zip(entries["train"], other, strict=True)
+            ]
+            strange = mined[0] | {"question": "asked by nobody", POSITIVES: []}
+            tiny.write_text(folder / ADVERSARIAL, json.dumps([strange, *mined], indent=4))
+        asked = [words.asked([row[1] for row in rows]) for _ in range(tiny.TEST)]
+        answers = [[answer, f"{answer}'s", f'"{answer}"'][: 1 + row % 3] for row, (_, answer, _) in enumerate(asked)]
+        lines = [[question, repr(texts)] for (question, _, _), texts in zip(asked, answers, strict=True)]
+        tiny.write_text(folder / TEST[name], tiny.separated(lines))
+
+
+def _entries(words: tiny.Words, corpus: list[list[str]], count: int, id: str) -> list[dict[str, Any]]:
+    """`count` questions, one of them twice, each third with two positives; then two without a known positive."""
+
+    def contexts(rows: list[int]) -> list[dict[str, Any]]:
+        return [{"title": corpus[row][2], "text": corpus[row][1], "score": 1.5, id: corpus[row][0]} for row in rows]
+
+    unknown = {"title": "elsewhere", "text": "of another Wikipedia", id: "99999999"}
+    entries = []
+    for row in range(count + 2):
+        question, answer, rows = words.asked([row[1] for row in corpus])
+        half = tiny.LISTED // 2
+        lists = [rows[:1], rows[1 : 1 + half], rows[1 + half :]]
+        if row % 3 == 0:
+            lists[0] = [*rows[:1], rows[-1]]
+            lists[2] = lists[2][:-1]
+        keys = (POSITIVES, *LISTS.values())
+        entry = {"dataset": "tiny", "question": question, "answers": [answer]}
+        entries.append(entry | {key: contexts(rows) for key, rows in zip(keys, lists, strict=True)})
+    entries[1]["question"] = entries[0]["question"]
+    entries[2]["question"] = f"what’s {entries[2]['question']}"
+    entries[3][LISTS["hard"]] += [unknown, {"title": "", "text": "without an id"}]
+    entries[-2][POSITIVES], entries[-1][POSITIVES] = [], [unknown]
+    return entries

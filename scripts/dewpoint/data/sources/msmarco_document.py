@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dewpoint.data.dataset import DatasetWriter
-from dewpoint.data.sources import tiny
+from dewpoint.data.sources import tiny_marco as tiny
 from dewpoint.data.sources.reading import lines, trec_judgements
 from dewpoint.data.sources.splits import by_id, pairs, write_split
+from dewpoint.data.sources.tiny import Words
 from dewpoint.errors import UserError
 
 DOCUMENTS = "msmarco-docs.tsv.gz"
@@ -46,14 +47,13 @@ def windows(body: str, words: int, stride: int) -> Iterator[str]:
             break
 
 
-def rehearse(folder: Path, drawn: tiny.Words, /, **_) -> None:
+def rehearse(folder: Path, drawn: Words, /, **_) -> None:
     """Tiny files in the format of the real ones."""
     texts = {f"D{row * 7}": drawn.passage(tiny.BODY_WORDS) if row else "" for row in range(tiny.PASSAGES)}
     odd = dict(zip(texts, tiny.ODD, strict=False))
     rows = [(id, f"https://example.org/{id}", odd.get(id, drawn.title()), text) for id, text in texts.items()]
-    tiny.write_gz(folder / DOCUMENTS, tiny.tab_lines(rows))
-    for split, of in tiny.marco_splits(drawn, texts).items():
+    tiny.write_text(folder / DOCUMENTS, tiny.tab_lines(rows))
+    for split, of in tiny.splits(drawn, texts).items():
         queries, judgements = SPLITS[split]
-        tiny.write_gz(folder / queries, tiny.tab_lines(of.queries))
-        write_to = tiny.write_gz if judgements.endswith(".gz") else tiny.write
-        write_to(folder / judgements, tiny.lines(map(" ".join, of.judgements("0"))))
+        tiny.write_text(folder / queries, tiny.tab_lines(of.queries))
+        tiny.write_text(folder / judgements, tiny.lines(map(" ".join, of.judgements("0"))))

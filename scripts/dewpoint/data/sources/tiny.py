@@ -1,17 +1,18 @@
-"""What rehearsals' tiny files are made of: their sizes, and words that look like text."""
+"""What rehearsals' tiny files are made of: their sizes, their names, and words that look like text."""
 
+import csv
 import gzip
 import io
+import json
 import random
-import tarfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+import re
 from pathlib import Path
 
 PASSAGES = 400
 TRAIN, DEV, TEST = 96, 32, 24  # queries of a split
 LISTED = 6  # passages of a query's list
 ARTICLE = 4  # passages of one article or document
+SHARD = 4  # articles of one of Wikipedia's files
 PASSAGE_WORDS = 40
 
 VOCABULARY = """
@@ -60,85 +61,64 @@ class Words:
         first = self.random.randrange(len(words))
         return " ".join(words[first : first + self.random.randint(1, 3)]).strip(".")
 
+    def asked(self, texts: list[str]) -> tuple[str, str, list[int]]:
+        """A question, its answer, and rows of `texts`: first of the one that answers it, then of LISTED others."""
+        rows = self.random.sample(range(len(texts)), 1 + LISTED)
+        return self.question(texts[rows[0]]), self.answer(texts[rows[0]]), rows
 
-# --- MS MARCO -----------------------------------------------------------------------------------
-
-BODY_WORDS = 3 * PASSAGE_WORDS  # of a document
-GRADES = 4
-MARCO_SPLITS = {"train": TRAIN, "dev": DEV, "dl2019": TEST, "dl2020": TEST}
-UNJUDGED = 8  # queries of each split that have no judgements
-
-
-@dataclass
-class Split:
-    queries: list[tuple[str, str]]  # id, text
-    judged: dict[str, list[tuple[str, int]]]  # of each judged query: passage, grade
-
-    def judgements(self, second: str) -> list[tuple[str, str, str, str]]:
-        """TREC's lines; `second` is what no one reads. The first comes twice."""
-        rows = [(query, second, id, str(grade)) for query, pairs in self.judged.items() for id, grade in pairs]
-        return [*rows, rows[0]]
+    def corpus(self) -> list[tuple[str, str]]:
+        """(title, text) of PASSAGES passages, ARTICLE of a title; an odd text is in every twelfth."""
+        titles = [self.title() for _ in range(PASSAGES // ARTICLE)]
+        odd = {12 * number: text for number, text in enumerate(ODD)}
+        return [(titles[row // ARTICLE], f"{self.passage()} {odd.get(row, '')}".strip()) for row in range(PASSAGES)]
 
 
-def marco_splits(words: Words, texts: dict[str, str]) -> dict[str, Split]:
-    """Questions about the texts. Every eighth of train and dev has a second passage; those of TREC have all grades."""
-    splits, ids = {}, list(texts)
-    numbers = iter(words.random.sample(range(1_000_000), sum(MARCO_SPLITS.values()) + UNJUDGED * len(MARCO_SPLITS)))
-    for split, count in MARCO_SPLITS.items():
-        judged, queries = {}, []
-        for number in range(count):
-            query, passages = str(next(numbers)), words.random.sample(ids, GRADES)
-            queries.append((query, words.question(texts[passages[0]] or FOREIGN)))
-            graded = list(zip(passages, range(GRADES - 1, -1, -1), strict=True))
-            judged[query] = graded if split.startswith("dl") else [(id, 1) for id in passages[: 1 + (number % 8 == 0)]]
-        queries += [(str(next(numbers)), odd) for odd in (ODD * 2)[:UNJUDGED]]
-        words.random.shuffle(queries)
-        splits[split] = Split(queries, judged)
-    return splits
+def tiny_expected(source: str, **options) -> dict[str, int | dict[str, int]]:
+    """What preparing the tiny files of a source must find, as `catalogue.expected` says of the real ones."""
+    if source != "dpr":
+        return {}
+    sizes = {"train": TRAIN, "dev": DEV, "test": TEST}
+    queries = {f"{name}-{part}": size for name in options["questions"] for part, size in sizes.items()}
+    judged = {split: size + -(-size // 3) for split, size in queries.items() if not split.endswith("-test")}
+    return {"passages": PASSAGES, "queries": queries, "judgements": judged}
 
 
-def msmarco_passage_expected(**_) -> dict[str, int | dict[str, int]]:
-    judgements = {
-        split: count * GRADES if split.startswith("dl") else count + -(-count // 8)
-        for split, count in MARCO_SPLITS.items()
-    }
-    return {"passages": PASSAGES, "queries": MARCO_SPLITS, "judgements": judgements}
+def rehearsal_name(pattern: str) -> str:
+    """The name of the tiny file that stands for a path, or for all that a pattern names: wiki/*.txt is wiki-0.txt."""
+    path = Path(pattern)
+    name = re.sub(r"\*+|\?|\[.*?\]", "0", path.name)
+    folders = [part for part in path.parts[:-1] if not re.search(r"[*?\[/]", part)]
+    return f"{folders[-1]}-{name}" if path.name[0] in "*?[" and folders else name
 
 
-def msmarco_document_expected(
-    passages: str = "first", words: int = 400, stride: int | None = None, **_
-) -> dict[str, int | dict[str, int]]:
-    """The first document is empty, which is a passage, too."""
-    stride = stride or words
-    windows = min(1 + max(0, -((words - BODY_WORDS) // stride)), -(-BODY_WORDS // stride)) if passages == "all" else 1
-    return msmarco_passage_expected() | {"passages": 1 + (PASSAGES - 1) * windows}
+def write_text(path: Path, text: str) -> None:
+    """As UTF-8, compressed as the name says."""
+    import pyarrow as pa
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = text.encode()
+    if path.suffix == ".gz":
+        data = gzip.compress(data, mtime=0)
+    elif path.suffix == ".zst":
+        data = pa.compress(data, "zstd", asbytes=True)
+    path.write_bytes(data)
 
 
-# --- files --------------------------------------------------------------------------------------
+def write_parquet(path: Path, rows: list[dict]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), path)
 
 
-def lines(rows: Iterable[str], end: str = "\n") -> str:
-    return "".join(f"{row}{end}" for row in rows)
+def json_text(rows: list[dict]) -> str:
+    """JSON lines, characters beyond ASCII escaped in every other one."""
+    return "".join(f"{json.dumps(row, ensure_ascii=number % 2 == 0)}\n" for number, row in enumerate(rows))
 
 
-def tab_lines(rows: Iterable[Iterable[str]], end: str = "\n") -> str:
-    return lines(map("\t".join, rows), end)
-
-
-def write(path: Path, text: str) -> None:
-    path.write_bytes(text.encode())
-
-
-def write_gz(path: Path, text: str) -> None:
-    path.write_bytes(gzip.compress(text.encode(), mtime=0))
-
-
-def write_tar(path: Path, members: dict[str, str]) -> None:
-    """A .tar.gz, the same whenever it is written."""
-    packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode="w") as archive:
-        for name, text in members.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(text.encode())
-            archive.addfile(entry, io.BytesIO(text.encode()))
-    path.write_bytes(gzip.compress(packed.getvalue(), mtime=0))
+def separated(rows: list[list[str]], delimiter: str = "\t") -> str:
+    """Fields separated and, where need be, quoted."""
+    file = io.StringIO()
+    csv.writer(file, delimiter=delimiter, lineterminator="\n").writerows(rows)
+    return file.getvalue()

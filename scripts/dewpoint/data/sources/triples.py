@@ -1,8 +1,9 @@
 """Negatives out of hundreds of millions of training triples: a few of each query, drawn at random in one pass.
 
-A query orders all passages by a permutation of the 32-bit numbers that its id picks, and keeps the first of its negatives
-in that order. So which are kept depends neither on the order of the rows nor on how often one comes. A query's row and a
-passage's place in its order are one 64-bit number: sorting, dropping repeats and keeping the first are work on one array.
+A query orders all passages by a permutation of the 32-bit numbers that its id picks, and keeps the first of its
+negatives in that order. So neither the order of the rows nor how often one comes says which are kept. A query's row
+and a passage's place in its order are one 64-bit number: sorting, dropping repeats and keeping the first are work on
+one array.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import numpy as np
 
 from dewpoint.errors import UserError
 
-BLOCK = 2**24  # bytes read at once
+BLOCK = 2**22  # bytes read at once
 PENDING = 2**23  # pairs gathered before the best of them are picked
 DIGITS = 8  # of a query's id
 COLUMNS = ["query", "positive", "negative"]
@@ -21,7 +22,7 @@ INVERSES = tuple(np.uint32(pow(int(number), -1, 2**32)) for number in MULTIPLIER
 
 
 def sample(path: Path, queries: list[str], kept: int) -> tuple[np.ndarray, np.ndarray]:
-    """(query rows, negatives' ids) of at most `kept` negatives for each of `queries`, by query, in their drawn order."""
+    """(query rows, negatives' ids) of at most `kept` negatives of each query, by query, in the order they are drawn."""
     for id in queries:
         if not (id.isdecimal() and len(id) <= DIGITS):
             raise UserError(f"{path}: has queries by numbers of up to {DIGITS} digits, but there is a query '{id}'")
@@ -49,7 +50,8 @@ def sample(path: Path, queries: list[str], kept: int) -> tuple[np.ndarray, np.nd
 
 def first(pairs: np.ndarray, kept: int) -> np.ndarray:
     """Of each query's pairs the first `kept`, sorted, each once."""
-    pairs = np.unique(pairs)
+    pairs = np.sort(pairs)
+    pairs = pairs[np.concatenate([[True], pairs[1:] != pairs[:-1]])[: len(pairs)]]
     query = pairs >> np.uint64(32)
     return pairs[np.concatenate([np.ones(min(kept, len(pairs)), bool), query[kept:] != query[:-kept]])]
 
