@@ -70,7 +70,8 @@ def write_lines(lines: list[Line], path: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([field.name for field in fields(Line)])
         for line in lines:
-            writer.writerow([{True: "yes", False: "no"}.get(value, value) for value in vars(line).values()])
+            within = "" if line.within is None else "yes" if line.within else "no"
+            writer.writerow((vars(line) | {"within": within}).values())
 
 
 def read_lines(path: Path) -> list[Line]:
@@ -89,12 +90,12 @@ def read_lines(path: Path) -> list[Line]:
 def blocks(lines: list[Line], paper, marked: set[tuple[str, str, str]]) -> list[str]:
     """The paragraphs of a table in Markdown: a grid for each split, and what is to be known of them."""
     places = dict.fromkeys(line.on for line in lines)
-    texts = [f"{paper.source}. {verdict(lines, paper.tolerance)}."]
+    paragraphs = [f"{paper.source}. {verdict(lines, paper.tolerance)}."]
     for on in places:
-        texts += [f"{on}:"] if len(places) > 1 else []
-        texts.append(_grid([line for line in lines if line.on == on], marked))
+        paragraphs += [f"{on}:"] if len(places) > 1 else []
+        paragraphs.append(_grid([line for line in lines if line.on == on], marked))
     notes = [f"- {note}" for note in [*paper.notes, *row_notes(lines)]]
-    return [*texts, "\n".join(notes)] if notes else texts
+    return [*paragraphs, "\n".join(notes)] if notes else paragraphs
 
 
 def verdict(lines: list[Line], tolerance: float) -> str:

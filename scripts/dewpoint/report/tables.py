@@ -31,7 +31,7 @@ def write_table(settings, scores: list[Path], comparison: Path | None, output: P
         wide(settings, values).to_csv(output)
         body = [markdown(settings, values, marked)]
     places = "; ".join(f"{on}, {count:,} queries" for on, count in queries.items())
-    body += [footnote(settings.baseline)] if comparison else []
+    body += [footnote(settings.baseline, marked)] if comparison else []
     text = "\n\n".join([f"**{settings.title or output.stem}** ({places})", *body])
     output.with_suffix(".md").write_text(f"{text}\n", encoding="utf-8")
 
@@ -73,5 +73,6 @@ def differing(comparison: Path) -> set[Key]:
     return {(test.ranker, f"{test.dataset}/{test.split}", test.metric) for test in tests.itertuples()}
 
 
-def footnote(baseline: str) -> str:
-    return f"{MARK} differs from {baseline} beyond chance: p < {CHANCE:g} (paired bootstrap, corrected)"
+def footnote(baseline: str, marked: set[Key]) -> str:
+    what = f"{MARK} differs from {baseline}" if marked else f"Nothing differs from {baseline}"
+    return f"{what} beyond chance: p < {CHANCE:g} (paired bootstrap, corrected)"

@@ -31,7 +31,6 @@ from dewpoint.study.grammar import (
     Pydocs,
     Released,
     Retriever,
-    Row,
     RunFiles,
     Study,
     Table,
@@ -204,6 +203,8 @@ def _known_keys(kind: type[BaseModel], location: list[str]) -> list[str]:
             holder = getattr(grammar, part.capitalize())
         elif part == "tables":
             holder = grammar.Table
+        elif part == "published":
+            holder = grammar.Row
         elif part in ("corpus", "queries", "judgements"):
             holder = {"corpus": grammar.PassageFile, "queries": grammar.QueryFile}.get(part, grammar.JudgementFile)
     return [field.alias or name for name, field in holder.model_fields.items()]
@@ -325,20 +326,22 @@ def _check_paper(study: Study, table: Table, place: str) -> None:
         printed = printed_table(table.paper)
     except UserError as error:
         raise UserError(f"{place}.paper: {error}") from None
-    known = {str(one.row): one.row for one in printed.rows}
-    taken: dict[Row, str] = {}
-    for ranker in table.rankers:
-        row = study.rankers[ranker].published
-        if row and str(row) not in known:
-            near = max(known, key=lambda text: (known[text].system == row.system, _alike(text, str(row))))
+    system_of = {str(one.row): one.row.system for one in printed.rows}
+    taken: dict[str, str] = {}
+    for ranker, published in ((ranker, study.rankers[ranker].published) for ranker in table.rankers):
+        if not published:
+            continue
+        row = str(published)
+        if row not in system_of:
+            near = max(system_of, key=lambda known: (system_of[known] == published.system, _alike(known, row)))
             raise UserError(f"{place}.rankers: {table.paper} has no row {row} for '{ranker}'; the nearest is {near}")
         if row in taken:
             raise UserError(f"{place}.rankers: '{taken[row]}' and '{ranker}' have the same published row {row}")
-        taken |= {row: ranker} if row else {}
+        taken[row] = ranker
     for system in table.absent:
-        rows = [one.row for one in printed.rows if one.row.system == system]
+        rows = [row for row, name in system_of.items() if name == system]
         if not rows:
-            systems = list(dict.fromkeys(one.row.system for one in printed.rows))
+            systems = list(dict.fromkeys(system_of.values()))
             raise UserError(f"{place}.absent: {table.paper} has no system '{system}'{_nearest(system, systems)}")
         if all(row in taken for row in rows):
             raise UserError(f"{place}.absent: '{system}' is not absent, '{taken[rows[0]]}' reproduces it")

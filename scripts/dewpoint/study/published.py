@@ -87,9 +87,10 @@ def load_paper(path: Path) -> Paper:
     try:
         return Paper.model_validate(parse(path, Digits))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise UserError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
+        errors = error.errors()
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+        message = "unknown key" if first["type"] == "extra_forbidden" else first["msg"].removeprefix("Value error, ")
+        raise UserError(f"{path}: {'.'.join(map(str, first['loc']))}: {message}") from None
 
 
 def printed_table(name: str) -> PrintedTable:
