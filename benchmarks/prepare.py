@@ -1,8 +1,8 @@
 """How long MS MARCO's passages take to prepare, and in how much memory.
 
-Generates files in the formats of the real ones (passages of 56 words of a Zipf vocabulary, titles, .057 training queries
-and 45 training triples a passage) and prepares a quarter, half and all of them with titles and 30 negatives a query.
-Prints seconds and peak memory of each, and what they come to at MS MARCO's size. Wants a quiet machine.
+Generates files in the formats of the real ones (passages of 56 words of a Zipf vocabulary, titles, .057 training
+queries and 45 training triples a passage) and prepares a quarter, half and all of them with titles and 30 negatives a
+query. Prints seconds and peak memory of each, and what they come to at MS MARCO's size. Wants a quiet machine.
 """
 
 import argparse

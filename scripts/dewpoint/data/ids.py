@@ -51,9 +51,11 @@ class Ids:
 
     def rows(self, numbers: np.ndarray) -> np.ndarray:
         """The rows of ids that are whole numbers; -1 where there is none."""
+        if self.others is None:
+            rows = numbers - self.first
+            return np.where((rows >= 0) & (rows < self.count), rows, -1)
         unique, places = np.unique(numbers, return_inverse=True)
-        rows = [self.get(str(number)) for number in unique.tolist()]
-        return np.array([-1 if row is None else row for row in rows], np.int64)[places]
+        return np.array([self.others.get(str(number), -1) for number in unique.tolist()], np.int64)[places]
 
 
 def _number(id: str) -> int | None:

@@ -34,22 +34,27 @@ RELEVANT = 2  # TREC's grade 1 is on the subject, but no answer
 
 def write(writer: DatasetWriter, files: dict[str, Path], titles: bool = False, triples: int = 0) -> None:
     """A split has the queries that its judgements name."""
-    known = Titles(files[TITLES_ARCHIVE]) if titles else None
-    archive, small = files[ARCHIVE], {}
+    packed = write_passages(writer, files[ARCHIVE], files[TITLES_ARCHIVE] if titles else None)
+    for split, (queries, judgements) in PACKED.items():
+        write_split(writer, split, by_id(pairs(packed.pop(queries))), trec_judgements(packed.pop(judgements)))
+    for split, (queries, judgements) in TREC.items():
+        writer.relevant[split] = RELEVANT
+        write_split(writer, split, by_id(pairs(lines(files[queries]))), trec_judgements(lines(files[judgements])))
+    if triples:
+        write_triples(writer, files[TRIPLES], triples)
+
+
+def write_passages(writer: DatasetWriter, archive: Path, titles: Path | None) -> dict[str, list[tuple[str, str]]]:
+    """Reads the archive once; gives the lines of the other members, which may come before the passages."""
+    known, others = Titles(titles) if titles else None, {}
     for name, file in members(archive, [COLLECTION, *sum(PACKED.values(), ())]):
         if name == COLLECTION:
             for place, id, text in pairs(lines_of(file, archive / name)):
                 writer.passage(place, id, text, known.of(id) if known else "")
             writer.end_of_corpus(str(archive / name))
         else:
-            small[name] = list(lines_of(file, archive / name))
-    for split, (queries, judgements) in PACKED.items():
-        write_split(writer, split, by_id(pairs(small[queries])), trec_judgements(small[judgements]))
-    for split, (queries, judgements) in TREC.items():
-        writer.relevant[split] = RELEVANT
-        write_split(writer, split, by_id(pairs(lines(files[queries]))), trec_judgements(lines(files[judgements])))
-    if triples:
-        write_triples(writer, files[TRIPLES], triples)
+            others[name] = list(lines_of(file, archive / name))
+    return others
 
 
 class Titles:
@@ -77,7 +82,7 @@ def write_triples(writer: DatasetWriter, path: Path, kept: int) -> None:
     if (unknown := negative[passage < 0]).size:
         raise UserError(f"{path}: unknown passage '{unknown[0]}'")
     writer.list_table("triples", "train").write([query, passage])
-    queries = len(np.unique(query))
+    queries = np.count_nonzero(np.bincount(query))
     log.info("triples: %s negatives of %s queries are kept", f"{len(query):,}", f"{queries:,}")
 
 
