@@ -4,12 +4,12 @@ from pathlib import Path
 
 from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.data.dataset import DatasetWriter
-from dewpoint.data.sources import beir, msmarco_document, msmarco_passage, pydocs, table, text
+from dewpoint.data.sources import beir, dpr, pydocs, table, tevatron, text, wikipedia
 from dewpoint.errors import UserError
 from dewpoint.program import Settings, run
 
-OWN = {"beir": beir, "pydocs": pydocs, "table": table, "text": text}  # know where their files are
-FETCHED = {"msmarco-document": msmarco_document, "msmarco-passage": msmarco_passage}  # are given theirs by name
+OWN = {"beir": beir, "pydocs": pydocs, "table": table, "tevatron": tevatron, "text": text}  # know where their files are
+FETCHED = {"dpr": dpr, "wikipedia": wikipedia}  # are given theirs by name
 
 
 def main(artifact: Artifact, settings: Settings, study: str, files: list[Path]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -10,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from dewpoint.artifact import Artifact
 from dewpoint.program import run
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -97,3 +99,12 @@ def tables(folder: Path, others: dict[str, str | bytes] | None = None, **columns
 def beir(folder: Path, others: dict[str, str | bytes] | None = None) -> dict:
     write_files(folder, replaced(BEIR, others or {}))
     return {"source": "beir", "path": str(folder)}
+
+
+def downloads(folder: Path) -> Path:
+    """The manifest of all files in a folder, as if they had been fetched."""
+    artifact = Artifact(folder.with_name(f"{folder.name}-fetched") / "manifest.json")
+    for path in filter(Path.is_file, folder.iterdir()):
+        shutil.copy(path, artifact.path(path.name))
+    artifact.seal()
+    return artifact.manifest

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dewpoint.data.dataset import DatasetWriter
+from dewpoint.data.sources import tiny
 from dewpoint.data.sources.reading import find, grade, json_lines, lines, qrels, text
 from dewpoint.data.sources.splits import by_id, write_split
 from dewpoint.errors import UserError
@@ -30,3 +31,20 @@ def _judgements(path: Path):
             if len(fields) != 3:
                 raise UserError(f"{place}: {len(fields)} fields, expected query-id, corpus-id, score separated by tabs")
             yield place, fields[0], fields[1], grade(fields[2], place)
+
+
+def rehearse(folder: Path, words: tiny.Words, path: str) -> None:
+    """A tiny folder of the kind, with the real one's splits where it is there."""
+    corpus = words.corpus()
+    rows = [{"_id": f"p{row}", "title": title, "text": content} for row, (title, content) in enumerate(corpus)]
+    del rows[0]["title"]
+    tiny.write_text(folder / "corpus.jsonl", tiny.json_text(rows))
+    queries = []
+    for split in list(qrels(Path(path))) or ["train", "dev", "test"]:
+        lines = ["query-id\tcorpus-id\tscore\n"]
+        for row in range(tiny.TRAIN if split == "train" else tiny.DEV):
+            question, _, (positive, other, *_) = words.asked([content for _, content in corpus])
+            queries.append({"_id": f"{split}{row}", "text": question, "metadata": {}})
+            lines += [f"{split}{row}\tp{positive}\t1\n", f"{split}{row}\tp{other}\t0\n"]
+        tiny.write_text(folder / "qrels" / f"{split}.tsv", "".join(lines))
+    tiny.write_text(folder / "queries.jsonl", tiny.json_text(queries))

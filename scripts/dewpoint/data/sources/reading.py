@@ -1,18 +1,29 @@
 """Reading other people's files: every row comes with its place, every fault is one line that names it."""
 
+import codecs
 import csv
 import gzip
 import io
 import json
+import logging
+import re
 import tarfile
+import time
 import zlib
 from collections.abc import Iterable, Iterator
 from glob import glob
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 from dewpoint.errors import UserError
 
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+LARGEST = 1 << 26  # characters that an object of a JSON array may have
+FIELD = 1 << 17  # characters that a field may have where stray quotes are taken; a quote never closed ends there
+LOG_SECONDS = 10
+BETWEEN = re.compile(r"\s*([\[,]?)\s*(\]?)")  # what stands between the objects of a JSON array
 TEXT_FORMATS = (".txt", ".jsonl", ".json")
 
 
@@ -50,7 +61,7 @@ def qrels(folder: Path) -> dict[str, Path]:
     return found
 
 
-def text_files(patterns: list[str]) -> list[Path]:
+def text_files(patterns: list[str], formats: tuple[str, ...] = TEXT_FORMATS) -> list[Path]:
     """The files that paths and glob patterns name, in their order, those of a pattern sorted, each once."""
     paths: dict[Path, None] = {}
     for pattern in patterns:
@@ -61,8 +72,9 @@ def text_files(patterns: list[str]) -> list[Path]:
         paths |= dict.fromkeys(found)
     for path in paths:
         suffix = plain(path).suffix
-        if suffix not in TEXT_FORMATS:
-            raise UserError(f"{path}: unknown format '{suffix}'; use .txt or .jsonl, plain, {' or '.join(OPENERS)}")
+        if suffix not in formats:
+            known = " or ".join(suffix for suffix in formats if suffix != ".json")
+            raise UserError(f"{path}: unknown format '{suffix}'; use {known}, plain, {' or '.join(OPENERS)}")
     return list(paths)
 
 
@@ -141,11 +153,42 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield place, value
 
 
+def json_array(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, object) of a file that is one JSON array of objects, and may be larger than memory.
+
+    An object that is not whole in what was read is tried again with as much again, so it is tried a few times at most.
+    """
+    number, text, at, ended = 0, "", 0, False
+    decode, parse = codecs.getincrementaldecoder("utf-8-sig")().decode, json.JSONDecoder().raw_decode
+    try:
+        with _opened(path) as file:
+            while not (mark := BETWEEN.match(text, at))[2]:
+                try:
+                    value, end = parse(text, mark.end())
+                except (ValueError, RecursionError) as error:
+                    if ended or len(text) - at > LARGEST:
+                        problem = getattr(error, "msg", error)
+                        raise UserError(f"{path}: entry {number + 1} is not JSON ({problem})") from None
+                    data = file.read(max(BUFFER, len(text) - at))
+                    text, at, ended = text[at:] + decode(data, not data), 0, not data
+                    continue
+                if mark[1] != ("," if number else "[") or not isinstance(value, dict):
+                    raise UserError(f"{path}: entry {number + 1}: expected a JSON array of objects")
+                number, at = number + 1, end
+                yield f"{path}: entry {number}", value
+            if mark[1] != ("" if number else "[") or (text[mark.end() :] + decode(file.read(), True)).strip():
+                raise UserError(f"{path}: after entry {number}: expected the end of a JSON array")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 after entry {number} ({error.reason}); re-encode it") from None
+    except BROKEN as error:
+        raise _broken(path, f"entry {number}", error) from None
+
+
 def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """(place, row) of a table: .csv (quoted), .tsv (verbatim), .jsonl or .parquet; text formats may be compressed."""
     suffix = plain(path).suffix
     if suffix == ".parquet":
-        yield from _parquet(path)
+        yield from parquet(path)
     elif suffix in (".jsonl", ".json"):
         yield from json_lines(path)
     elif suffix in (".csv", ".tsv"):
@@ -155,7 +198,7 @@ def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _delimited(path: Path, suffix: str) -> Iterator[tuple[str, dict[str, str]]]:
-    rows = _quoted(path) if suffix == ".csv" else ((place, line.split("\t")) for place, line in lines(path) if line)
+    rows = quoted(path) if suffix == ".csv" else ((place, line.split("\t")) for place, line in lines(path) if line)
     _, header = next(rows, (None, None))
     if header is None:
         raise UserError(f"{path}: empty; its first row must name the columns")
@@ -165,8 +208,11 @@ def _delimited(path: Path, suffix: str) -> Iterator[tuple[str, dict[str, str]]]:
         yield place, dict(zip(header, row, strict=True))
 
 
-def _quoted(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """(place where it begins, fields) of every row of a .csv; one row may go over several lines."""
+def quoted(path: Path, delimiter: str = ",", strict: bool = True) -> Iterator[tuple[str, list[str]]]:
+    """(place where it begins, fields) of every row of a .csv; one row may go over several lines.
+
+    Without `strict`, stray quotes are taken as csv.reader does by itself.
+    """
     place = None
 
     def text() -> Iterator[str]:
@@ -175,30 +221,49 @@ def _quoted(path: Path) -> Iterator[tuple[str, list[str]]]:
             place = place or here
             yield line + "\n"
 
-    csv.field_size_limit(2**31 - 1)
-    reader = csv.reader(text(), strict=True)
+    csv.field_size_limit(2**31 - 1 if strict else FIELD)
+    reader = csv.reader(text(), delimiter=delimiter, strict=strict)
     try:
         for row in reader:
             if row:
                 yield place, row
             place = None
     except csv.Error as error:
-        hint = "; a quote in it is never closed" if "end of data" in str(error) else ""
+        hint = "; a quote in it is never closed" if re.search("end of data|field limit", str(error)) else ""
         raise UserError(f"{place}: not CSV ({error}){hint}") from None
 
 
-def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def parquet(path: Path, columns: list[str] | None = None, size: int = 65_536) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, row) of a Parquet file, all columns or some, `size` rows held at once."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     number = 0
     try:
-        for batch in pq.ParquetFile(path).iter_batches():
+        for batch in pq.ParquetFile(path).iter_batches(size, columns=columns):
             for row in batch.to_pylist():
                 number += 1
                 yield f"{path}: row {number}", row
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
+
+
+def counted(rows: Iterable[T], what: str) -> Iterator[T]:
+    """The rows themselves; how many have come is logged now and then."""
+    logged = time.monotonic()
+    for number, row in enumerate(rows):
+        if time.monotonic() - logged > LOG_SECONDS:
+            logged = time.monotonic()
+            log.info("%s %s", f"{number:,}", what)
+        yield row
+
+
+def texts(row: dict[str, Any], column: str, place: str) -> list[str]:
+    """A column's list of texts; one that is not there is empty."""
+    values = row.get(column)
+    if not isinstance(values, list | None):
+        raise UserError(f"{place}: column '{column}' holds a {type(values).__name__}, expected a list")
+    return [text({column: value}, column, place) for value in values or ()]
 
 
 def text(row: dict[str, Any], column: str, place: str, default: str | None = None) -> str:
