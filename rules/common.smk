@@ -59,6 +59,7 @@ def trained_on(wildcards):
         "dataset": graph.dataset(data),
         "tokens": graph.tokens(wildcards.model, data),
         "tokenizer": graph.tokenizer(wildcards.model),
+        "stand_ins": graph.stand_ins(wildcards.model),
     }
 
 

@@ -49,6 +49,7 @@ rule download:
 rule tokenizer:
     input:
         dataset=lambda w: graph.tokenizer_data(w.tokenizer),
+        stand_in=lambda w: graph.tokenizer_stand_in(w.tokenizer),
     output:
         f"{DATA}/tokenizers/{{tokenizer}}/manifest.json",
     log:

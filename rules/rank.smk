@@ -106,6 +106,30 @@ rule rank_file:
         " --file {input.file:q} --output {output:q} &> {log:q}"
 
 
+rule rank_given:
+    input:
+        dataset=f"{DATA}/{{dataset}}/manifest.json",
+    output:
+        f"{RESULTS}/runs/{{ranker}}/{{dataset}}.{{split}}.json",
+    log:
+        f"{RESULTS}/logs/rank/{{ranker}}/{{dataset}}.{{split}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/rank/{{ranker}}/{{dataset}}.{{split}}.jsonl"
+    wildcard_constraints:
+        ranker=one_of(graph.with_kind("given")),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=lambda w: graph.rank_settings(w.ranker, w.split),
+        code=fingerprint("rank_given"),
+    shell:
+        "python scripts/rank_given.py --settings {params.settings:q} --code {params.code} --dataset {input.dataset:q}"
+        " --output {output:q} &> {log:q}"
+
+
 rule tune:
     input:
         dataset=f"{DATA}/{{dataset}}/manifest.json",

@@ -74,8 +74,9 @@ def load(graph: Graph, name: str, dataset: str) -> live.Ranker:
     if name not in graph.study.rankers:
         raise UserError(f"no ranker '{name}' in {graph.config.study}; there is {', '.join(graph.study.rankers)}")
     ranker = graph.study.rankers[name]
-    if ranker.kind == "file":
-        raise UserError(f"ranker '{name}' is a file of answers; it cannot be asked")
+    if ranker.kind in ("file", "given"):
+        what = "a file" if ranker.kind == "file" else "a dataset's list"
+        raise UserError(f"ranker '{name}' is {what} of answers; it cannot be asked")
     if ranker.kind == "fusion":
         return load_fusion(graph, name, dataset)
     needed = graph.answering(name, dataset)

@@ -1,21 +1,37 @@
 """Prepare a dataset: passages, queries and judgements of a source, as Parquet."""
 
-from importlib import import_module
 from pathlib import Path
 
-from dewpoint.artifact import Artifact
+from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.data.dataset import DatasetWriter
-from dewpoint.data.sources import beir, pydocs, table, text  # noqa: F401  the fingerprint follows imports
+from dewpoint.data.sources.all import FETCHED, OWN
+from dewpoint.errors import UserError
 from dewpoint.program import Settings, run
 
 
 def main(artifact: Artifact, settings: Settings, study: str, files: list[Path]) -> None:
     options = vars(settings)
-    source = import_module(f"dewpoint.data.sources.{options.pop('source')}")
+    source, expected = options.pop("source"), options.pop("expected", Settings())
     writer = DatasetWriter(artifact)
-    source.write(writer, **options)
+    if source in FETCHED:
+        fetched = {name: member(manifest, name) for manifest in files for name in read_manifest(manifest)["files"]}
+        FETCHED[source].write(writer, fetched, **options)
+    else:
+        OWN[source].write(writer, **options)
     writer.finish()
+    refuse_other_counts(source, artifact.facts, expected)
     artifact.facts |= {"study": study}
+
+
+def refuse_other_counts(source: str, found: dict, expected: Settings) -> None:
+    """Stop when there are not as many passages, queries and judgements as were published."""
+    for what, wanted in vars(expected).items():
+        splits = vars(wanted) if isinstance(wanted, Settings) else {"": wanted}
+        for split, number in splits.items():
+            count = found[what].get(split, 0) if split else found[what]
+            if count != number:
+                what = f"{split} {what}".strip()
+                raise UserError(f"{source}: {count:,} {what}, expected {number:,}; are the files another version's?")
 
 
 if __name__ == "__main__":

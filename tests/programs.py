@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib import import_module
@@ -10,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from dewpoint.artifact import Artifact
 from dewpoint.program import run
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -36,9 +38,9 @@ def shell(program: str, output: Path, settings: dict, **options: str | Path | li
     return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "default"})
 
 
-def prepare(folder: Path, settings: dict, name: str = "out") -> Path:
-    """The manifest of a dataset made by the program that makes them."""
-    return call("prepare", folder / name / "manifest.json", settings, code="x", study="study.yaml", files=[])
+def prepare(folder: Path, settings: dict, name: str = "out", files: list[Path] = []) -> Path:  # noqa: B006
+    """The manifest of a dataset made by the program that makes them; `files` are manifests of what was fetched."""
+    return call("prepare", folder / name / "manifest.json", settings, code="x", study="study.yaml", files=files)
 
 
 def zstd(data: bytes) -> bytes:
@@ -90,10 +92,19 @@ def tables(folder: Path, others: dict[str, str | bytes] | None = None, **columns
         "source": "table",
         "corpus": one["corpus"],
         "queries": {"test": one["queries"]},
-        "judgements": {"test": one["judgements"]},
+        "judgements": {"test": one["judgements"] | {"relevant": 1}},
     }
 
 
 def beir(folder: Path, others: dict[str, str | bytes] | None = None) -> dict:
     write_files(folder, replaced(BEIR, others or {}))
     return {"source": "beir", "path": str(folder)}
+
+
+def downloads(folder: Path) -> Path:
+    """The manifest of all files in a folder, as if they had been fetched."""
+    artifact = Artifact(folder.with_name(f"{folder.name}-fetched") / "manifest.json")
+    for path in filter(Path.is_file, folder.iterdir()):
+        shutil.copy(path, artifact.path(path.name))
+    artifact.seal()
+    return artifact.manifest

@@ -97,6 +97,6 @@ def test_what_is_no_negative_is_taken_out_and_counted(dataset, tmp_path, monkeyp
 
 
 def test_without_any_answer_it_says_so(dataset, tmp_path):
-    with pytest.raises(UserError, match=r"negatives_without: answers, but no query of plain in .*/data has any"):
+    with pytest.raises(UserError, match=r"/data: no query of plain has any answers"):
         run = store_run(tmp_path, "run", RUN)
         write_negatives(Artifact(tmp_path / "n.json"), [run], dataset, options(split="plain", without=["answers"]))

@@ -29,7 +29,8 @@ def dataset_of(folder: Path, queries=QUERIES, passages=PASSAGES, others=("z",)) 
     texts |= {"j.tsv": f"query\tpassage\n{queries[0]}\t{passages[0]}\n", "k.tsv": "query\tpassage\n"}
     write_files(folder, texts)
     one = {name: {"file": f"{folder}/{name}.tsv", "columns": {}} for name in ("corpus", "test", "dev", "j", "k")}
-    queries, judgements = {"test": one["test"], "dev": one["dev"]}, {"test": one["j"], "dev": one["k"]}
+    queries = {"test": one["test"], "dev": one["dev"]}
+    judgements = {"test": one["j"] | {"relevant": 1}, "dev": one["k"] | {"relevant": 1}}
     return prepare(folder, {"source": "table", "corpus": one["corpus"], "queries": queries, "judgements": judgements})
 
 
@@ -201,6 +202,7 @@ def test_what_cannot_be_written_is_one_line_and_leaves_the_old_file(dataset, tmp
 def test_a_tab_in_an_id(tmp_path):
     write_files(tmp_path, {"c.csv": 'id,text\n"p\t1",one\n', "q.csv": "id,text\nq,one\n", "j.csv": "query,passage\n"})
     c, q, j = ({"file": f"{tmp_path}/{name}.csv", "columns": {}} for name in "cqj")
+    j |= {"relevant": 1}
     dataset = prepare(tmp_path, {"source": "table", "corpus": c, "queries": {"test": q}, "judgements": {"test": j}})
     with pytest.raises(SystemExit, match=r"^error: passage id 'p\\t1' has a tab or a line's end in it, which"):
         exported(run_of({(0, 0): 1.0}), dataset, tmp_path / "run.tsv")

@@ -11,10 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dewpoint.artifact import Artifact, member
-from dewpoint.data.answers import contains, words
+from dewpoint.data.answers import with_answer
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import NOTHING, Run, query_blocks
-from dewpoint.errors import UserError
 from dewpoint.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -91,22 +90,6 @@ def candidates(
         counts["with_answer"] = int(answered.sum())
         run = Run(run.query[~answered], run.passage[~answered], run.score[~answered])
     return run, counts
-
-
-def with_answer(run: Run, dataset: Dataset, split: str) -> np.ndarray:
-    """Which rows of a run have a passage that contains an answer of their query."""
-    answers = [[words(text) for text in texts] for texts in dataset.column(f"queries.{split}", "answers").to_pylist()]
-    if not any(answers):
-        raise UserError(f"negatives_without: answers, but no query of {split} in {dataset.manifest.parent} has any")
-    found, order, first = np.zeros(len(run.query), bool), np.argsort(run.passage, kind="stable"), 0
-    for batch in dataset.batches("corpus", ["text"]):
-        within = order[slice(*np.searchsorted(run.passage[order], [first, first + batch.num_rows]))]
-        rows, place = np.unique(run.passage[within] - first, return_inverse=True)
-        texts = [words(text) for text in batch["text"].take(pa.array(rows)).to_pylist()]
-        pairs = zip(run.query[within].tolist(), place.tolist(), strict=True)
-        found[within] = [contains(texts[at], answers[query]) for query, at in pairs]
-        first += batch.num_rows
-    return found
 
 
 def pick(run: Run, kept: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from dewpoint.data.dataset import DatasetWriter
+from dewpoint.data.sources import tiny
 from dewpoint.data.sources.reading import find, grade, json_lines, lines, qrels, text
+from dewpoint.data.sources.splits import by_id, write_split
 from dewpoint.errors import UserError
 
 
@@ -13,21 +15,10 @@ def write(writer: DatasetWriter, path: str) -> None:
     for place, row in json_lines(find(folder / "corpus.jsonl")):
         writer.passage(place, text(row, "_id", place), text(row, "text", place), text(row, "title", place, ""))
     writer.end_of_corpus(str(folder / "corpus.jsonl"))
-    queries: dict[str, tuple[str, str]] = {}
-    for place, row in json_lines(find(folder / "queries.jsonl")):
-        id = text(row, "_id", place)
-        if id in queries:
-            raise UserError(f"{place}: query id '{id}' was used before")
-        queries[id] = place, text(row, "text", place)
+    rows = json_lines(find(folder / "queries.jsonl"))
+    queries = by_id((place, text(row, "_id", place), text(row, "text", place)) for place, row in rows)
     for split, file in qrels(folder).items():
-        known = set()
-        for place, query, passage, value in _judgements(file):
-            if query not in known:
-                if query not in queries:
-                    raise UserError(f"{place}: judgement names unknown query '{query}'")
-                known.add(query)
-                writer.query(queries[query][0], split, query, queries[query][1])
-            writer.judgement(place, split, query, passage, value)
+        write_split(writer, split, queries, _judgements(file))
 
 
 def _judgements(path: Path):
@@ -40,3 +31,20 @@ def _judgements(path: Path):
             if len(fields) != 3:
                 raise UserError(f"{place}: {len(fields)} fields, expected query-id, corpus-id, score separated by tabs")
             yield place, fields[0], fields[1], grade(fields[2], place)
+
+
+def rehearse(folder: Path, words: tiny.Words, path: str, splits: list[str]) -> None:
+    """A tiny folder of the kind, with the splits that the study asks for."""
+    corpus = words.corpus()
+    rows = [{"_id": f"p{row}", "title": title, "text": content} for row, (title, content) in enumerate(corpus)]
+    del rows[0]["title"]
+    tiny.write_text(folder / "corpus.jsonl", tiny.json_text(rows))
+    queries = []
+    for split in splits:
+        lines = ["query-id\tcorpus-id\tscore\n"]
+        for row in range(tiny.TRAIN if split == "train" else tiny.DEV):
+            question, _, (positive, other, *_) = words.asked([content for _, content in corpus])
+            queries.append({"_id": f"{split}{row}", "text": question, "metadata": {}})
+            lines += [f"{split}{row}\tp{positive}\t1\n", f"{split}{row}\tp{other}\t0\n"]
+        tiny.write_text(folder / "qrels" / f"{split}.tsv", "".join(lines))
+    tiny.write_text(folder / "queries.jsonl", tiny.json_text(queries))

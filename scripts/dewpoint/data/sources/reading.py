@@ -1,17 +1,29 @@
 """Reading other people's files: every row comes with its place, every fault is one line that names it."""
 
+import codecs
 import csv
 import gzip
 import io
 import json
+import logging
+import re
+import tarfile
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from glob import glob
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeVar
 
 from dewpoint.errors import UserError
 
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+LARGEST = 1 << 26  # characters that an object of a JSON array may have
+FIELD = 1 << 17  # characters that a field may have where stray quotes are taken; a quote never closed ends there
+LOG_SECONDS = 10
+BETWEEN = re.compile(r"\s*([\[,]?)\s*(\]?)")  # what stands between the objects of a JSON array
 TEXT_FORMATS = (".txt", ".jsonl", ".json")
 
 
@@ -21,6 +33,8 @@ def _open_zstd(path: Path, mode: str) -> io.BufferedReader:
     return io.BufferedReader(pa.CompressedInputStream(open(path, mode), "zstd"))
 
 
+BUFFER = 2**20
+BROKEN = (EOFError, OSError, zlib.error, tarfile.TarError)  # what reading a file that is cut or damaged raises
 OPENERS = {".gz": gzip.open, ".zst": _open_zstd}  # what a text file may be compressed with
 
 
@@ -47,7 +61,7 @@ def qrels(folder: Path) -> dict[str, Path]:
     return found
 
 
-def text_files(patterns: list[str]) -> list[Path]:
+def text_files(patterns: list[str], formats: tuple[str, ...] = TEXT_FORMATS) -> list[Path]:
     """The files that paths and glob patterns name, in their order, those of a pattern sorted, each once."""
     paths: dict[Path, None] = {}
     for pattern in patterns:
@@ -58,24 +72,71 @@ def text_files(patterns: list[str]) -> list[Path]:
         paths |= dict.fromkeys(found)
     for path in paths:
         suffix = plain(path).suffix
-        if suffix not in TEXT_FORMATS:
-            raise UserError(f"{path}: unknown format '{suffix}'; use .txt or .jsonl, plain, {' or '.join(OPENERS)}")
+        if suffix not in formats:
+            known = " or ".join(suffix for suffix in formats if suffix != ".json")
+            raise UserError(f"{path}: unknown format '{suffix}'; use {known}, plain, {' or '.join(OPENERS)}")
     return list(paths)
 
 
 def lines(path: Path) -> Iterator[tuple[str, str]]:
     """(place, line) of a UTF-8 text file, plain or compressed, without line ends."""
+    with _opened(path) as file:
+        yield from lines_of(file, path)
+
+
+def members(path: Path, names: Iterable[str]) -> Iterator[tuple[str, BinaryIO]]:
+    """(name, file) of a compressed tar's members in the order they lie there, to be read at once; nothing is unpacked.
+
+    A name is a member's last part; members of other names are passed over.
+    """
+    wanted, found = set(names), []
+    try:
+        with _opened(path) as packed, tarfile.open(fileobj=packed, mode="r|", bufsize=BUFFER) as archive:
+            for entry in archive:
+                found.append(Path(entry.name).name)
+                if entry.isfile() and found[-1] in wanted:
+                    wanted.discard(found[-1])
+                    yield found[-1], io.BufferedReader(archive.extractfile(entry), BUFFER)
+                if not wanted:
+                    return
+    except BROKEN as error:
+        raise _broken(path, f"member {len(found)}", error) from None
+    raise UserError(f"{path}: has no '{min(wanted)}', only {', '.join(found) or 'nothing'}; fetch it again")
+
+
+def lines_of(file: BinaryIO, path: Path) -> Iterator[tuple[str, str]]:
+    """(place, line) of a file that is open; `path` is what it is called."""
     number = 0
     try:
-        with OPENERS.get(path.suffix, open)(path, "rb") as file:
-            for number, line in enumerate(file, 1):
-                yield f"{path}:{number}", line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+        for number, line in enumerate(file, 1):
+            yield f"{path}:{number}", line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line; re-encode it") from None
-    except (EOFError, OSError, zlib.error) as error:
-        if getattr(error, "errno", None):  # the system's; a decoder's has none
-            raise UserError(f"{path}: {error.strerror}") from None
-        raise UserError(f"{path}: broken {path.suffix} after line {number} ({error}); fetch it again") from None
+    except BROKEN as error:
+        raise _broken(path, f"line {number}", error) from None
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return OPENERS.get(path.suffix, open)(path, "rb")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+
+
+def _broken(path: Path, last: str, error: Exception) -> UserError:
+    if getattr(error, "errno", None):  # the system's; a decoder's has none
+        return UserError(f"{path}: {error.strerror}")
+    return UserError(f"{path}: broken {path.suffix} after {last} ({error}); fetch it again")
+
+
+def trec_judgements(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str, int]]:
+    """(place, query, passage, grade) of TREC's qrels: query, 0, passage, grade with tabs or spaces."""
+    for place, line in rows:
+        fields = line.split()
+        if fields and len(fields) != 4:
+            raise UserError(f"{place}: {len(fields)} fields, expected query 0 passage grade")
+        if fields:
+            yield place, fields[0], fields[2], grade(fields[3], place)
 
 
 def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -92,11 +153,42 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield place, value
 
 
+def json_array(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, object) of a file that is one JSON array of objects, and may be larger than memory.
+
+    An object that is not whole in what was read is tried again with as much again, so it is tried a few times at most.
+    """
+    number, text, at, ended = 0, "", 0, False
+    decode, parse = codecs.getincrementaldecoder("utf-8-sig")().decode, json.JSONDecoder().raw_decode
+    try:
+        with _opened(path) as file:
+            while not (mark := BETWEEN.match(text, at))[2]:
+                try:
+                    value, end = parse(text, mark.end())
+                except (ValueError, RecursionError) as error:
+                    if ended or len(text) - at > LARGEST:
+                        problem = getattr(error, "msg", error)
+                        raise UserError(f"{path}: entry {number + 1} is not JSON ({problem})") from None
+                    data = file.read(max(BUFFER, len(text) - at))
+                    text, at, ended = text[at:] + decode(data, not data), 0, not data
+                    continue
+                if mark[1] != ("," if number else "[") or not isinstance(value, dict):
+                    raise UserError(f"{path}: entry {number + 1}: expected a JSON array of objects")
+                number, at = number + 1, end
+                yield f"{path}: entry {number}", value
+            if mark[1] != ("" if number else "[") or (text[mark.end() :] + decode(file.read(), True)).strip():
+                raise UserError(f"{path}: after entry {number}: expected the end of a JSON array")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 after entry {number} ({error.reason}); re-encode it") from None
+    except BROKEN as error:
+        raise _broken(path, f"entry {number}", error) from None
+
+
 def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """(place, row) of a table: .csv (quoted), .tsv (verbatim), .jsonl or .parquet; text formats may be compressed."""
     suffix = plain(path).suffix
     if suffix == ".parquet":
-        yield from _parquet(path)
+        yield from parquet(path)
     elif suffix in (".jsonl", ".json"):
         yield from json_lines(path)
     elif suffix in (".csv", ".tsv"):
@@ -106,7 +198,7 @@ def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _delimited(path: Path, suffix: str) -> Iterator[tuple[str, dict[str, str]]]:
-    rows = _quoted(path) if suffix == ".csv" else ((place, line.split("\t")) for place, line in lines(path) if line)
+    rows = quoted(path) if suffix == ".csv" else ((place, line.split("\t")) for place, line in lines(path) if line)
     _, header = next(rows, (None, None))
     if header is None:
         raise UserError(f"{path}: empty; its first row must name the columns")
@@ -116,8 +208,11 @@ def _delimited(path: Path, suffix: str) -> Iterator[tuple[str, dict[str, str]]]:
         yield place, dict(zip(header, row, strict=True))
 
 
-def _quoted(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """(place where it begins, fields) of every row of a .csv; one row may go over several lines."""
+def quoted(path: Path, delimiter: str = ",", strict: bool = True) -> Iterator[tuple[str, list[str]]]:
+    """(place where it begins, fields) of every row of a .csv; one row may go over several lines.
+
+    Without `strict`, stray quotes are taken as csv.reader does by itself.
+    """
     place = None
 
     def text() -> Iterator[str]:
@@ -126,30 +221,49 @@ def _quoted(path: Path) -> Iterator[tuple[str, list[str]]]:
             place = place or here
             yield line + "\n"
 
-    csv.field_size_limit(2**31 - 1)
-    reader = csv.reader(text(), strict=True)
+    csv.field_size_limit(2**31 - 1 if strict else FIELD)
+    reader = csv.reader(text(), delimiter=delimiter, strict=strict)
     try:
         for row in reader:
             if row:
                 yield place, row
             place = None
     except csv.Error as error:
-        hint = "; a quote in it is never closed" if "end of data" in str(error) else ""
+        hint = "; a quote in it is never closed" if re.search("end of data|field limit", str(error)) else ""
         raise UserError(f"{place}: not CSV ({error}){hint}") from None
 
 
-def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def parquet(path: Path, columns: list[str] | None = None, size: int = 65_536) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, row) of a Parquet file, all columns or some, `size` rows held at once."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     number = 0
     try:
-        for batch in pq.ParquetFile(path).iter_batches():
+        for batch in pq.ParquetFile(path).iter_batches(size, columns=columns):
             for row in batch.to_pylist():
                 number += 1
                 yield f"{path}: row {number}", row
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
+
+
+def counted(rows: Iterable[T], what: str) -> Iterator[T]:
+    """The rows themselves; how many have come is logged now and then."""
+    logged = time.monotonic()
+    for number, row in enumerate(rows):
+        if time.monotonic() - logged > LOG_SECONDS:
+            logged = time.monotonic()
+            log.info("%s %s", f"{number:,}", what)
+        yield row
+
+
+def texts(row: dict[str, Any], column: str, place: str) -> list[str]:
+    """A column's list of texts; one that is not there is empty."""
+    values = row.get(column)
+    if not isinstance(values, list | None):
+        raise UserError(f"{place}: column '{column}' holds a {type(values).__name__}, expected a list")
+    return [text({column: value}, column, place) for value in values or ()]
 
 
 def text(row: dict[str, Any], column: str, place: str, default: str | None = None) -> str:

@@ -1,11 +1,13 @@
 """`table`: one's own files, with a map from our column names to theirs."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from dewpoint.data.dataset import DatasetWriter
-from dewpoint.data.sources.reading import grade, records, text
+from dewpoint.data.sources import tiny
+from dewpoint.data.sources.reading import grade, plain, records, text
 from dewpoint.errors import UserError
 
 
@@ -37,6 +39,7 @@ def write(writer: DatasetWriter, corpus, queries, judgements) -> None:
     for split, file in vars(judgements).items():
         if split not in vars(queries):
             raise UserError(f"{file.file}: judgements of split '{split}', which has no queries")
+        writer.relevant[split] = file.relevant
         name = vars(file.columns)
         for place, row in _rows(file):
             writer.judgement(
@@ -57,3 +60,36 @@ def _rows(file) -> Iterator[tuple[str, dict[str, Any]]]:
         yield place, row
     if row is not None and unseen:
         raise UserError(f"{file.file}: no row has a column '{min(unseen)}'; there is {', '.join(map(str, row))}")
+
+
+def rehearse(folder: Path, words: tiny.Words, corpus, queries, judgements) -> None:
+    """Tiny files of the real ones' names, formats and columns; files that splits share hold the rows of all of them."""
+    content, passages = defaultdict(list), words.corpus()
+
+    def add(file, **row) -> None:
+        content[Path(file.file).name].append({vars(file.columns).get(name, name): value for name, value in row.items()})
+
+    for row, (title, passage) in enumerate(passages):
+        add(corpus, id=f"p{row}", text=passage, title=title, document=f"d{row // tiny.ARTICLE}")
+    for split, file in vars(queries).items():
+        for row in range(tiny.TRAIN if split == "train" else tiny.DEV):
+            question, answer, (positive, other, *_) = words.asked([passage for _, passage in passages])
+            add(file, id=f"{split}{row}", text=question, answers=[answer])
+            if judged := vars(judgements).get(split):
+                add(judged, query=f"{split}{row}", passage=f"p{positive}", grade=judged.relevant)
+                add(judged, query=f"{split}{row}", passage=f"p{other}", grade=0)
+    for name, rows in content.items():
+        _write(folder / name, rows)
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    suffix = plain(path).suffix
+    if suffix == ".parquet":
+        tiny.write_parquet(path, rows)
+    elif suffix in (".jsonl", ".json"):
+        tiny.write_text(path, tiny.json_text(rows))
+    else:
+        flat = [[value[0] if isinstance(value, list) else str(value) for value in row.values()] for row in rows]
+        table = [list(rows[0]), *flat]
+        verbatim = "".join("\t".join(fields) + "\n" for fields in table)
+        tiny.write_text(path, tiny.separated(table, ",") if suffix == ".csv" else verbatim)

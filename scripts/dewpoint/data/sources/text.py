@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dewpoint.data.dataset import DatasetWriter
-from dewpoint.data.sources import reading
+from dewpoint.data.sources import reading, tiny
 
 log = logging.getLogger(__name__)
 
@@ -47,3 +47,18 @@ def _paragraphs(row: dict[str, Any], field: str, place: str) -> list[str]:
     if isinstance(row.get(field), list):
         return [reading.text({field: one}, field, place) for one in row[field]]
     return reading.text(row, field, place).replace("\r\n", "\n").split("\n")
+
+
+def rehearse(folder: Path, words: tiny.Words, files: list[str], text: str, title: str | None = None) -> None:
+    """A tiny file for each path or pattern, of its format."""
+    for pattern in files:
+        path = folder / tiny.rehearsal_name(pattern)
+        documents = [[words.passage() for _ in range(tiny.ARTICLE)] for _ in range(tiny.PASSAGES // tiny.ARTICLE)]
+        documents[0] += tiny.ODD
+        if reading.plain(path).suffix == ".txt":
+            tiny.write_text(path, "\n".join("".join(f"{line}\n" for line in document) for document in documents))
+            continue
+        rows = [{text: document if row % 2 else "\n".join(document)} for row, document in enumerate(documents)]
+        for row, document in enumerate(rows):
+            document |= {title: words.title() if row else None} if title else {}
+        tiny.write_text(path, tiny.json_text(rows))

@@ -1,0 +1,118 @@
+"""Tiny files for a rehearsal: what is written for a source, the source reads to the end, and finds what is promised."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from dewpoint.artifact import read_manifest
+from dewpoint.data.sources import beir, dpr, table, tevatron, text, tiny, wikipedia
+from dewpoint.data.sources.reading import text_files
+from dewpoint.program import Settings
+from programs import downloads, prepare
+
+
+def namespace(options: dict):
+    """Options as programs see them."""
+    return vars(json.loads(json.dumps(options), object_hook=lambda pairs: Settings(**pairs)))
+
+
+def rehearsed(folder: Path, module, options: dict, asked: dict | None = None) -> tuple[dict, list[Path]]:
+    """A dataset's settings and, where it is fetched, its downloads, made of tiny files as the options `asked` say."""
+    module.rehearse(folder, tiny.Words(1), **namespace(asked or options))
+    source = module.__name__.rpartition(".")[2]
+    return {"source": source, **options}, [downloads(folder)] if source in ("dpr", "wikipedia") else []
+
+
+def facts(folder, module, options, asked=None):
+    settings, files = rehearsed(folder / "files", module, options, asked)
+    return read_manifest(prepare(folder, settings, files=files))["facts"]
+
+
+@pytest.mark.parametrize("questions", [["nq"], ["triviaqa"], ["nq", "triviaqa"]])
+def test_dpr_finds_what_is_promised(tmp_path, questions):
+    options = {"questions": questions, "adversarial": "nq" in questions}
+    found = facts(tmp_path, dpr, options)
+    promised = tiny.tiny_expected("dpr", **options)
+    assert found["passages"] == promised["passages"]
+    assert found["queries"] == promised["queries"]
+    assert {split: count for split, count in found["judgements"].items() if count} == promised["judgements"]
+    splits = {f"{name}-{part}" for name in questions for part in ("train", "dev")}
+    assert {name: set(counts) for name, counts in found["lists"].items()} == {
+        "negatives": splits,
+        "hard": splits,
+    } | ({"adversarial": {"nq-train"}} if "nq" in questions else {})
+    left_out = {split: {"contexts": 3, "queries": 2} for split in splits}
+    if "nq" in questions:
+        left_out["nq-train"] = {"contexts": 5, "queries": 2, "adversarial": 1}
+    assert found["left_out"] == left_out
+
+
+def test_wikipedia(tmp_path):
+    found = facts(tmp_path, wikipedia, {})
+    articles = tiny.SHARD * wikipedia.SHARDS - 1  # one has no text
+    assert found["passages"] == articles * (tiny.ARTICLE + 2)
+
+
+def test_beir_has_the_splits_of_the_real_folder(tmp_path):
+    options = {"path": str(tmp_path / "files")}
+    sizes = {"train": tiny.TRAIN, "dev": tiny.DEV, "test": tiny.DEV}
+    assert facts(tmp_path, beir, options, {"path": "nowhere"})["queries"] == sizes
+    tiny.write_text(tmp_path / "real" / "qrels" / "mine.tsv.gz", "")
+    (tmp_path / "again").mkdir()
+    rehearsed(tmp_path / "again", beir, {"path": str(tmp_path / "real")})
+    found = read_manifest(prepare(tmp_path, {"source": "beir", "path": str(tmp_path / "again")}, "second"))["facts"]
+    assert found["queries"] == {"mine": tiny.DEV}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv.gz", ".jsonl.zst", ".json", ".parquet"])
+def test_tables_have_the_columns_that_the_study_names(tmp_path, suffix):
+    """The splits share a file of queries."""
+    real = {
+        "corpus": {"file": f"/elsewhere/corpus{suffix}", "columns": {"id": "pid", "title": "heading"}},
+        "queries": {
+            part: {"file": f"/elsewhere/queries{suffix}", "columns": {"text": "q"}} for part in ("train", "test")
+        },
+        "judgements": {"train": {"file": f"/elsewhere/qrels{suffix}", "columns": {"grade": "rel"}, "relevant": 2}},
+    }
+    here = json.loads(json.dumps(real).replace("/elsewhere/", f"{tmp_path}/files/"))
+    found = facts(tmp_path, table, here, real)
+    both = tiny.TRAIN + tiny.DEV
+    assert (found["passages"], found["queries"]) == (tiny.PASSAGES, {"train": both, "test": both})
+    assert found["judgements"] == {"train": 2 * tiny.TRAIN, "test": 0}
+    answers = pq.read_table(tmp_path / "out/queries.train.parquet")["answers"].to_pylist()
+    assert all(len(texts) == 1 for texts in answers)
+
+
+def test_text(tmp_path):
+    patterns = ["wiki/*.jsonl.zst", "other/part-[0-9].txt", "/far/books.txt.gz"]
+    names = ["wiki-0.jsonl.zst", "part-0.txt", "books.txt.gz"]
+    assert [tiny.rehearsal_name(pattern) for pattern in patterns] == names
+    options = {"files": [f"{tmp_path}/files/{name}" for name in names], "text": "body", "title": "heading"}
+    found = facts(tmp_path, text, options, options | {"files": patterns})
+    assert found["passages"] == len(names) * (tiny.PASSAGES + len(tiny.ODD))
+    assert [path.name for path in text_files(options["files"])] == names
+
+
+def test_tevatron(tmp_path):
+    """Two splits share a file's name."""
+    real = {"corpus": ["a/*.jsonl", "b/*.jsonl.gz"], "queries": {"train": "x/train.jsonl", "dev": "y/train.jsonl"}}
+    files = {name: [f"{tmp_path}/files/{tiny.rehearsal_name(file)}" for file in real[name]] for name in ("corpus",)}
+    files["queries"] = {split: f"{tmp_path}/files/train.jsonl" for split in real["queries"]}
+    found = facts(tmp_path, tevatron, files, real)
+    both = tiny.TRAIN + tiny.DEV
+    assert (found["passages"], found["queries"]) == (tiny.PASSAGES, {"train": both, "dev": both})
+    assert found["judgements"] == {"train": both, "dev": both}
+    assert 0 < found["lists"]["negatives"]["train"] < both * tiny.LISTED
+
+
+def test_the_same_seed_writes_the_same_bytes(tmp_path):
+    tables = {"corpus": {"file": "c.parquet", "columns": {}}, "queries": {}, "judgements": {}}
+    for folder in (tmp_path / "one", tmp_path / "two"):
+        dpr.rehearse(folder, tiny.Words(3), ["nq", "triviaqa"], True)
+        table.rehearse(folder, tiny.Words(3), **namespace(tables))
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert len(files) == 9
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
