@@ -33,7 +33,8 @@ def pending(study: str) -> list[tuple[str, str]]:
     command = [sys.executable, "-m", "snakemake", "--summary", "--config", f"study={study}"]
     told = subprocess.run(command, capture_output=True, text=True)
     if told.returncode:
-        raise UserError(f"snakemake --summary failed: {(told.stderr.strip().splitlines() or ['no message'])[-1]}")
+        said = [line for line in told.stderr.splitlines() if "Error" in line or study in line] or ["no message"]
+        raise UserError(f"snakemake --summary failed: {said[-1].strip()}")
     rows = [line.split("\t") for line in told.stdout.splitlines() if line.endswith("update pending")]
     return [(rule, output) for output, _, rule, *_ in rows if not output.endswith(".md")]
 

@@ -120,8 +120,16 @@ class Costs:
         return Cost(core_hours=units / a_second / HOUR, bytes=bytes)
 
     def _download(self, _: str, name: str) -> Cost:
+        return Cost(bytes=self._files()[name.removesuffix(".json")].bytes or 0)
+
+    def _files(self) -> dict[str, catalogue.Download]:
+        """What all datasets of the study are fetched from."""
         sources = (catalogue.downloads(**dataset.model_dump()) for dataset in self.graph.study.datasets.values())
-        return Cost(bytes=next(files[name[:-5]].bytes or 0 for files in sources if name[:-5] in files))
+        return {name: file for files in sources for name, file in files.items()}
+
+    def unweighed(self) -> int:
+        """Files whose size nobody says."""
+        return sum(file.bytes is None for file in self._files().values())
 
     def _prepare(self, dataset: str, _: str) -> Cost:
         passages = self.rows(dataset)["passages"]
@@ -198,6 +206,8 @@ def summary(costs: Costs, jobs: Iterable[tuple[str, str]]) -> str:
             f"{rule:<14}{jobs_of:>6,}{cost.gpu_hours:>12,.1f}{cost.core_hours:>12,.1f}{cost.bytes / GIGA:>12,.1f}"
         )
     lines.append(f"\nGPUs are assumed to sustain {costs.teraflops:g} TFLOP/s. What a core does was measured.")
+    if unweighed := costs.unweighed():
+        lines.append(f"Not counted: {unweighed} of the files to fetch, whose size is not known.")
     if unknown := costs.unknown():
-        lines.append(f"Not counted, their size is not known until they are prepared: {', '.join(unknown)}.")
+        lines.append(f"Not counted: {', '.join(unknown)}, whose size is not known before they are prepared.")
     return "\n".join(lines)

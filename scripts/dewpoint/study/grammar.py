@@ -128,7 +128,7 @@ class MsmarcoPassage(Strict):
         0,
         ge=0,
         description="negatives of the official training triples that are kept for a query, drawn at random, as list "
-        "`triples`; 0: none, and the file of 1.8 GB is not fetched",
+        "`triples`; 0: none, and the 1.8 GB file is not fetched",
     )
 
 

@@ -287,8 +287,10 @@ def _cross_check(study: Study, path: str) -> None:
             expect(ranker.list, dict.fromkeys(lists), f"rankers.{name}.list", "list")
         if isinstance(ranker, RunFiles):
             expect(ranker.on, study.datasets, f"rankers.{name}.on", "dataset")
+            answered = answered_splits(study.datasets[ranker.on]) or []
             for split, file in ranker.runs.items():
-                expect_split(split, ranker.on, f"rankers.{name}.runs")
+                how = f"{HIT}@1" if split in answered else "MRR@10"
+                expect_split(split, ranker.on, f"rankers.{name}.runs", [how])
                 if not Path(file).is_file():
                     raise UserError(f"{path}: rankers.{name}.runs.{split}: no file '{file}'")
     for name, table in study.tables.items():
