@@ -6,7 +6,11 @@ BIN := $(VENV)/bin
 # GPU=1 takes the environment with faiss-gpu
 LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
 
-.PHONY: help setup quickstart ask test lint bench-pretrain bench-retriever bench-search bench-bm25 bench-prepare schema lock clean
+# a study of studies/, for rehearse and plan
+STUDY ?= quickstart
+
+.PHONY: help setup quickstart ask rehearse plan test lint bench-pretrain bench-retriever bench-search bench-bm25 bench-prepare bench-answers \
+    schema lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -18,6 +22,12 @@ quickstart: setup ## the default study, from docstrings to a report
 
 ask: setup ## type a question, see what BM25 and the dense retriever find
 	@$(BIN)/python scripts/ask.py
+
+rehearse: setup ## all of a study in minutes, on tiny files and models (STUDY=cocondenser)
+	$(BIN)/snakemake --cores all --config study=studies/$(STUDY).yaml rehearse=true
+
+plan: setup ## what a study will cost: jobs, GPU hours, disk (STUDY=cocondenser TERAFLOPS=125)
+	@$(BIN)/python scripts/plan.py studies/$(STUDY).yaml $(if $(TERAFLOPS),--teraflops $(TERAFLOPS))
 
 test: lint ## everything that can be checked on a laptop
 	$(BIN)/python -m pytest

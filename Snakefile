@@ -20,6 +20,7 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 
 include: "rules/common.smk"
 include: "rules/data.smk"
+include: "rules/rehearse.smk"
 include: "rules/pretrain.smk"
 include: "rules/retriever.smk"
 include: "rules/negatives.smk"
@@ -32,6 +33,7 @@ include: "rules/report.smk"
 
 localrules:
     all,
+    download,
     table,
     report,
 

@@ -1,5 +1,6 @@
 """The study's graph, and what all rules share."""
 
+import json
 import re
 import shlex
 
@@ -21,6 +22,9 @@ HALF = max(1, (workflow.resource_settings.cores or 16) // 2)
 
 # what training holds in memory and how often it saves itself: no part of its settings, for neither changes a result
 MEMORY = f"--chunk {graph.config.chunk} --checkpoint {graph.config.checkpoint_steps}"
+
+# ways to the files that others publish: no part of settings either, for all lead to the same file
+MIRRORS, OFFLINE = json.dumps(graph.config.mirrors), graph.config.offline or ""
 
 NAME, LABEL = "[A-Za-z0-9][A-Za-z0-9_-]*", "[A-Za-z0-9][A-Za-z0-9._-]*"
 
@@ -54,6 +58,7 @@ def trained_on(wildcards):
         "dataset": graph.dataset(data),
         "tokens": graph.tokens(wildcards.model, data),
         "tokenizer": graph.tokenizer(wildcards.model),
+        "stand_ins": graph.stand_ins(wildcards.model),
     }
 
 

@@ -24,9 +24,32 @@ rule prepare:
         " --files {input.files:q} --output {output:q} &> {log:q}"
 
 
+rule download:
+    output:
+        f"{DATA}/downloads/{{file}}.json",
+    log:
+        f"{DATA}/.logs/download/{{file}}.log",
+    benchmark:
+        f"{DATA}/.benchmarks/download/{{file}}.jsonl"
+    wildcard_constraints:
+        file=r"[^/]+\.[^/]+",
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=500,
+        runtime=1440,
+    params:
+        settings=lambda w: graph.download_settings(w.file),
+        code=fingerprint("download"),
+    shell:
+        "python scripts/download.py --settings {params.settings:q} --code {params.code}"
+        " --mirrors {MIRRORS:q} --offline {OFFLINE:q} --output {output:q} &> {log:q}"
+
+
 rule tokenizer:
     input:
         dataset=lambda w: graph.tokenizer_data(w.tokenizer),
+        stand_in=lambda w: graph.tokenizer_stand_in(w.tokenizer),
     output:
         f"{DATA}/tokenizers/{{tokenizer}}/manifest.json",
     log:

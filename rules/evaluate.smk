@@ -53,9 +53,32 @@ rule latency:
         " --model {input.model:q} --corpus {input.corpus:q} --index {input.index:q} --output {output:q} &> {log:q}"
 
 
+rule compare:
+    input:
+        scores=lambda w: graph.table_scores(w.table),
+    output:
+        f"{RESULTS}/comparisons/{{table}}.json",
+    log:
+        f"{RESULTS}/logs/compare/{{table}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare/{{table}}.jsonl"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        settings=lambda w: graph.compare_settings(w.table),
+        code=fingerprint("compare"),
+    shell:
+        "python scripts/compare.py --settings {params.settings:q} --code {params.code} --scores {input.scores:q}"
+        " --output {output:q} &> {log:q}"
+
+
 rule table:
     input:
         scores=lambda w: graph.table_scores(w.table),
+        comparison=lambda w: graph.comparisons(w.table),
     output:
         csv=report(f"{RESULTS}/tables/{{table}}.csv", category="Tables"),
         md=f"{RESULTS}/tables/{{table}}.md",
@@ -72,5 +95,5 @@ rule table:
         settings=lambda w: graph.table_settings(w.table),
         code=fingerprint("table"),
     shell:
-        "python scripts/table.py --settings {params.settings:q} --scores {input.scores:q} --output {output.csv:q}"
-        " &> {log:q}"
+        "python scripts/table.py --settings {params.settings:q} --scores {input.scores:q}"
+        " --comparison {input.comparison:q} --output {output.csv:q} &> {log:q}"

@@ -5,6 +5,7 @@ rule report:
     input:
         tables=[graph.table(name)[0] for name in graph.study.tables],
         scores=graph.all_scores,
+        comparisons=[graph.comparisons(name) for name in graph.study.tables],
         models=graph.all_models,
     output:
         report(f"{RESULTS}/report.html", category="Report"),

@@ -38,6 +38,7 @@ rule released:
     input:
         tokenizer=lambda w: graph.tokenizer(w.model),
         query_tokenizer=lambda w: graph.tokenizer(w.model, QUERIES),
+        stand_ins=lambda w: graph.stand_ins(w.model),
     output:
         f"{RESULTS}/models/{{model}}/manifest.json",
     log:

@@ -1,11 +1,11 @@
-"""Measure a run against a split's judgements."""
+"""Measure a run against a split's judgements and answers."""
 
 from pathlib import Path
 
 from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import read_run
-from dewpoint.evaluation.metrics import agreement, evaluate
+from dewpoint.evaluation.metrics import agreement, measure
 from dewpoint.program import Settings, run
 from dewpoint.study.grammar import LATENCY
 
@@ -13,8 +13,9 @@ from dewpoint.study.grammar import LATENCY
 def main(
     artifact: Artifact, settings: Settings, dataset: Path, run: Path, exact: Path | None, latency: Path | None
 ) -> None:
-    found, judged = read_run(run), Dataset(dataset).judgements(settings.split)
-    values = evaluate(found, judged, [metric for metric in settings.metrics if not metric.startswith(LATENCY)])
+    found = read_run(run)
+    metrics = [metric for metric in settings.metrics if not metric.startswith(LATENCY)]
+    values = measure(found, Dataset(dataset), settings.split, metrics)
     values.reset_index().to_parquet(artifact.beside(".parquet"), index=False)
     artifact.facts |= {"metrics": values.mean().round(6).to_dict(), "queries": len(values)}
     if exact:

@@ -9,7 +9,8 @@ from dewpoint.study.grammar import Study
 
 
 def main(settings: Settings, output: Path) -> None:
-    html = page(Study.model_validate_json(settings.study), Path(settings.results), Path(settings.data))
+    study = Study.model_validate_json(settings.study)
+    html = page(study, Path(settings.results), Path(settings.data), vars(settings.papers))
     partial = output.with_suffix(".partial")
     partial.write_text(html, encoding="utf-8")
     os.replace(partial, output)

@@ -9,17 +9,17 @@ from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import abreast
 from dewpoint.errors import UserError
+from dewpoint.evaluation.metrics import Judgements
 from dewpoint.evaluation.tuning import grid, tune
 from dewpoint.program import Settings, run
 
 
 def main(artifact: Artifact, settings: Settings, dataset: Path, runs: list[Path]) -> None:
-    query, passage, grade = Dataset(dataset).judgements(settings.split)
-    positives = [column[grade > 0] for column in (query, passage, grade)]
-    if not len(positives[0]):
+    judged = Judgements.of(Dataset(dataset), settings.split)
+    if not (judged.grade >= judged.relevant).any():
         raise UserError(f"{dataset.parent}: no query of {settings.split} has a positive to tune weights on")
     weights = grid(len(runs), settings.steps)
-    values = tune(abreast(runs), positives, weights, settings)
+    values = tune(abreast(runs), judged, weights, settings)
     best = int(values.argmax())
     table = pa.table({"weights": weights, settings.metric: values})
     pq.write_table(table, artifact.beside(".parquet"), compression="zstd")

@@ -24,7 +24,7 @@ from dewpoint.lease import take
 
 FORMAT = 1
 LOCK = ".lock"
-LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "faiss", "Stemmer", "numba", "ir_measures")
+LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "faiss", "Stemmer", "numba", "scipy")
 
 
 class Artifact:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.runs import Run, ranked, read_run, write_run
-from dewpoint.evaluation.metrics import evaluate, of_ranks
+from dewpoint.evaluation.metrics import Judgements, evaluate
 from dewpoint.evaluation.tuning import grid, tune
 from dewpoint.search.fusion import fuse
 from programs import call, prepare, tables
@@ -20,7 +20,7 @@ from programs import call, prepare, tables
 METRICS = ["MRR@2", "MRR@10", "R@3", "nDCG@2", "nDCG@10", "Success@1", "P@5"]
 PAIR = st.tuples(st.integers(0, 5), st.integers(0, 9))
 RUN = st.dictionaries(PAIR, st.integers(0, 3), max_size=30)
-JUDGED = st.dictionaries(PAIR, st.integers(1, 3), min_size=1, max_size=12)
+JUDGED = st.dictionaries(PAIR, st.integers(0, 3), min_size=1, max_size=12)
 
 
 def run_of(scores: dict[tuple[int, int], float], depth: int = 1000) -> Run:
@@ -28,24 +28,13 @@ def run_of(scores: dict[tuple[int, int], float], depth: int = 1000) -> Run:
     return ranked(pairs[:, 0], pairs[:, 1], np.array(list(scores.values()), np.float32), depth)
 
 
-def columns(judged: dict[tuple[int, int], int]) -> list[np.ndarray]:
+def judgements(judged: dict[tuple[int, int], int], relevant: int = 1) -> Judgements:
     pairs = np.array(list(judged), np.int32)
-    return [pairs[:, 0], pairs[:, 1], np.array(list(judged.values()), np.int32)]
+    return Judgements(pairs[:, 0], pairs[:, 1], np.array(list(judged.values()), np.int32), relevant)
 
 
 def how(**changed) -> SimpleNamespace:
     return SimpleNamespace(**{"method": "weighted", "scale": "min-max", "k": 60, "depth": 1000} | changed)
-
-
-@settings(max_examples=80, deadline=None)
-@given(RUN, JUDGED, st.sampled_from(METRICS))
-def test_a_metric_of_ranks_is_the_metric(scores, judged, metric):
-    run, (query, passage, grade) = run_of(scores), columns(judged)
-    ranks = {(q, p): rank for q, p, rank in zip(run.query, run.passage, run.rank, strict=True)}
-    rank = np.array([ranks.get(pair, 0) for pair in judged])
-    number = np.unique(query, return_inverse=True)[1]
-    expected = evaluate(run, (query, passage, grade), [metric])[metric]
-    assert of_ranks(metric, number, grade, rank) == pytest.approx(expected.to_numpy(), abs=1e-6)
 
 
 @settings(max_examples=60, deadline=None)
@@ -55,14 +44,19 @@ def test_a_metric_of_ranks_is_the_metric(scores, judged, metric):
     st.sampled_from(METRICS),
     st.sampled_from([("weighted", "min-max"), ("weighted", "z"), ("reciprocal_rank", None)]),
     st.integers(1, 7),
+    st.integers(1, 2),
+    st.booleans(),
 )
-def test_values_are_the_metric_of_the_fused_runs(scores, judged, metric, method, size):
-    """Also in blocks of a few queries, of which some have no judgement, some no row."""
+def test_values_are_the_metric_of_the_fused_runs(scores, judged, metric, method, size, relevant, of_documents):
+    """Also in blocks of a few queries, of which some have no judgement, some no row; and of documents."""
+    judged = judgements(judged, relevant)
+    if of_documents:
+        judged.documents = np.array([0, 1, 1, 2, 0, 3, 4, 4, 5, 9], np.int32)
     runs, weights = [run_of(one) for one in scores], grid(len(scores), 3)
     option = how(method=method[0], scale=method[1], metric=metric)
     parts = [[_between(run, first, first + size) for run in runs] for first in range(0, 6, size)]
-    expected = [evaluate(fuse(runs, one, option), tuple(columns(judged)), [metric])[metric].mean() for one in weights]
-    assert tune(parts, columns(judged), weights, option) == pytest.approx(np.array(expected), abs=1e-6)
+    expected = [evaluate(fuse(runs, one, option), judged, [metric])[metric].mean() for one in weights]
+    assert tune(parts, judged, weights, option) == pytest.approx(np.array(expected), abs=1e-6)
 
 
 def _between(run: Run, first: int, last: int) -> Run:
@@ -91,7 +85,7 @@ def test_values_that_are_equal_are_equal_to_the_last_digit():
     first = {(query, p): 9.0 - p for query in range(6) for p in range(9)}
     second = {(query, p): float(p) for query in range(6) for p in range(9)}
     places = [0, 0, 0, 8, 8, 8]
-    judged = columns({(query, p): 1 for query, p in enumerate(places)})
+    judged = judgements({(query, p): 1 for query, p in enumerate(places)})
     sums = [sum(1 / rank for rank in ranks) for ranks in ([p + 1 for p in places], [9 - p for p in places])]
     assert sums[0] != sums[1] == pytest.approx(sums[0])
     blocks = [[_between(run_of(scores), query, query + 1) for scores in (first, second)] for query in range(6)]

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from dewpoint.study.grammar import Study
+from dewpoint.study.grammar import Study, Table
 
 COMMON = {"data": "docs", "batch_size": 8, "learning_rate": 1e-3}
 
@@ -65,12 +65,18 @@ def results(folder: Path, study: Study) -> tuple[Path, Path]:
         lines = [{"step": step, "loss_of_it": 2.0 - step, "learning_rate": 1, "gradient_norm": 1} for step in range(2)]
         (models[name].parent / "metrics.jsonl").write_text("\n".join(map(json.dumps, lines)))
     for name, table in study.tables.items():
-        rows, ((dataset, split),) = [",".join(["ranker", *table.metrics])], table.columns
+        names = [metric if isinstance(table.on, str) else f"{'/'.join(on)} {metric}" for on, metric in metrics(table)]
+        rows = [",".join(["ranker", *names])]
         for place, ranker in enumerate(table.rankers):
-            run = write(out / "runs" / ranker / f"{dataset}.{split}.json", inputs=models.values())
-            score = out / "scores" / ranker / f"{dataset}.{split}.json"
-            write(score, facts={"queries": 3, "metrics": {}}, inputs=[run])
-            rows.append(",".join([ranker, *(f"0.{place + 1}" for _ in table.metrics)]))
-        (out / "tables").mkdir()
+            for dataset, split in table.columns:
+                run = write(out / "runs" / ranker / f"{dataset}.{split}.json", inputs=models.values())
+                score = out / "scores" / ranker / f"{dataset}.{split}.json"
+                write(score, facts={"queries": 3, "metrics": {}}, inputs=[run])
+            rows.append(",".join([ranker, *(f"0.{place + 1}" for _ in names)]))
+        (out / "tables").mkdir(exist_ok=True)
         (out / "tables" / f"{name}.csv").write_text("\n".join(rows))
     return out, data
+
+
+def metrics(table: Table) -> list[tuple[tuple[str, str], str]]:
+    return [(place, metric) for place, metrics in table.columns.items() for metric in metrics]

@@ -1,11 +1,17 @@
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
+import pandas as pd
 import pytest
 import small_study as small
 
-from dewpoint.report.page import duration, measured, page, settings_of
+from dewpoint.artifact import Artifact
+from dewpoint.report.page import duration, page, settings_of
+from dewpoint.report.shown import Pair, shown
+from dewpoint.report.tables import write_table
 from dewpoint.study import fingerprint
+from published_study import load, namespace, write_scores
 
 VOID = {"meta", "path", "rect", "polyline", "br"}
 
@@ -38,7 +44,7 @@ class Reading(HTMLParser):
 
 @pytest.fixture
 def html(tmp_path):
-    return page(small.study(), *small.results(tmp_path, small.study()))
+    return page(small.study(), *small.results(tmp_path, small.study()), {})
 
 
 def test_nothing_comes_from_elsewhere(html):
@@ -50,7 +56,7 @@ def test_nothing_comes_from_elsewhere(html):
 
 def test_text_of_a_study_is_text(tmp_path):
     study = small.study(title="<script>alert(1)</script>", description="a & b\n\n<b>c</b>")
-    reading = Reading(page(study, *small.results(tmp_path, study)))
+    reading = Reading(page(study, *small.results(tmp_path, study), {}))
     assert "script" not in reading.tags
     assert reading.text.count("<script>alert(1)</script>") == 2
     assert {"a & b", "<b>c</b>"} <= set(reading.text)
@@ -70,13 +76,13 @@ def test_shows_the_weights_that_were_tuned(tmp_path):
     facts = {"weights": [0.3, 0.7], "MRR@10": 0.51234, "tried": 11}
     tuned = small.write(out / "fusions" / "hybrid" / "docs.json", facts=facts)
     small.write(out / "runs" / "hybrid" / "docs.test.json", inputs=[tuned])
-    text = Reading(page(study, out, data)).text
+    text = Reading(page(study, out, data, {})).text
     assert "hybrid: second 0.3, bm25 0.7 (MRR@10 0.512 on docs/dev)" in text and "fusions" in text
 
 
 def test_works_without_models(tmp_path):
     study = small.without_models()
-    reading = Reading(page(study, *small.results(tmp_path, study)))
+    reading = Reading(page(study, *small.results(tmp_path, study), {}))
     assert "bm25" in reading.text and "Training" not in reading.text and "Models" not in reading.text
 
 
@@ -84,41 +90,116 @@ def test_shows_a_dataset_without_queries(tmp_path):
     out, data = small.results(tmp_path, small.study())
     study = small.study(datasets=small.study().model_dump()["datasets"] | {"wiki": {"source": "text", "files": ["w"]}})
     small.write(data / "wiki/manifest.json", {"source": "text"}, {"passages": 67890, "queries": {}, "judgements": {}})
-    assert {"wiki", "text", "67,890"} <= set(Reading(page(study, out, data)).text)
+    assert {"wiki", "text", "67,890"} <= set(Reading(page(study, out, data, {})).text)
 
 
 @pytest.mark.parametrize("missing", ["out/models/first/metrics.jsonl", "data/docs/manifest.json"])
 def test_works_without_what_is_optional(tmp_path, missing):
     out, data = small.results(tmp_path, small.study())
     (tmp_path / missing).unlink()
-    Reading(page(small.study(), out, data))
+    Reading(page(small.study(), out, data, {}))
 
 
 def test_same_results_make_the_same_page(tmp_path, html):
-    assert html == page(small.study(), tmp_path / "out", tmp_path / "data")
+    assert html == page(small.study(), tmp_path / "out", tmp_path / "data", {})
 
 
 def test_the_best_of_a_column_is_marked_with_all_that_read_alike(tmp_path):
     out, _ = small.results(tmp_path, small.study())
     (out / "tables" / "main.csv").write_text("ranker,MRR@10,R@100\nbm25,0.70012,0.1\nsecond,0.70031,\nNA,0.6,0.3\n")
-    table = measured("main", small.study().tables["main"], out)
+    table = shown("main", small.study().tables["main"], out).body
     assert [name for name, _ in table.rows] == ["bm25", "second", "NA"]
     assert [[cell.best for cell in cells] for _, cells in table.rows] == [[True, False], [True, False], [False, True]]
     assert table.rows[1][1][1].text == ""
 
 
 def test_the_best_latency_is_the_smallest(tmp_path):
-    study = small.study()
+    table = small.study().tables["main"].model_dump() | {"metrics": ["latency@1"]}
+    study = small.study(tables={"main": table})
     out, _ = small.results(tmp_path, study)
     (out / "tables" / "main.csv").write_text("ranker,latency@1\nbm25,2.5\nsecond,1.25\nhybrid,9\n")
-    table = measured("main", study.tables["main"], out)
+    table = shown("main", study.tables["main"], out).body
     assert [cells[0].best for _, cells in table.rows] == [False, True, False]
+
+
+def test_shows_several_splits(tmp_path):
+    on = {"docs/dev": ["MRR@10", "R@100"], "docs/test": ["nDCG@10"]}
+    study = small.study(tables={"main": {"rankers": ["bm25", "second"], "on": on}})
+    out, data = small.results(tmp_path, study)
+    table = shown("main", study.tables["main"], out)
+    assert table.groups == [("dev", 2), ("test", 1)] and table.body.columns == ["MRR@10", "R@100", "nDCG@10"]
+    reading = Reading(page(study, out, data, {}))
+    assert "docs/dev, 3 queries; docs/test, 3 queries" in reading.text and ("colspan", "2") in reading.attributes
+
+
+def comparison(folder, tests) -> None:
+    """(ranker, dataset, split, metric, corrected p) of a table `t` or `main`."""
+    artifact = Artifact(folder)
+    frame = pd.DataFrame(tests, columns=["ranker", "dataset", "split", "metric", "bootstrap_corrected"])
+    values = {"queries": 4321, "baseline": 0.5, "mean": 0.625, "difference": 0.125, "low": -0.25, "high": 0.375}
+    frame.assign(**values, t_test=0.25, bootstrap=0.0001, t_test_corrected=0.5).to_parquet(artifact.beside(".parquet"))
+    artifact.facts |= {"baseline": "bm25"}
+    artifact.seal()
+
+
+def test_shows_what_differs_from_the_baseline(tmp_path):
+    table = small.study().tables["main"].model_dump() | {"baseline": "bm25"}
+    study = small.study(tables={"main": table})
+    out, data = small.results(tmp_path, study)
+    comparison(
+        out / "comparisons/main.json",
+        [("second", "docs", "test", "MRR@10", 0.01), ("hybrid", "docs", "test", "R@100", 0.06)],
+    )
+    marked = {
+        (ranker, metric)
+        for ranker, cells in shown("main", study.tables["main"], out).body.rows
+        for metric, cell in zip(["MRR@10", "R@100"], cells, strict=True)
+        if cell.marked
+    }
+    assert marked == {("second", "MRR@10")}
+    text = Reading(page(study, out, data, {})).text
+    assert text.count("†") == 1 and "† differs from bm25 beyond chance: p < 0.05 (paired bootstrap, corrected)" in text
+    assert {"4,321", "+0.125", "−0.250 to +0.375", "0.010", "< 0.001", "comparisons"} <= set(text)
+
+
+def test_shows_a_papers_table(tmp_path, monkeypatch):
+    graph = load(tmp_path, monkeypatch, ("tolerance: 0.01", "tolerance: 0.01\n    baseline: words"))
+    numbers = {"MRR@10": 0.3351, "R@1000": 0.7777}
+    values = {(ranker, "marco/dev"): numbers for ranker in ("own", "few", "words")}
+    values |= {(ranker, "dpr/nq-test"): {"Hit@20": 0.5953} for ranker in ("own", "few", "words")}
+    write_scores(graph, values)
+    comparison(Path(graph.comparison("t")), [("few", "marco", "dev", "MRR@10", 0.01)])
+    settings, scores = namespace(graph.table_settings("t")), map(Path, graph.table_scores("t"))
+    write_table(settings, list(scores), Path(graph.comparison("t")), Path(graph.table("t")[0]))
+    papers = vars(namespace(graph.report_settings()).papers)
+    table = shown("t", graph.study.tables["t"], Path(graph.results), papers["t"])
+    assert table.groups == [("marco/dev", 2), ("dpr/nq-test", 1)]
+    few = next(cells for row, ranker, cells in table.body.rows if ranker == "few")
+    assert few == [
+        Pair("0.335", "0.330", "+0.005", True, True),
+        Pair("0.778", "", "", None, False),
+        Pair("0.60", "0.70?", "", None, False),
+    ]
+    absent = {row: [cell.published for cell in cells] for row, ranker, cells in table.body.rows if not ranker}
+    assert absent == {"BERT, train full": ["0.309", "0.938", ""], "The other one": ["", "0.959", "0.819"]}
+    assert not any(cell.measured for _, ranker, cells in table.body.rows if not ranker for cell in cells)
+    reading = Reading(page(graph.study, Path(graph.results), tmp_path / "data", papers))
+    assert {
+        "2 of 4 figures within ±0.01 of the published ones",
+        "What one must know.",
+        "The other one: not run: it has no code",
+        "not run",
+        "0.70?",
+        "−0.075",
+    } <= set(reading.text)
+    assert [value for name, value in reading.attributes if value in ("within", "outside")].count("outside") == 2
+    assert reading.attributes.count(("class", "absent")) == 2
 
 
 def test_shows_indexes_and_latencies_where_they_were_measured(tmp_path):
     study = small.study()
     out, data = small.results(tmp_path, study)
-    html = page(study, out, data)
+    html = page(study, out, data, {})
     assert "Approximate indexes" not in html and "99th percentile" not in html
     small.write(
         out / "indexes/second/docs/manifest.json", facts={"factory": "HNSW7,Flat", "seconds": 90, "bytes": 3 * 2**20}
@@ -126,7 +207,7 @@ def test_shows_indexes_and_latencies_where_they_were_measured(tmp_path):
     part = {"mean": 1.5, "sd": 0.25, "p99": 7.75}
     measures = {"of_exact": {"10": 0.875}, "latency": {"2000": {"total": part, "search": part}}}
     small.write(out / "scores/second/docs.test.json", facts={"queries": 3, "metrics": {}} | measures)
-    text = Reading(page(study, out, data)).text
+    text = Reading(page(study, out, data, {})).text
     for said in ("HNSW7,Flat", "0.875", "1.5 min", "3.0 MB", "second on docs/test", "2,000", "0.25", "7.75"):
         assert said in text
 

@@ -176,7 +176,7 @@ def test_the_schema_takes_a_study_as_it_is_written(tmp_path):
     import jsonschema
 
     from dewpoint.study.grammar import schema
-    from dewpoint.study.load import Yaml
+    from dewpoint.study.written import Yaml
 
     validator = jsonschema.Draft202012Validator(schema())
     written = yaml.load(STUDY, Yaml)

@@ -209,6 +209,18 @@ GRAMMAR = [
     ("d/test", "x/test", "tables.t.on: no dataset 'x'; known: d, own"),
     ("d/test", "d/tset", "tables.t.on: no judged split 'tset'; did you mean 'test'?"),
     ("d/test", "own/dev", "tables.t.on: no judged split 'dev'; known: train, test"),
+    ("R@100]", "Hit@5]", "tables.t.on: no answered split 'test'; dataset 'd' has none"),
+    ("{rankers", "{baseline: secnd, rankers", "tables.t: baseline 'secnd' is none of the table's rankers"),
+    (
+        "{rankers: [bm25, second, hybrid, weighted]",
+        "{baseline: bm25, rankers: [bm25]",
+        "tables.t: baseline needs another ranker, and a metric beside latency, to be compared on",
+    ),
+    (
+        "{rankers: [bm25, second, hybrid, weighted], on: d/test, metrics: [MRR@10, R@100]",
+        "{baseline: bm25, rankers: [bm25, second], on: d/test, metrics: [latency@1]",
+        "tables.t: baseline needs another ranker, and a metric beside latency, to be compared on",
+    ),
     ("[bm25]}", "[bm25], split: trian}", "models.first.split: no judged split 'trian'; did you mean 'train'?"),
     (
         "pydocs, packages: [json]",

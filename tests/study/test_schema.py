@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from dewpoint.study.grammar import schema
-from dewpoint.study.load import Yaml, load_study
+from dewpoint.study.load import load_study
+from dewpoint.study.written import Yaml
 
 ROOT = Path(__file__).parents[2]
 STUDIES = sorted(ROOT.glob("studies/*.yaml"))

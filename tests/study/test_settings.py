@@ -41,6 +41,7 @@ def settings(graph: Graph) -> dict[str, str]:
     found |= {f"fuse {name}": graph.fuse_settings(name) for name in graph.with_kind("fusion")}
     found |= {f"tune {name}": graph.tune_settings(name) for name in graph.tuned_rankers}
     found |= {f"evaluate {ranker}": graph.evaluate_settings(ranker, *on) for ranker, *on in graph.scores}
+    found |= {f"compare {name}": graph.compare_settings(name) for name in study.tables if graph.comparisons(name)}
     return found | {f"table {name}": graph.table_settings(name) for name in study.tables}
 
 
@@ -138,6 +139,23 @@ TUNED = ("[second, bm25]}", "[second, bm25], method: weighted, tune: {metric: R@
 )
 def test_a_change_of_a_tuned_fusion(tmp_path, old, new, jobs):
     assert changed(tmp_path, (old, new), already=[TUNED]) == jobs
+
+
+BASELINE = ("tables:\n  t: {", "tables:\n  t: {baseline: bm25, ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "jobs"),
+    [
+        ("baseline: bm25", "baseline: second", {"compare t", "table t"}),
+        ("baseline: bm25, ", "", {"compare t", "table t"}),
+        ("baseline: bm25,", "baseline: bm25, title: T,", {"table t"}),
+        ("[bm25, second, hybrid, weighted]", "[bm25, second, hybrid]", {"compare t", "table t", "evaluate weighted"}),
+        ("R@100]", "R@100, P@5]", {"compare t", "table t", *EVALUATE}),
+    ],
+)
+def test_a_change_of_a_table_with_a_baseline(tmp_path, old, new, jobs):
+    assert changed(tmp_path, (old, new), already=[BASELINE]) == jobs
 
 
 INDEXED = [("model: co}", "model: co, index: {name: hnsw}}"), ("[bm25, second,", "[bm25, zero, second,")]
@@ -272,6 +290,7 @@ VALUES = {
     "from": ["co", "condenser", "hub:a/b"],
     "query_from": ["co", "bert", "hub:a/b", None],
     "query_length": [16, 32],
+    "train_query_length": [8, 16],
     "passage_length": [64, 128],
     "query_prefix": ["", "query: ", "q:"],
     "passage_prefix": ["", "passage: "],
@@ -364,7 +383,7 @@ def test_no_job_carries_what_it_never_reads(tmp_path):
     runs = ("  bm25:", f"  old: {{kind: file, on: d, runs: {{test: '{tmp_path}/run.trec'}}}}\n  bm25:")
     for job, written in settings(Graph(Config(), load(tmp_path, TUNED, runs, *INDEXED))).items():
         program = job.split()[0]
-        if program not in ("dataset", "table"):
+        if program != "dataset":
             unread = json.loads(written).keys() - {"recipe"} - read_by(program)
             assert not unread, f"{job}: {unread}"
 

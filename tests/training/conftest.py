@@ -96,6 +96,7 @@ def settings(**changed) -> dict:
         "train_queries": None,
         "development": None,
         "query_length": 12,
+        "train_query_length": 12,
         "passage_length": 24,
     } | changed
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dewpoint.study.load import Yaml
+from dewpoint.study.written import Yaml
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "rules", "scripts", "envs", "profiles", "studies")

@@ -17,7 +17,9 @@ STUDY = {
         "best": {"kind": "fusion", "of": ["one", "two"], "method": "weighted", "scale": "z", "tune": {"steps": 4}},
         "deep": {"kind": "fusion", "of": ["best", "two"]},
     },
-    "tables": {"t": {"rankers": ["one", "best", "deep"], "on": "docs/test", "metrics": ["MRR@10"]}},
+    "tables": {
+        "t": {"rankers": ["one", "best", "deep"], "on": "docs/test", "metrics": ["MRR@10"], "baseline": "best"},
+    },
 }
 CONFIG = ("--config", "study=studies/words.yaml")
 
@@ -50,6 +52,15 @@ def test_tuned_weights_are_an_input_of_the_fusion(words):
     assert "Tuned weights" in (results / "report.html").read_text()
 
 
+def test_a_table_with_a_baseline_is_told_how_its_rankers_compare(words):
+    results = words.folder / "results/words"
+    found = pd.read_parquet(results / "comparisons/t.parquet").set_index("ranker")
+    values = pd.read_csv(results / "tables/t.csv", index_col="ranker")["MRR@10"]
+    assert found.index.tolist() == ["one", "deep"] and (found["baseline"].round(6) == values["best"]).all()
+    assert found["mean"].round(6).to_dict() == values.drop("best").to_dict()
+    assert json.loads((results / "comparisons/t.json").read_text())["facts"]["baseline"] == "best"
+
+
 def test_an_export_comes_in_again_as_the_same_ranker(words):
     assert pending(words) == set()
     exports = [f"results/words/exports/best/docs.test.{suffix}" for suffix in ("trec", "msmarco.tsv")]
@@ -63,6 +74,7 @@ def test_an_export_comes_in_again_as_the_same_ranker(words):
     words.snakemake(*CONFIG)
     values = pd.read_csv(words.folder / "results/words/tables/t.csv", index_col="ranker")["MRR@10"]
     assert values["best"] == values["trec"] == values["marco"] > 0
+    assert pd.read_parquet(words.folder / "results/words/comparisons/t.parquet")["bootstrap"].tolist() == [1, 1]
     assert pending(words) == set()
     (words.folder / "trec.gz").write_bytes(gzip.compress(b""))
     assert {"rank_file", "evaluate"} <= pending(words) and "fuse" not in pending(words)

@@ -193,6 +193,11 @@ class Dataset:
         column = pq.read_table(path, columns=["document"], read_dictionary=["document"])["document"]
         return column.unify_dictionaries().combine_chunks().indices.to_numpy()
 
+    @property
+    def judges_documents(self) -> bool:
+        """Whether judgements are of whole documents; all passages of a judged one are then in them."""
+        return read_manifest(self.manifest)["facts"].get("judged") == DOCUMENTS
+
     def judgements(self, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(query rows, passage rows, grades) of a split."""
         table = pq.read_table(member(self.manifest, f"judgements.{split}.parquet"))

@@ -1,43 +1,141 @@
-"""Metrics of a run, by ir-measures: its vocabulary, per query and on average."""
+"""Metrics of a run, per query, as trec_eval defines them: all come from the ranks of what is judged.
+
+Hit goes by answers that a passage contains instead, as DPR has it.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
+from dewpoint.data.answers import with_answer
+from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import Run
+from dewpoint.errors import UserError
 
 CUTOFFS = (10, 100, 1000)
-NAMES = {"MRR": "RR", "R": "R", "nDCG": "nDCG", "Success": "Success", "P": "P"}
 
 
-def measure(name: str):
-    """`MRR@10`, `R@100`, `nDCG@10`, `Success@20`, `P@5` as an ir-measures measure."""
-    import ir_measures
+@dataclass
+class Judgements:
+    """What is judged of a split; where whole documents are, `passage` has documents' numbers."""
 
-    kind, _, cutoff = name.partition("@")
-    return getattr(ir_measures, NAMES[kind]) @ int(cutoff)
+    query: np.ndarray
+    passage: np.ndarray
+    grade: np.ndarray
+    relevant: int = 1  # the grade from which on a passage counts as relevant; nDCG's gains are all grades
+    documents: np.ndarray | None = None  # each passage's, where these are judged
+
+    @classmethod
+    def of(cls, dataset: Dataset, split: str) -> "Judgements":
+        query, passage, grade = dataset.judgements(split)
+        if not dataset.judges_documents:
+            return cls(query, passage, grade, dataset.relevant(split))
+        documents = dataset.documents()
+        document = documents[passage]
+        first = ~repeated(query, document)
+        return cls(query[first], document[first], grade[first], dataset.relevant(split), documents)
+
+    def part(self, wanted: np.ndarray) -> "Judgements":
+        """The wanted rows."""
+        return Judgements(self.query[wanted], self.passage[wanted], self.grade[wanted], self.relevant, self.documents)
 
 
-def evaluate(run: Run, judged: tuple[np.ndarray, np.ndarray, np.ndarray], metrics: list[str]) -> pd.DataFrame:
-    """One row a judged query, one column a metric. A query that the run leaves out counts as zero.
+def measure(run: Run, dataset: Dataset, split: str, metrics: list[str]) -> pd.DataFrame:
+    """One row a query that is judged or has answers, one column a metric; nothing where a query does not count."""
+    by_answers = [metric for metric in metrics if metric.startswith("Hit@")]
+    by_judgements = [metric for metric in metrics if metric not in by_answers]
+    parts = []
+    if by_judgements or not by_answers:
+        judged = Judgements.of(dataset, split)
+        if by_judgements and not len(judged.query):
+            folder = dataset.manifest.parent
+            raise UserError(f"{folder}: no query of {split} is judged, so there is no {by_judgements[0]}, only Hit@k")
+        parts.append(evaluate(run, judged, by_judgements))
+    if by_answers:
+        parts.append(answered(run, dataset, split, by_answers))
+    return pd.concat(parts, axis=1).sort_index()[metrics]
 
-    The score handed on is the negative rank, so that ties stay as the run broke them.
-    """
-    import ir_measures
 
-    query, passage, grade = judged
-    asked = pd.Index(np.unique(query[grade > 0]), name="query")
-    if not metrics:
-        return pd.DataFrame(index=asked)
-    qrels = pd.DataFrame({"query_id": query.astype(str), "doc_id": passage.astype(str), "relevance": grade})
-    rank = run.rank
-    seen = rank <= max(int(name.split("@")[1]) for name in metrics)
-    ids = {"query_id": run.query[seen].astype(str), "doc_id": run.passage[seen].astype(str)}
-    found = pd.DataFrame(ids | {"score": -rank[seen]})
-    names = {str(measure(name)): name for name in metrics}
-    calculated = ir_measures.iter_calc([measure(name) for name in metrics], qrels, found)
-    rows = [(int(value.query_id), names[str(value.measure)], value.value) for value in calculated]
-    values = pd.DataFrame(rows, columns=["query", "metric", "value"]).pivot(index="query", columns="metric")["value"]
-    return values.reindex(index=asked, columns=metrics).fillna(0.0).astype(float).rename_axis(columns=None)
+def evaluate(run: Run, judged: Judgements, metrics: list[str]) -> pd.DataFrame:
+    """One row a judged query, one column a metric: 0 where the run lacks the query or nothing relevant is known."""
+    queries, number = np.unique(judged.query, return_inverse=True)
+    rank = ranks(run if judged.documents is None else by_document(run, judged.documents), judged)
+    values = {m: of_ranks(m, number, judged.grade, rank, judged.relevant, len(queries)) for m in metrics}
+    return pd.DataFrame(values, index=pd.Index(queries, name="query"))
+
+
+def answered(run: Run, dataset: Dataset, split: str, metrics: list[str]) -> pd.DataFrame:
+    """One row a query with answers, one column a Hit@k: is there an answer in one of the first k passages?"""
+    seen = run.rank <= max(int(metric.split("@")[1]) for metric in metrics)
+    run = Run(run.query[seen], run.passage[seen], run.score[seen])
+    right, rank = with_answer(run, dataset, split), run.rank
+    answers = dataset.column(f"queries.{split}", "answers")
+    queries = np.flatnonzero(pc.list_value_length(answers).to_numpy(zero_copy_only=False))
+    number, ones = np.searchsorted(queries, run.query[right]), np.ones(int(right.sum()), np.int32)
+    values = {metric: of_ranks(metric, number, ones, rank[right], 1, len(queries)) for metric in metrics}
+    return pd.DataFrame(values, index=pd.Index(queries, name="query"))
+
+
+def by_document(run: Run, documents: np.ndarray) -> Run:
+    """A run of documents, each where its best passage is (MaxP)."""
+    document = documents[run.passage]
+    best = ~repeated(run.query, document)
+    return Run(run.query[best], document[best], run.score[best])
+
+
+def repeated(query: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Which pairs were there before."""
+    return pd.Series(query.astype(np.int64) * (1 + int(row.max(initial=0))) + row).duplicated().to_numpy()
+
+
+def ranks(run: Run, judged: Judgements) -> np.ndarray:
+    """The rank of what is judged, 0 where the run has it not. Only rows of judged passages are looked at closely."""
+    bound = 1 + max(int(of.passage.max(initial=0)) for of in (run, judged))
+    known = np.zeros(bound, bool)
+    known[judged.passage] = True
+    rows = np.flatnonzero(known[run.passage])
+    pairs = run.query[rows].astype(np.int64) * bound + run.passage[rows]
+    order = np.argsort(pairs)
+    rows, pairs = rows[order], pairs[order]
+    wanted = judged.query.astype(np.int64) * bound + judged.passage
+    at = np.searchsorted(pairs, wanted)
+    found = np.append(pairs, -1)[at] == wanted
+    rank = np.zeros(len(wanted), np.int64)
+    rows = rows[at[found]]
+    rank[found] = 1 + rows - np.searchsorted(run.query, run.query[rows])
+    return rank
+
+
+def of_ranks(
+    metric: str, query: np.ndarray, grade: np.ndarray, rank: np.ndarray, relevant: int, queries: int
+) -> np.ndarray:
+    """A metric of queries 0 … queries - 1 from the grades and ranks of what is judged; rank 0: not found."""
+    kind, _, cutoff = metric.partition("@")
+    right = grade >= relevant
+    count = np.bincount(query[right], minlength=queries)
+    depth = int(cutoff) if cutoff else count[query]  # Rprec's is as many as are relevant
+    seen = (rank > 0) & (rank <= depth)
+    if kind == "nDCG":
+        order = np.lexsort([-grade, query])
+        ideal = np.arange(len(query)) - np.searchsorted(query[order], query[order]) + 1
+        best = _gain(query[order], grade[order], ideal, ideal <= depth, queries)
+        return _gain(query, grade, rank, seen, queries) / np.where(best > 0, best, 1)
+    seen &= right
+    if kind == "MRR":
+        first = np.zeros(queries)
+        np.maximum.at(first, query[seen], 1 / rank[seen])
+        return first
+    found = np.bincount(query[seen], minlength=queries)
+    if kind == "P":
+        return found / depth
+    return found / np.maximum(count, 1) if kind in ("R", "Rprec") else (found > 0).astype(float)
+
+
+def _gain(query: np.ndarray, grade: np.ndarray, rank: np.ndarray, seen: np.ndarray, queries: int) -> np.ndarray:
+    gains = np.maximum(grade[seen], 0) / np.log2(rank[seen] + 1)
+    return np.bincount(query[seen], weights=gains, minlength=queries)
 
 
 def agreement(run: Run, exact: Run, depth: int) -> dict[str, float]:
@@ -49,28 +147,3 @@ def agreement(run: Run, exact: Run, depth: int) -> dict[str, float]:
         ours, theirs = (code[of.rank <= cutoff] for code, of in zip(codes, (run, exact), strict=True))
         shares[str(cutoff)] = round(float(np.isin(theirs, ours, assume_unique=True).mean()), 4)
     return shares
-
-
-def of_ranks(metric: str, query: np.ndarray, grade: np.ndarray, rank: np.ndarray) -> np.ndarray:
-    """The value of a metric for each query, from its positives alone, at least one each; rank 0: not found.
-
-    The same values as `evaluate`'s, for those who measure one query a thousand times.
-    """
-    kind, _, cutoff = metric.partition("@")
-    depth, count = int(cutoff), np.bincount(query)
-    seen = (rank > 0) & (rank <= depth)
-    if kind == "MRR":
-        best = np.zeros(len(count))
-        np.maximum.at(best, query[seen], 1 / rank[seen])
-        return best
-    if kind == "nDCG":
-        order = np.lexsort([-grade, query])
-        ideal = np.arange(len(query)) - np.searchsorted(query[order], query[order]) + 1
-        best = _gain(query[order], grade[order], ideal, ideal <= depth, len(count))
-        return _gain(query, grade, rank, seen, len(count)) / best
-    found = np.bincount(query[seen], minlength=len(count))
-    return {"R": found / count, "P": found / depth, "Success": (found > 0).astype(float)}[kind]
-
-
-def _gain(query: np.ndarray, grade: np.ndarray, rank: np.ndarray, seen: np.ndarray, queries: int) -> np.ndarray:
-    return np.bincount(query[seen], weights=grade[seen] / np.log2(rank[seen] + 1), minlength=queries)

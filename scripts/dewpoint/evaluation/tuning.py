@@ -5,8 +5,8 @@ from itertools import combinations
 
 import numpy as np
 
-from dewpoint.data.runs import Run
-from dewpoint.evaluation.metrics import of_ranks
+from dewpoint.data.runs import Run, ranked
+from dewpoint.evaluation.metrics import Judgements, evaluate, of_ranks
 from dewpoint.search.fusion import Candidates, candidates
 
 
@@ -18,23 +18,35 @@ def grid(rankers: int, steps: int) -> list[list[float]]:
     return [[int(number) / steps for number in part] for part in parts]
 
 
-def tune(blocks: Iterable[list[Run]], positives: list[np.ndarray], weights: list[list[float]], settings) -> np.ndarray:
-    """The metric of each weights' fusion, on average over the queries with positives (query, passage, grade).
-
-    Runs come in blocks of queries. Candidates are united once; then each weights' scores only give positives a rank.
-    """
-    queries, total = np.unique(positives[0]), np.zeros(len(weights))
+def tune(blocks: Iterable[list[Run]], judged: Judgements, weights: list[list[float]], settings) -> np.ndarray:
+    """The metric of each weights' fusion, on average over the judged queries; runs come in blocks of queries."""
+    queries, total = np.unique(judged.query), np.zeros(len(weights))
+    value = of_passages if judged.documents is None else of_documents
     for runs in blocks:
         found = candidates([_of(run, queries) for run in runs], settings)
-        query, passage, grade = (column[np.isin(positives[0], found.query)] for column in positives)
-        rows, at = locate(found, query, passage)
-        if len(rows):
-            number, rank = np.unique(query, return_inverse=True)[1], np.zeros(len(query), np.int64)
-            places = Places(found.query, at)
-            for tried, weight in enumerate(weights):
-                rank[rows] = places.ranks(found.scores(weight))
-                total[tried] += of_ranks(settings.metric, number, grade, rank).sum()
+        total += value(found, judged.part(np.isin(judged.query, found.query)), weights, settings)
     return (total / len(queries)).round(12)  # equal is equal, in whatever order it was summed
+
+
+def of_passages(found: Candidates, judged: Judgements, weights: list[list[float]], settings) -> np.ndarray:
+    """The metric's sum over queries; candidates are not sorted, each weights' scores only give positives a rank."""
+    judged = judged.part(judged.grade > 0)
+    queries, number = np.unique(judged.query, return_inverse=True)
+    rows, at = locate(found, judged.query, judged.passage)
+    total, rank = np.zeros(len(weights)), np.zeros(len(number), np.int64)
+    if len(rows):
+        places = Places(found.query, at)
+        for tried, weight in enumerate(weights):
+            rank[rows] = places.ranks(found.scores(weight))
+            values = of_ranks(settings.metric, number, judged.grade, rank, judged.relevant, len(queries))
+            total[tried] = values.sum()
+    return total
+
+
+def of_documents(found: Candidates, judged: Judgements, weights: list[list[float]], settings) -> np.ndarray:
+    """The same where documents are judged: each weights' fusion is made, to any depth."""
+    runs = (ranked(found.query, found.passage, found.scores(weight), len(found.query)) for weight in weights)
+    return np.array([evaluate(run, judged, [settings.metric]).to_numpy().sum() for run in runs])
 
 
 def locate(found: Candidates, query: np.ndarray, passage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

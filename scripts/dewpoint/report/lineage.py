@@ -8,7 +8,16 @@ from typing import Any
 
 from dewpoint.artifact import read_manifest
 
-STAGES = ("negatives", "embeddings", "indexes", "latency", "runs", "fusions", "scores")  # after the training of models
+STAGES = (  # after the training of models
+    "negatives",
+    "embeddings",
+    "indexes",
+    "latency",
+    "runs",
+    "fusions",
+    "scores",
+    "comparisons",
+)
 
 
 @dataclass(frozen=True)

@@ -5,30 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-import pandas as pd
 
 from dewpoint.artifact import read_manifest
 from dewpoint.report import curves
 from dewpoint.report.graph import picture
 from dewpoint.report.lineage import Made, environment, follow, stages
-from dewpoint.study.grammar import LATENCY, Study, Table
-
-
-@dataclass(frozen=True)
-class Cell:
-    text: str
-    best: bool
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A table of the study as it is shown."""
-
-    title: str
-    on: str
-    queries: int
-    columns: list[str]
-    rows: list[tuple[str, list[Cell]]]
+from dewpoint.report.shown import number, shown
+from dewpoint.study.grammar import Study
 
 
 @dataclass(frozen=True)
@@ -53,8 +36,11 @@ class Settings:
     models: dict[str, list[str]]  # what differs
 
 
-def page(study: Study, results: Path, data: Path) -> str:
-    """The HTML of a study's report; whatever optional part is missing is left out."""
+def page(study: Study, results: Path, data: Path, papers: dict[str, Any]) -> str:
+    """The HTML of a study's report; whatever optional part is missing is left out.
+
+    `papers`: where the table is from that a table reproduces.
+    """
     scores = [
         results / "scores" / ranker / f"{dataset}.{split}.json"
         for table in study.tables.values()
@@ -63,7 +49,8 @@ def page(study: Study, results: Path, data: Path) -> str:
     ]
     scores = list(dict.fromkeys(scores))
     folders = {name: results / "models" / name for name in study.models}
-    made = follow([*(folder / "manifest.json" for folder in folders.values()), *scores], results)
+    tests = [results / "comparisons" / f"{name}.json" for name in study.tables]
+    made = follow([*(folder / "manifest.json" for folder in folders.values()), *scores, *tests], results)
     models = _manifests(folders)
     metrics = {name: folder / "metrics.jsonl" for name, folder in folders.items()}
     panels = [curves.panel(name, path) for name, path in metrics.items() if path.is_file()]
@@ -71,7 +58,7 @@ def page(study: Study, results: Path, data: Path) -> str:
     return template.render(
         study=study,
         title=study.title or results.name,
-        tables=[measured(name, table, results) for name, table in study.tables.items()],
+        tables=[shown(name, table, results, papers.get(name)) for name, table in study.tables.items()],
         indexes=indexes(scores, results),
         latencies=latencies(scores),
         picture=picture(study),
@@ -84,20 +71,6 @@ def page(study: Study, results: Path, data: Path) -> str:
         stages=stages(made),
         environment={what: values for what, values in environment(made).items() if values},
     )
-
-
-def measured(name: str, table: Table, results: Path) -> Measured:
-    """A table's CSV; every value that reads like the best of its column is marked."""
-    path = results / "tables" / f"{name}.csv"
-    values = pd.read_csv(path, index_col="ranker", dtype={"ranker": str}, keep_default_na=False, na_values=[""])
-    best = pd.Series({name: of.min() if name.startswith(LATENCY) else of.max() for name, of in values.items()})
-    rows = [
-        (ranker, [Cell(number(value), number(value) == number(best[column])) for column, value in row.items()])
-        for ranker, row in values.iterrows()
-    ]
-    dataset, split = next(iter(table.columns))
-    score = read_manifest(results / "scores" / table.rankers[0] / f"{dataset}.{split}.json")
-    return Measured(table.title or name, table.on, score["facts"]["queries"], list(values.columns), rows)
 
 
 def tuned(made: list[Made], study: Study) -> list[str]:
@@ -170,10 +143,6 @@ def _templates() -> jinja2.Environment:
 
 
 # --- how values are written -----------------------------------------------------------------------
-
-
-def number(value: float) -> str:
-    return "" if pd.isna(value) else f"{value:.3f}"
 
 
 def plain(value: Any) -> str:

@@ -1,32 +1,78 @@
-"""Tables: rankers × metrics, read from scores."""
+"""Tables: rankers × metrics on one split or on several, read from scores; or what a paper printed beside them."""
 
+from itertools import product
 from pathlib import Path
 
 import pandas as pd
 
-from dewpoint.artifact import read_manifest
+from dewpoint.artifact import member, read_manifest
+from dewpoint.report.markdown import MARK, grid
+from dewpoint.report.reproduced import beside, blocks, write_lines
+
+Key = tuple[str, str, str]  # ranker, dataset/split, metric
+CHANCE = 0.05  # a difference from the baseline is marked when p is below
 
 
-def write_table(settings, scores: list[Path], output: Path) -> None:
-    """The table as CSV at `output`, with full digits, and as Markdown beside it, with three."""
-    rows = [read_manifest(path)["facts"] for path in scores]
-    values = [[row["metrics"][metric] for metric in settings.metrics] for row in rows]
-    table = pd.DataFrame(values, index=pd.Index(settings.rankers, name="ranker"), columns=settings.metrics)
+def write_table(settings, scores: list[Path], comparison: Path | None, output: Path) -> None:
+    """As CSV at `output`, with full digits, and as Markdown beside it; `scores` by place, then by ranker."""
+    found = [read_manifest(path)["facts"] for path in scores]
+    facts = dict(zip(product([column.on for column in settings.columns], settings.rankers), found, strict=True))
+    values = {
+        (ranker, on, metric): value for (on, ranker), of in facts.items() for metric, value in of["metrics"].items()
+    }
+    queries = {column.on: facts[column.on, settings.rankers[0]]["queries"] for column in settings.columns}
+    marked = differing(comparison) if comparison else set()
     output.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(output)
-    title = settings.title or output.stem
-    header = f"**{title}** ({settings.on}, {rows[0]['queries']:,} queries)"
-    output.with_suffix(".md").write_text(f"{header}\n\n{markdown(table)}\n")
+    if settings.paper:
+        lines = beside(settings, values)
+        write_lines(lines, output)
+        body = blocks(lines, settings.paper, marked)
+    else:
+        wide(settings, values).to_csv(output)
+        body = [markdown(settings, values, marked)]
+    places = "; ".join(f"{on}, {count:,} queries" for on, count in queries.items())
+    body += [footnote(settings.baseline, marked)] if comparison else []
+    text = "\n\n".join([f"**{settings.title or output.stem}** ({places})", *body])
+    output.with_suffix(".md").write_text(f"{text}\n", encoding="utf-8")
 
 
-def markdown(table: pd.DataFrame) -> str:
-    rows = [[name, *(f"{value:.3f}" for value in values)] for name, *values in table.itertuples()]
-    cells = [["ranker", *table.columns], *rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ["| " + " | ".join(map(_pad, row, widths, range(len(row)))) + " |" for row in cells]
-    rule = "|" + "|".join("-" * (width + 1) + ("-" if i == 0 else ":") for i, width in enumerate(widths)) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
+def wide(settings, values: dict[Key, float]) -> pd.DataFrame:
+    """A row a ranker, a column a metric, whose name begins with the split where there are several."""
+    columns = [(column.on, metric) for column in settings.columns for metric in column.metrics]
+    names = [f"{on} {metric}" if len(settings.columns) > 1 else metric for on, metric in columns]
+    rows = [[values[ranker, *column] for column in columns] for ranker in settings.rankers]
+    return pd.DataFrame(rows, index=pd.Index(settings.rankers, name="ranker"), columns=names)
 
 
-def _pad(cell: str, width: int, column: int) -> str:
-    return cell.ljust(width) if column == 0 else cell.rjust(width)
+def markdown(settings, values: dict[Key, float], marked: set[Key]) -> str:
+    places = short([column.on for column in settings.columns])
+    columns = [(column.on, metric) for column in settings.columns for metric in column.metrics]
+    header = [
+        f"{places[column.on]} · {metric}" if len(places) > 1 else metric
+        for column in settings.columns
+        for metric in column.metrics
+    ]
+    rows = [[ranker, *(cell(values, (ranker, *on), marked) for on in columns)] for ranker in settings.rankers]
+    return grid([["ranker", *header], *rows])
+
+
+def cell(values: dict[Key, float], key: Key, marked: set[Key]) -> str:
+    return f"{values[key]:.3f}" + (MARK if key in marked else " " if marked else "")
+
+
+def short(places: list[str]) -> dict[str, str]:
+    """How places are called in a header: by the split alone where all are of one dataset."""
+    one = len({on.split("/")[0] for on in places}) == 1
+    return {on: on.split("/")[1] if one else on for on in places}
+
+
+def differing(comparison: Path) -> set[Key]:
+    """What differs from the baseline beyond chance: by the bootstrap, corrected for being one of many."""
+    tests = pd.read_parquet(member(comparison))
+    tests = tests[tests["bootstrap_corrected"] < CHANCE]
+    return {(test.ranker, f"{test.dataset}/{test.split}", test.metric) for test in tests.itertuples()}
+
+
+def footnote(baseline: str, marked: set[Key]) -> str:
+    what = f"{MARK} differs from {baseline}" if marked else f"Nothing differs from {baseline}"
+    return f"{what} beyond chance: p < {CHANCE:g} (paired bootstrap, corrected)"

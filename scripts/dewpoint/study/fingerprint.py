@@ -9,7 +9,8 @@ from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(__file__).parents[2]
-NO_RESULT = {f"dewpoint/{name}.py" for name in ("errors", "program", "progress", "lease", "artifact")}
+DOWNLOADS = ("data/catalogue", "data/download")  # what comes is checked; where from is in the settings
+NO_RESULT = {f"dewpoint/{name}.py" for name in ("errors", "program", "progress", "lease", "artifact", *DOWNLOADS)}
 
 
 def fingerprint(program: str) -> str:

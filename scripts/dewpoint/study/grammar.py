@@ -128,7 +128,7 @@ class MsmarcoPassage(Strict):
         0,
         ge=0,
         description="negatives of the official training triples that are kept for a query, drawn at random, as list "
-        "`triples`; 0: none, and the 5.5 GB file is not fetched",
+        "`triples`; 0: none, and the 1.8 GB file is not fetched",
     )
 
 
@@ -195,6 +195,10 @@ class Row(Strict):
     @property
     def setting(self) -> dict[str, int | str]:
         return self.model_dump(exclude={"system"}, exclude_none=True)
+
+    def __str__(self) -> str:
+        """As a study writes it."""
+        return f"{{{', '.join(f'{key}: {value}' for key, value in self.model_dump(exclude_none=True).items())}}}"
 
 
 PUBLISHED = Field(None, description="the row of papers that it reproduces: {system: BERT, train: full, neg: bm25}")
@@ -349,6 +353,9 @@ class Retriever(Vectors, Model):
         "rotating", description="which of a query's positives: the next at each visit, or the first judged"
     )
     train_queries: Count | Literal["all"] = Field("all", description="drawn at random; fewer are a part of more")
+    train_query_length: int | None = Field(
+        None, ge=3, description="tokens of a query in training, when fewer than `query_length` will do"
+    )
     split: Name = "train"
     epochs: Count = 3
     batch_size: Count = Field(8, description="queries")
@@ -619,6 +626,9 @@ class Table(Strict):
             raise ValueError("`on` with several splits names the metrics of each; leave `metrics` out")
         if self.baseline and self.baseline not in self.rankers:
             raise ValueError(f"baseline '{self.baseline}' is none of the table's rankers")
+        measured = [metric for metrics in self.columns.values() for metric in metrics]
+        if self.baseline and (len(self.rankers) < 2 or all(metric.startswith(LATENCY) for metric in measured)):
+            raise ValueError("baseline needs another ranker, and a metric beside latency, to be compared on")
         if self.absent and not self.paper:
             raise ValueError("`absent` goes with `paper`")
         return self

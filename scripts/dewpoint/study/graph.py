@@ -4,7 +4,8 @@ Settings are sorted JSON. What cannot change a result is not in them; another ar
 """
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from dewpoint.artifact import read_manifest
 from dewpoint.data import catalogue
 from dewpoint.data.sources.reading import find, qrels, text_files
 from dewpoint.errors import UserError
+from dewpoint.study import rehearsal
 from dewpoint.study.grammar import (
     LATENCY,
     Beir,
@@ -24,11 +26,14 @@ from dewpoint.study.grammar import (
     Retriever,
     RunFiles,
     Study,
+    Table,
     Tevatron,
     Text,
     Vectors,
 )
-from dewpoint.study.load import lacks, load_config, load_study, needs
+from dewpoint.study.load import asked_runs, lacks, load_config, load_study, needs, published_place
+from dewpoint.study.published import cited, printed_table, setting_text
+from dewpoint.study.rehearsal import rehearsed, stood_for
 
 INPUTS = {"query_length", "passage_length", "query_prefix", "passage_prefix", "title"}  # how texts become inputs
 ARTIFACTS = {"from_", "query_from", "data", "negatives", "published"}
@@ -42,12 +47,14 @@ QUERY = "query"  # where in a retriever's folder an encoder of queries lies
 class Graph:
     config: Config
     study: Study
+    stood_for: dict[str, str] = field(default_factory=dict)  # of a rehearsal: stand-in → released model
 
     @classmethod
     def load(cls, values: dict) -> "Graph":
         """From what Snakemake read of config.yaml and --config."""
         config = load_config(values)
-        graph = cls(config, load_study(Path(config.study)))
+        study = load_study(Path(config.study))
+        graph = cls(*rehearsed(config, study), stood_for(study)) if config.rehearse else cls(config, study)
         graph._refuse_foreign_datasets()
         return graph
 
@@ -116,6 +123,13 @@ class Graph:
     def table_scores(self, name: str) -> list[str]:
         table = self.study.tables[name]
         return [self.score(ranker, *place) for place in table.columns for ranker in table.rankers]
+
+    def comparison(self, name: str) -> str:
+        return f"{self.results}/comparisons/{name}.json"
+
+    def comparisons(self, name: str) -> list[str]:
+        """The tests of a table's rankers against its baseline, if it has one."""
+        return [self.comparison(name)] if self.study.tables[name].baseline else []
 
     @property
     def all_scores(self) -> list[str]:
@@ -193,6 +207,19 @@ class Graph:
         source, node = self.tokenizer_root(tokenizer)
         return [self.dataset(node.data)] if source == "scratch" else []
 
+    def tokenizer_stand_in(self, tokenizer: str) -> list[str]:
+        source, _ = self.tokenizer_root(tokenizer)
+        return self._stand_ins([source])
+
+    def stand_ins(self, model: str) -> list[str]:
+        """Of a rehearsal: what takes the place of the released models that a model starts from."""
+        return self._stand_ins(self.study.models[model].sources.values())
+
+    def _stand_ins(self, sources: Iterable[str]) -> list[str]:
+        begins = f"path:{rehearsal.stand_ins(self.config)}/"
+        made = [source for source in sources if source.startswith(begins)] if self.config.rehearse else []
+        return [f"{source.removeprefix('path:')}/manifest.json" for source in made]
+
     def with_recipe(self, recipe: str) -> list[str]:
         return [name for name, model in self.study.models.items() if model.recipe == recipe]
 
@@ -219,7 +246,7 @@ class Graph:
 
     def latencies(self, ranker: str, dataset: str, split: str) -> list[str]:
         """The latency of an approximate index, and where it is asked for."""
-        asked = any(metric.startswith(f"{LATENCY}@") for metric in self.scores[ranker, dataset, split])
+        asked = not all(map(_of_quality, self.scores[ranker, dataset, split]))
         return [self.latency(ranker, dataset, split)] if asked or self.approximate(ranker) else []
 
     def answering(self, ranker: str, dataset: str) -> dict[str, list[str]]:
@@ -252,7 +279,7 @@ class Graph:
     def dataset_settings(self, name: str) -> str:
         """Its definition, and how many rows it must have as far as that is known."""
         definition = self.study.datasets[name].model_dump(exclude_none=True)
-        expected = catalogue.expected(**definition)
+        expected = (rehearsal.expected if self.config.rehearse else catalogue.expected)(**definition)
         return dump(definition | ({"expected": expected} if expected else {}))
 
     def download(self, file: str) -> str:
@@ -266,6 +293,8 @@ class Graph:
     def dataset_files(self, name: str) -> list[str]:
         """The files that a dataset is made of: fetched ones, or the user's; one that is not there is said at once."""
         dataset = self.study.datasets[name]
+        if self.config.rehearse and not isinstance(dataset, Pydocs):
+            return [f"{rehearsal.files(self.config, name)}/manifest.json"]
         if files := catalogue.downloads(**dataset.model_dump()):
             return [self.download(file) for file in files]
         if isinstance(dataset, Pydocs):
@@ -282,6 +311,20 @@ class Graph:
             if not Path(file).is_file():
                 raise UserError(f"{self.config.study}: datasets.{name}: no file '{file}'")
         return files
+
+    def rehearse_settings(self, name: str) -> str:
+        """A dataset's definition; of a folder that does not say its splits, those that the study asks for."""
+        definition = self.study.datasets[name].model_dump() | {"seed": self.config.seed}
+        if not isinstance(self.study.datasets[name], Beir):
+            return dump(definition)
+        splits = {split for _, _, dataset, split in asked_runs(self.study) if dataset == name}
+        splits |= {
+            model.split for model in self.study.models.values() if isinstance(model, Retriever) and model.data == name
+        }
+        return dump(definition | {"splits": sorted(splits)})
+
+    def stand_in_settings(self, place: str) -> str:
+        return dump({"seed": self.config.seed, "source": self.stood_for[place]})
 
     def tokenizer_settings(self, tokenizer: str) -> str:
         source, node = self.tokenizer_root(tokenizer)
@@ -301,6 +344,7 @@ class Graph:
         if isinstance(model, Retriever):
             wanted = None if model.train_queries == "all" else model.train_queries
             settings |= {"negatives_per_query": model.beside, "train_queries": wanted}
+            settings |= {"train_query_length": model.train_query_length or model.query_length}
         return dump(settings)
 
     def negatives_settings(self, name: str) -> str:
@@ -368,13 +412,46 @@ class Graph:
             settings |= {"depth": min(both)}
         return dump(settings)
 
+    def compare_settings(self, name: str) -> str:
+        """Latency is not compared."""
+        table = self.study.tables[name]
+        places = [
+            {"dataset": dataset, "split": split, "metrics": [metric for metric in metrics if _of_quality(metric)]}
+            for (dataset, split), metrics in table.columns.items()
+        ]
+        settings = {"baseline": table.baseline, "rankers": table.rankers, "places": places}
+        return dump(settings | {"seed": self.config.seed})
+
     def table_settings(self, name: str) -> str:
-        return dump(self.study.tables[name].model_dump())
+        """With `paper`, also what its table has where this one measures, under this study's names of the places."""
+        table = self.study.tables[name]
+        settings = table.model_dump(include={"title", "rankers", "baseline"})
+        settings["columns"] = [{"on": "/".join(place), "metrics": metrics} for place, metrics in table.columns.items()]
+        if not table.paper:
+            return dump(settings | {"paper": None})
+        published = {ranker: self.study.rankers[ranker].published for ranker in table.rankers}
+        paper = {"rows": self._printed_rows(table), **cited(table.paper)}
+        paper["reproduces"] = {ranker: str(row) for ranker, row in published.items() if row}
+        return dump(settings | {"paper": paper | table.model_dump(include={"tolerance", "absent"})})
+
+    def _printed_rows(self, table: Table) -> list[dict]:
+        printed, rows = printed_table(table.paper), []
+        for one in printed.rows:
+            row = {"row": str(one.row), "name": printed.names[one.row], "system": one.row.system, "note": one.note}
+            row |= {"setting": setting_text(one.row), "inferred": one.inferred, "figures": {}, "suspect": {}}
+            for (dataset, split), metrics in table.columns.items():
+                theirs = "/".join(published_place(self.study.datasets[dataset], dataset, split))
+                figures, suspect = one.on.get(theirs, {}), one.suspect.get(theirs, [])
+                row["figures"][f"{dataset}/{split}"] = {m: str(figures[m]) for m in metrics if m in figures}
+                row["suspect"][f"{dataset}/{split}"] = [metric for metric in metrics if metric in suspect]
+            rows.append(row)
+        return rows
 
     def report_settings(self) -> str:
         """The study goes as a string, which keeps the order of its entries."""
         described = self.needed.model_dump_json(by_alias=True, exclude_defaults=True)
-        return dump({"data": self.data, "results": self.results, "study": described})
+        papers = {name: cited(table.paper) for name, table in self.study.tables.items() if table.paper}
+        return dump({"data": self.data, "results": self.results, "study": described, "papers": papers})
 
     def seed(self, model: Node) -> int:
         own = getattr(model, "seed", None)
@@ -412,6 +489,10 @@ def place(source: str) -> str:
     """What from_pretrained takes: a hub id or a folder; `scratch` and the study's own models stay as they are."""
     _, colon, place = source.partition(":")
     return place if colon else ("scratch" if source == "scratch" else "study")
+
+
+def _of_quality(metric: str) -> bool:
+    return not metric.startswith(f"{LATENCY}@")
 
 
 def _source(model: Node, side: str) -> str | None:

@@ -3,11 +3,10 @@
 import difflib
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from dewpoint.data.sources.reading import qrels
@@ -34,13 +33,19 @@ from dewpoint.study.grammar import (
     Retriever,
     RunFiles,
     Study,
+    Table,
     Tables,
     Tevatron,
     Text,
     Vectors,
     Wikipedia,
 )
+from dewpoint.study.published import printed_table
+from dewpoint.study.rehearsal import APART
+from dewpoint.study.written import nearest as _nearest
+from dewpoint.study.written import parse
 
+TAKEN = ("downloads", "files", "stand-ins", "tokenizers", APART)  # folders below data/
 SECTIONS = ("datasets", "models", "rankers", "tables")
 
 
@@ -70,32 +75,7 @@ def load_study(path: Path) -> Study:
 # --- include and vary ---------------------------------------------------------------------------
 
 
-MERGE = "tag:yaml.org,2002:merge"
 UNNAMEABLE = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-class Yaml(yaml.SafeLoader):
-    """YAML as it is meant: `on` is a word, 2e-5 is a number, and a key said twice is a mistake."""
-
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith((":bool", ":float"))]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    def construct_mapping(self, node, deep=False):
-        seen = []
-        for node_of_key in (key for key, _ in node.value if key.tag != MERGE):
-            key = self.construct_object(node_of_key, deep)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key '{key}' twice", node_of_key.start_mark)
-            seen.append(key)
-        return super().construct_mapping(node, deep)
-
-
-BOOLEAN = re.compile(r"^(true|false)$", re.IGNORECASE)
-NUMBER = re.compile(r"^[-+]?([0-9]+\.?|[0-9]*\.[0-9]+)([eE][-+]?[0-9]+)?$")
-Yaml.add_implicit_resolver("tag:yaml.org,2002:bool", BOOLEAN, list("tTfF"))
-Yaml.add_implicit_resolver("tag:yaml.org,2002:float", NUMBER, list("-+.0123456789"))
 
 
 def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
@@ -103,17 +83,9 @@ def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     path = Path(path)
     if path.resolve() in above:
         raise UserError(f"{path}: includes itself")
-    try:
-        written = yaml.load(path.read_text(encoding="utf-8"), Yaml)
-    except OSError:
-        known = sorted(map(str, path.parent.glob("*.yaml")))
-        raise UserError(f"{path}: no such study{_nearest(str(path), known)}") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not UTF-8") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise UserError(f"{path}:{mark.line + 1 if mark else 1}: not YAML ({problem})") from None
+    if not path.is_file():
+        raise UserError(f"{path}: no such study{_nearest(str(path), sorted(map(str, path.parent.glob('*.yaml'))))}")
+    written = parse(path)
     if not isinstance(written, dict):
         raise UserError(f"{path}: expected datasets, models, rankers and tables")
     for section in SECTIONS:
@@ -233,6 +205,8 @@ def _known_keys(kind: type[BaseModel], location: list[str]) -> list[str]:
             holder = getattr(grammar, part.capitalize())
         elif part == "tables":
             holder = grammar.Table
+        elif part == "published":
+            holder = grammar.Row
         elif part in ("corpus", "queries", "judgements"):
             holder = {"corpus": grammar.PassageFile, "queries": grammar.QueryFile}.get(part, grammar.JudgementFile)
     return [field.alias or name for name, field in holder.model_fields.items()]
@@ -251,11 +225,6 @@ def _expected(pattern: str, found: str) -> str:
     return f"expected {expected}, found '{found}'"
 
 
-def _nearest(word: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(word, known, 1, 0.5)
-    return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}" if known else ""
-
-
 # --- cross-checks -------------------------------------------------------------------------------
 
 
@@ -264,13 +233,18 @@ def _cross_check(study: Study, path: str) -> None:
         if name not in known:
             raise UserError(f"{path}: {place}: no {what} '{name}'" + _nearest(name, list(known)))
 
-    def expect_split(split: str, dataset: str, place: str, metrics: tuple[str, ...] = ()) -> None:
-        by_answers = metrics and all(metric.startswith(f"{HIT}@") for metric in metrics)
-        known = (answered_splits if by_answers else judged_splits)(study.datasets[dataset])
-        if known is not None and split not in known:
-            none = f"; dataset '{dataset}' has none"
-            raise UserError(f"{path}: {place}: no judged split '{split}'" + (_nearest(split, known) or none))
+    def expect_split(split: str, dataset: str, place: str, metrics: Iterable[str] = ("MRR@10",)) -> None:
+        for what in sorted({"answered" if metric.startswith(f"{HIT}@") else "judged" for metric in metrics}):
+            known = (answered_splits if what == "answered" else judged_splits)(study.datasets[dataset])
+            if known is not None and split not in known:
+                none = f"; dataset '{dataset}' has none"
+                raise UserError(f"{path}: {place}: no {what} split '{split}'" + (_nearest(split, known) or none))
 
+    for name in study.datasets:
+        if name in TAKEN:
+            raise UserError(f"{path}: datasets.{name}: data/{name} has another use; take another name")
+    if Path(path).stem == APART:
+        raise UserError(f"{path}: results/{APART} has another use; give the file another name")
     for name, model in study.models.items():
         place = f"models.{name}"
         for key, source in model.sources.items():
@@ -313,8 +287,10 @@ def _cross_check(study: Study, path: str) -> None:
             expect(ranker.list, dict.fromkeys(lists), f"rankers.{name}.list", "list")
         if isinstance(ranker, RunFiles):
             expect(ranker.on, study.datasets, f"rankers.{name}.on", "dataset")
+            answered = answered_splits(study.datasets[ranker.on]) or []
             for split, file in ranker.runs.items():
-                expect_split(split, ranker.on, f"rankers.{name}.runs")
+                how = f"{HIT}@1" if split in answered else "MRR@10"
+                expect_split(split, ranker.on, f"rankers.{name}.runs", [how])
                 if not Path(file).is_file():
                     raise UserError(f"{path}: rankers.{name}.runs.{split}: no file '{file}'")
     for name, table in study.tables.items():
@@ -322,7 +298,7 @@ def _cross_check(study: Study, path: str) -> None:
             expect(ranker, study.rankers, f"tables.{name}.rankers", "ranker")
         for (dataset, split), metrics in table.columns.items():
             expect(dataset, study.datasets, f"tables.{name}.on", "dataset")
-            expect_split(split, dataset, f"tables.{name}.on", tuple(metrics))
+            expect_split(split, dataset, f"tables.{name}.on", metrics)
             for ranker, metric in itertools.product(table.rankers, metrics):
                 if metric.startswith(f"{LATENCY}@"):
                     _check_latency(metric, study.rankers[ranker].kind, f"{path}: tables.{name}.metrics")
@@ -348,6 +324,51 @@ def _cross_check(study: Study, path: str) -> None:
                     )
     for name, model in study.models.items():
         _check_layers(study, name, model, path)
+    for name, table in study.tables.items():
+        if table.paper:
+            _check_paper(study, table, f"{path}: tables.{name}")
+
+
+def _check_paper(study: Study, table: Table, place: str) -> None:
+    """A ranker reproduces one row of the paper's table, or none; and there are figures where it is measured."""
+    try:
+        printed = printed_table(table.paper)
+    except UserError as error:
+        raise UserError(f"{place}.paper: {error}") from None
+    system_of = {str(one.row): one.row.system for one in printed.rows}
+    taken: dict[str, str] = {}
+    for ranker, published in ((ranker, study.rankers[ranker].published) for ranker in table.rankers):
+        if not published:
+            continue
+        row = str(published)
+        if row not in system_of:
+            near = max(system_of, key=lambda known: (system_of[known] == published.system, _alike(known, row)))
+            raise UserError(f"{place}.rankers: {table.paper} has no row {row} for '{ranker}'; the nearest is {near}")
+        if row in taken:
+            raise UserError(f"{place}.rankers: '{taken[row]}' and '{ranker}' have the same published row {row}")
+        taken[row] = ranker
+    for system in table.absent:
+        rows = [row for row, name in system_of.items() if name == system]
+        if not rows:
+            systems = list(dict.fromkeys(system_of.values()))
+            raise UserError(f"{place}.absent: {table.paper} has no system '{system}'{_nearest(system, systems)}")
+        if all(row in taken for row in rows):
+            raise UserError(f"{place}.absent: '{system}' is not absent, '{taken[rows[0]]}' reproduces it")
+    figures = dict.fromkeys(
+        (on, metric) for one in printed.rows for on, metrics in one.on.items() for metric in metrics
+    )
+    asked = {
+        ("/".join(published_place(study.datasets[dataset], dataset, split)), metric)
+        for (dataset, split), metrics in table.columns.items()
+        for metric in metrics
+    }
+    if not asked & figures.keys():
+        has, wanted = (", ".join(f"{on} {metric}" for on, metric in of) for of in (figures, sorted(asked)))
+        raise UserError(f"{place}.on: {table.paper} has nothing on {wanted}; it has {has}")
+
+
+def _alike(one: str, other: str) -> float:
+    return difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def _check_latency(metric: str, kind: str, place: str) -> None:

@@ -33,14 +33,14 @@ def _judgements(path: Path):
             yield place, fields[0], fields[1], grade(fields[2], place)
 
 
-def rehearse(folder: Path, words: tiny.Words, path: str) -> None:
-    """A tiny folder of the kind, with the real one's splits where it is there."""
+def rehearse(folder: Path, words: tiny.Words, path: str, splits: list[str]) -> None:
+    """A tiny folder of the kind, with the splits that the study asks for."""
     corpus = words.corpus()
     rows = [{"_id": f"p{row}", "title": title, "text": content} for row, (title, content) in enumerate(corpus)]
     del rows[0]["title"]
     tiny.write_text(folder / "corpus.jsonl", tiny.json_text(rows))
     queries = []
-    for split in list(qrels(Path(path))) or ["train", "dev", "test"]:
+    for split in splits:
         lines = ["query-id\tcorpus-id\tscore\n"]
         for row in range(tiny.TRAIN if split == "train" else tiny.DEV):
             question, _, (positive, other, *_) = words.asked([content for _, content in corpus])

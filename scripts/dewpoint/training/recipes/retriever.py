@@ -51,12 +51,13 @@ def train(
     model = start(settings, parent, query_parent)
     prefix, query_prefix = model.fit(words, query_words, settings)
     passages = store.passages(settings.passage_length, prefix, settings.title)
-    queries = partial(query_store.queries, length=settings.query_length, prefix=query_prefix)
+    queries = partial(query_store.queries, prefix=query_prefix)
     judged, watched = data.positives(settings.split), settings.development
-    proxy = Proxy(data, development, queries(watched.split), passages, settings) if watched else None
+    asked = queries(watched.split, length=settings.query_length) if watched else None
+    proxy = Proxy(data, development, asked, passages, settings) if watched else None
     held_out = proxy.rows if watched and watched.split == settings.split else np.zeros(0, int)
     stream = RetrieverBatches(
-        queries(settings.split),
+        queries(settings.split, length=settings.train_query_length),
         passages,
         judged,
         read_negatives(negatives) if negatives else None,

@@ -1,0 +1,56 @@
+"""Stand-ins: tiny random models that take the place of released ones in a rehearsal, of the same class."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+
+from dewpoint.data.tokenizer import train_tokenizer
+from dewpoint.errors import UserError
+
+HIDDEN, LAYERS, HEADS, INTERMEDIATE = 32, 2, 2, 64
+SHAPE = {
+    "hidden_size": HIDDEN,
+    "num_hidden_layers": LAYERS,
+    "num_attention_heads": HEADS,
+    "intermediate_size": INTERMEDIATE,
+}
+DISTIL = {"dim": HIDDEN, "n_layers": LAYERS, "n_heads": HEADS, "hidden_dim": INTERMEDIATE}
+RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
+SPECIAL = {"pad_token_id": "pad", "bos_token_id": "cls", "eos_token_id": "sep"}
+CLASSES = {  # transformers' name → tokenizer, what its configuration calls the shape; the first that a name holds
+    "xlm-roberta": ("roberta", SHAPE | {"type_vocab_size": 1}),
+    "roberta": ("roberta", SHAPE | {"type_vocab_size": 1}),
+    "distilbert": ("bert", DISTIL),
+    "deberta-v2": ("bert", SHAPE | RELATIVE),
+    "electra": ("bert", SHAPE | {"embedding_size": 16}),
+    "mpnet": ("bert", SHAPE),
+    "bert": ("bert", SHAPE),
+}
+
+
+def model_class(source: str) -> str:
+    """The class of a model: a folder's as it says, a hub model's as its name does; BERT where that says nothing."""
+    from transformers import AutoConfig
+
+    if Path(source).is_dir():
+        kind = AutoConfig.from_pretrained(source).model_type
+        if kind not in CLASSES:
+            raise UserError(f"{source}: no stand-in for models of class '{kind}'; known: {', '.join(CLASSES)}")
+        return kind
+    return next((kind for kind in CLASSES if kind.removesuffix("-v2") in source.lower()), "bert")
+
+
+def stand_in(source: str, texts: Callable[[], Iterable[list[str]]], seed: int, folder: Path) -> str:
+    """A model and tokenizer in `folder`, the words those of `texts`; returns its class."""
+    from transformers import AutoConfig, AutoModelForMaskedLM
+
+    kind = model_class(source)
+    words, shape = CLASSES[kind]
+    tokenizer = train_tokenizer(words, texts, 1000)
+    special = {name: getattr(tokenizer, f"{like}_token_id") for name, like in SPECIAL.items()}
+    torch.manual_seed(seed)
+    config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), max_position_embeddings=514, **special, **shape)
+    AutoModelForMaskedLM.from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return kind

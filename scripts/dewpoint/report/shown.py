@@ -1,0 +1,114 @@
+"""A study's tables as the page shows them; written by shown.html.j2."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dewpoint.artifact import member, read_manifest
+from dewpoint.report.reproduced import by_row, read_lines, row_notes, texts, verdict
+from dewpoint.report.tables import Key, differing, footnote, short
+from dewpoint.study.grammar import LATENCY, Table
+
+
+@dataclass(frozen=True)
+class Cell:
+    text: str
+    best: bool
+    marked: bool  # differs from the baseline
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Rankers × metrics."""
+
+    columns: list[str]
+    rows: list[tuple[str, list[Cell]]]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What was measured and what was published, and whether they are near enough."""
+
+    measured: str
+    published: str
+    difference: str
+    within: bool | None
+    marked: bool
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """A paper's table beside what was measured."""
+
+    columns: list[str]
+    rows: list[tuple[str, str, list[Pair]]]  # the paper's row, the ranker
+    source: str
+    verdict: str
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Shown:
+    title: str
+    on: str
+    groups: list[tuple[str, int]]  # splits, and how many metrics each has; none when there is but one
+    body: Measured | Reproduced
+    footnote: str
+    tests: list[dict[str, Any]]  # against the baseline
+
+
+def shown(name: str, table: Table, results: Path, paper=None) -> Shown:
+    """`paper` says where the table is from that this one reproduces, if it does."""
+    comparison = results / "comparisons" / f"{name}.json" if table.baseline else None
+    marked = differing(comparison) if comparison else set()
+    path = results / "tables" / f"{name}.csv"
+    body = reproduced(path, table.tolerance, paper, marked) if paper else measured(path, table, marked)
+    places = {"/".join(place): metrics for place, metrics in table.columns.items()}
+    scores = {on: results / "scores" / table.rankers[0] / f"{on.replace('/', '.')}.json" for on in places}
+    queries = {on: read_manifest(score)["facts"]["queries"] for on, score in scores.items()}
+    names = short(list(places))
+    return Shown(
+        title=table.title or name,
+        on="; ".join(f"{on}, {count:,} queries" for on, count in queries.items()),
+        groups=[(names[on], len(metrics)) for on, metrics in places.items()] if len(places) > 1 else [],
+        body=body,
+        footnote=footnote(table.baseline, marked) if table.baseline else "",
+        tests=pd.read_parquet(member(comparison)).to_dict("records") if comparison else [],
+    )
+
+
+def measured(path: Path, table: Table, marked: set[Key]) -> Measured:
+    """A table's CSV; every value that reads like the best of its column is marked as such."""
+    values = pd.read_csv(path, index_col="ranker", dtype={"ranker": str}, keep_default_na=False, na_values=[""])
+    columns = [("/".join(place), metric) for place, metrics in table.columns.items() for metric in metrics]
+    best = [
+        of.min() if metric.startswith(LATENCY) else of.max()
+        for (_, metric), (_, of) in zip(columns, values.items(), strict=True)
+    ]
+    rows = [
+        (
+            ranker,
+            [
+                Cell(number(value), number(value) == number(top), (ranker, *column) in marked)
+                for value, top, column in zip(row, best, columns, strict=True)
+            ],
+        )
+        for ranker, *row in values.itertuples()
+    ]
+    return Measured([metric for _, metric in columns], rows)
+
+
+def reproduced(path: Path, tolerance: float, paper, marked: set[Key]) -> Reproduced:
+    lines, rows = read_lines(path), []
+    columns = list(dict.fromkeys((line.on, line.metric) for line in lines))
+    for (row, ranker), of in by_row(lines).items():
+        found = [(of.get(column), (ranker, *column) in marked) for column in columns]
+        rows.append((row, ranker, [Pair(*texts(line), line and line.within, mark) for line, mark in found]))
+    notes = [*paper.notes, *row_notes(lines)]
+    return Reproduced([metric for _, metric in columns], rows, paper.source, verdict(lines, tolerance), notes)
+
+
+def number(value: float) -> str:
+    return "" if pd.isna(value) else f"{value:.3f}"

@@ -1,0 +1,201 @@
+"""What papers published: the shipped files, their mistakes, and the mistakes of studies that name them."""
+
+import json
+from decimal import Decimal
+
+import pytest
+
+from dewpoint.errors import UserError
+from dewpoint.study.grammar import Row
+from dewpoint.study.published import PUBLISHED, cited, load_paper, printed_table
+from published_study import PAPER, load
+
+FILES = sorted(PUBLISHED.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_shipped_figures(path):
+    """All are read, with the digits in print; a row's name tells it from all others of its table."""
+    tables = load_paper(path).tables
+    figures = [
+        (metric, figure)
+        for table in tables.values()
+        for row in table.rows
+        for metrics in row.on.values()
+        for metric, figure in metrics.items()
+    ]
+    assert len(figures) == {"condenser": 162, "cocondenser": 97}[path.stem]
+    assert all(figure.as_tuple().exponent == (-2 if metric == "Accuracy" else -3) for metric, figure in figures)
+    for table in tables.values():
+        assert len(set(table.names.values())) == len(table.rows) == len({row.row for row in table.rows})
+
+
+@pytest.mark.parametrize(
+    ("table", "row", "place", "figures"),
+    [
+        ("condenser/table5", {"system": "BM25"}, "msmarco-passage/dev", "MRR@10 0.184, R@1000 0.853"),
+        ("condenser/table6", {"system": "BM25"}, "msmarco-passage/dev", "MRR@10 0.189, R@1000 0.853"),
+        ("condenser/table5", "Condenser full bm25", "msmarco-passage/dev", "MRR@10 0.338, R@1000 0.961"),
+        ("condenser/table5", "Condenser full bm25", "msmarco-passage/dl2019", "nDCG@10 0.648"),
+        ("condenser/table6", "Condenser full hn", "msmarco-passage/dev", "MRR@10 0.366, R@1000 0.974"),
+        ("condenser/table4", "BERT full hn", "nq/test", "Hit@20 0.813, Hit@100 0.873"),
+        ("condenser/table3", "ICT 1000 bm25", "triviaqa/test", "Hit@20 0.734, Hit@100 0.823"),
+        ("condenser/table8", "Condenser full hn", "msmarco-document/dev", "MRR@100 0.404"),
+        ("cocondenser/table1", "coCondenser full hn", "msmarco-passage/dev", "MRR@10 0.382, R@1000 0.984"),
+        ("cocondenser/table1", "coCondenser full hn", "triviaqa/test", "Hit@5 0.768, Hit@20 0.832, Hit@100 0.873"),
+        ("cocondenser/table5", "coCondenser full bm25", "msmarco-passage/dev", "MRR@10 0.357, R@1000 0.978"),
+    ],
+)
+def test_figures_by_hand(table, row, place, figures):
+    if isinstance(row, str):
+        system, train, neg = row.split()
+        row = {"system": system, "train": int(train) if train.isdigit() else train, "neg": neg}
+    (found,) = [one for one in printed_table(table).rows if one.row == Row(**row)]
+    assert ", ".join(f"{metric} {figure}" for metric, figure in found.on[place].items()) == figures
+
+
+def test_the_misprint_of_cocondenser():
+    suspect = {str(one.row): one.suspect for one in printed_table("cocondenser/table1").rows if one.suspect}
+    assert suspect == {"{system: BERT, train: full, neg: bm25}": {"nq/test": ["Hit@20", "Hit@100"]}}
+
+
+def test_where_a_table_is_from():
+    assert cited("condenser/table5")["source"].startswith("Gao & Callan (2021), table 5: MS MARCO passages")
+
+
+def test_digits_stay(tmp_path, monkeypatch):
+    load(tmp_path, monkeypatch)
+    rows = printed_table("lovelace/table2").rows
+    assert str(rows[1].on["msmarco-passage/dev"]["MRR@10"]) == "0.330"
+    assert rows[1].on["nq/test"]["Hit@20"] == Decimal("0.70") and rows[1].row.train == 1000
+
+
+def test_rows_that_are_called_the_same_have_their_setting_in_the_name(tmp_path, monkeypatch):
+    load(tmp_path, monkeypatch)
+    names = list(printed_table("lovelace/table2").names.values())
+    assert names == ["BM25", "BERT, train 1000", "BERT, train full", "The other one"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "    caption: All",
+            "    captoin: x\n    caption: All",
+            "tables.table2.captoin: unknown key",
+        ),
+        ("row: {system: BM25}", "row: {sytem: BM25}", "tables.table2.rows.0.row.sytem: unknown key"),
+        (
+            "train: full, neg: bm25",
+            "train: 1000, neg: bm25",
+            "tables.table2: row {system: BERT, train: 1000, neg: bm25} twice",
+        ),
+        ("MRR@10: 0.184", "MMR@10: 0.184", "tables.table2.rows.0.on.msmarco-passage/dev.MMR@10"),
+        ("MRR@10: 0.184", "MRR@10: 18.4", "tables.table2.rows.0.on.msmarco-passage/dev.MRR@10: Input should be less"),
+        ("MRR@10: 0.184", "MRR@10: '-'", "tables.table2.rows.0.on.msmarco-passage/dev.MRR@10: Input should be a valid"),
+        ("R@1000: 0.853", "MRR@10: 0.853", "lovelace.yaml:11: not YAML (key 'MRR@10' twice)"),
+        ("nq/test: [Hit@20]", "nq/test: [Hit@5]", "tables.table2.rows.1: suspect: no Hit@5 on nq/test in the row"),
+        ("year: 1843", "year: MDCCCXLIII", "year: Input should be a valid integer"),
+    ],
+)
+def test_a_mistake_in_a_published_file(tmp_path, monkeypatch, old, new, message):
+    assert PAPER.count(old) >= 1
+    with pytest.raises(UserError) as error:
+        load(tmp_path, monkeypatch, (old, new))
+    assert f"{tmp_path}/papers/lovelace.yaml:" in str(error.value) and message in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "lovelace/table2",
+            "lovelace/table3",
+            "paper: no published table 'lovelace/table3'; did you mean 'lovelace/table2'?",
+        ),
+        (
+            "lovelace/table2",
+            "lovlace/table2",
+            "paper: no published table 'lovlace/table2'; did you mean 'lovelace/table2'?",
+        ),
+        ("lovelace/table2", "lovelace", "paper: expected paper/table, found 'lovelace'"),
+        (
+            "neg: bm25}}\n  all",
+            "neg: hn}}\n  all",
+            "rankers: lovelace/table2 has no row {system: BERT, train: 1000, neg: hn} for 'few'; the nearest is "
+            "{system: BERT, train: 1000, neg: bm25}",
+        ),
+        (
+            "[own, few, words]",
+            "[own, few, words, same]",
+            "rankers: 'few' and 'same' have the same published row {system: BERT, train: 1000, neg: bm25}",
+        ),
+        ("published: {system: BM25}", "published: {sytem: BM25}", None),
+        ("{Other:", "{Othr:", "absent: lovelace/table2 has no system 'Othr'; did you mean 'Other'?"),
+        ("{Other:", "{BM25:", "absent: 'BM25' is not absent, 'words' reproduces it"),
+        (
+            "{marco/dev: [MRR@10, R@1000], dpr/nq-test: [Hit@20]}",
+            "{marco/dev: [R@5], dpr/nq-dev: [Hit@20]}",
+            "on: lovelace/table2 has nothing on msmarco-passage/dev R@5, nq/dev Hit@20; it has "
+            "msmarco-passage/dev MRR@10, msmarco-passage/dev R@1000, nq/test Hit@20",
+        ),
+    ],
+)
+def test_a_mistake_in_a_study_of_a_paper(tmp_path, monkeypatch, old, new, message):
+    same = ("  own: {", "  same: {kind: bm25, k1: 4, published: {system: BERT, train: 1000, neg: bm25}}\n  own: {")
+    load(tmp_path, monkeypatch, same)
+    with pytest.raises(UserError) as error:
+        load(tmp_path, monkeypatch, same, (old, new))
+    known = "rankers.words.published.sytem: unknown key; did you mean 'system'? (and 1 more)"
+    assert str(error.value) == f"{tmp_path}/s.yaml: {f'tables.t.{message}' if message else known}"
+
+
+def test_a_row_that_no_table_asks_for_is_not_looked_up(tmp_path, monkeypatch):
+    graph = load(
+        tmp_path, monkeypatch, ("published: {system: BERT, train: full, neg: bm25}", "published: {system: Who}")
+    )
+    assert graph.study.rankers["all"].published == Row(system="Who")
+
+
+def test_a_system_that_is_run_in_part_may_be_absent_in_part(tmp_path, monkeypatch):
+    graph = load(tmp_path, monkeypatch, ("{Other:", "{BERT: too dear, Other:"))
+    assert json.loads(graph.table_settings("t"))["paper"]["absent"]["BERT"] == "too dear"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changed"),
+    [
+        ("MRR@10: 0.184", "MRR@10: 0.185", {"table"}),
+        ("caption: All of it", "caption: All", {"table", "report"}),
+        ("note: elsewhere 0.666", "note: elsewhere", {"table"}),
+        ("year: 1843", "year: 1844", {"table", "report"}),
+        ("authors: [Ada Lovelace", "authors: [Ada King Lovelace", set()),
+        ("tolerance: 0.01", "tolerance: 0.02", {"table", "report"}),
+        ("it has no code", "no code", {"table", "report"}),
+        (
+            "k1: 1, published: {system: BERT, train: 1000",
+            "k1: 1, published: {system: BERT, train: full",
+            {"table", "report"},
+        ),
+        ("{marco/dev: [MRR@10, R@1000]", "{marco/dev: [R@1000, MRR@10]", {"table", "report", "evaluate"}),
+    ],
+)
+def test_what_is_published_reaches_tables_alone(tmp_path, monkeypatch, old, new, changed):
+    """The report shows the study, and so what it says of papers; nothing is ranked or measured again."""
+
+    def settings(graph):
+        names = graph.study.rankers
+        found = {"table": graph.table_settings("t"), "report": graph.report_settings()}
+        found["evaluate"] = [graph.evaluate_settings(*key) for key in graph.scores]
+        return found | {"rank": [(graph.bm25_settings(one), graph.rank_settings(one, "dev")) for one in names]}
+
+    before, after = settings(load(tmp_path, monkeypatch)), settings(load(tmp_path, monkeypatch, (old, new)))
+    assert {job for job in before if before[job] != after[job]} == changed
+
+
+def test_a_figure_that_is_not_measured_changes_nothing(tmp_path, monkeypatch):
+    narrow = ("{marco/dev: [MRR@10, R@1000], dpr/nq-test: [Hit@20]}", "{marco/dev: [MRR@10]}")
+    graphs = [load(tmp_path, monkeypatch, narrow, *change) for change in ([], [("Hit@20: 0.819", "Hit@20: 0.820")])]
+    one, other = (graph.table_settings("t") for graph in graphs)
+    assert one == other
