@@ -4,12 +4,27 @@ from pathlib import Path
 
 from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.data.dataset import DatasetWriter
-from dewpoint.data.sources import beir, dpr, pydocs, table, tevatron, text, wikipedia
+from dewpoint.data.sources import (
+    beir,
+    dpr,
+    msmarco_document,
+    msmarco_passage,
+    pydocs,
+    table,
+    tevatron,
+    text,
+    wikipedia,
+)
 from dewpoint.errors import UserError
 from dewpoint.program import Settings, run
 
 OWN = {"beir": beir, "pydocs": pydocs, "table": table, "tevatron": tevatron, "text": text}  # know where their files are
-FETCHED = {"dpr": dpr, "wikipedia": wikipedia}  # are given theirs by name
+FETCHED = {  # are given theirs by name
+    "dpr": dpr,
+    "msmarco-document": msmarco_document,
+    "msmarco-passage": msmarco_passage,
+    "wikipedia": wikipedia,
+}
 
 
 def main(artifact: Artifact, settings: Settings, study: str, files: list[Path]) -> None:
