@@ -1,4 +1,4 @@
-"""DPR's files: odd rows come out as csv, json and ast by themselves read them; what cannot be read is named in a line."""
+"""DPR's files: odd rows come out as csv, json and ast read them by themselves; what cannot be read is named."""
 
 import ast
 import csv
@@ -13,13 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dewpoint.artifact import read_manifest
-from dewpoint.data.dataset import Dataset
 from dewpoint.data.sources import reading
 from dewpoint.data.sources.reading import json_array, quoted
 from dewpoint.errors import UserError
 from programs import downloads, prepare, write_files
 
-CORPUS = 'id\ttext\ttitle\n1\t"One ""quoted"" text"\tAaron\n2\tTwo, plain\tAaron\n3\t"""Three"""\t"The ""B"""\n4\tFour\t\n'
+CORPUS = """id\ttext\ttitle
+1\t"One ""quoted"" text"\tAaron
+2\tTwo, plain\tAaron
+3\t\"""Three\"""\t"The ""B\"""
+4\tFour\t
+"""
 FILES = ["biencoder-nq-train.json.gz", "biencoder-nq-dev.json.gz", "nq-test.qa.csv", "psgs_w100.tsv.gz"]
 
 
@@ -30,13 +34,12 @@ def entry(question="who?", answers=("x",), positives=("1",), negatives=(), hard=
 
 
 def nq(folder, train=(), dev=(), test="q\t['a']\n", corpus=CORPUS, adversarial=None):
-    """Settings and downloads of NQ with few questions; content may be bytes."""
+    """Settings and downloads of NQ with few questions."""
     contents = [train, dev, test, corpus] + ([] if adversarial is None else [adversarial])
     names = [*FILES, "biencoder-nq-adv-hn-train.json.gz"]
     for name, content in zip(names, contents, strict=False):
-        text = content if isinstance(content, str | bytes) else json.dumps(list(content), indent=1)
-        data = text if isinstance(text, bytes) else text.encode()
-        write_files(folder, {f"nq/{name}": gzip.compress(data) if name.endswith("gz") and data[:2] != b"\x1f\x8b" else data})
+        data = (content if isinstance(content, str) else json.dumps(list(content), indent=1)).encode()
+        write_files(folder, {f"nq/{name}": gzip.compress(data) if name.endswith("gz") else data})
     options = {"source": "dpr", "questions": ["nq"], "adversarial": adversarial is not None}
     return options, [downloads(folder / "nq")]
 
@@ -88,7 +91,7 @@ def test_questions_lists_and_what_is_left_out(tmp_path, caplog):
 
 
 def test_test_questions_have_answers_and_no_judgements(tmp_path):
-    test = """who?\t['a', "it's"]\n"say ""so"""\t"[""'b'"", 'c\\\\'s']"\nwho?\t()\n"""
+    test = """who?\t['a', "it's"]\n"say ""so\"""\t"[""'b'"", 'c\\\\d']"\nwho?\t()\n"""
     manifest = prepared(tmp_path, test=test)
     expected = [
         (f"nq-test-{row}", question, list(ast.literal_eval(answers)))
@@ -97,38 +100,41 @@ def test_test_questions_have_answers_and_no_judgements(tmp_path):
     assert rows(manifest, "queries.nq-test") == expected
     assert [len(answers) for _, _, answers in expected] == [2, 2, 0]
     assert rows(manifest, "judgements.nq-test") == []
-    assert Dataset(manifest).splits == ["nq-train", "nq-dev", "nq-test"] or Dataset(manifest).splits == ["nq-test"]
 
 
 @pytest.mark.parametrize(
     ("contents", "message"),
     [
-        ({"corpus": "id\ttext\ttitle\n1\tone\n"}, "psgs_w100.tsv.gz:2: 2 fields, expected id, text, title separated by tabs"),
-        ({"corpus": "id\ttext\ttitle\n"}, "psgs_w100.tsv.gz: the corpus is empty"),
-        ({"corpus": CORPUS + "1\tagain\t\n"}, "psgs_w100.tsv.gz:6: passage id '1' was used before"),
-        ({"corpus": f'1\t"open{"x" * 200_000}\tA\n'}, "psgs_w100.tsv.gz:1: not CSV (field larger than field limit"),
-        ({"corpus": '1\ta\tA\n2\t"open\tA\n3\tc\tA\n'}, "psgs_w100.tsv.gz:2: 2 fields"),
-        ({"train": "{}"}, "biencoder-nq-train.json.gz: entry 1: expected a JSON array of objects"),
-        ({"train": "[1]"}, "biencoder-nq-train.json.gz: entry 1: expected a JSON array of objects"),
-        ({"train": "[{}"}, "biencoder-nq-train.json.gz: entry 1: no column 'question'; there is none"),
-        ({"train": "[{} {}]"}, "biencoder-nq-train.json.gz: entry 1: no column 'question'"),
-        ({"train": '[{"question": "x", "positive_ctxs": ["1"]}]'}, "biencoder-nq-train.json.gz: entry 1: 'positive_ctxs' is no"),
-        ({"train": [entry(answers=[["x"]])]}, "biencoder-nq-train.json.gz: entry 1: column 'answers' holds a list, expected text"),
-        ({"train": [entry() | {"answers": "x"}]}, "biencoder-nq-train.json.gz: entry 1: column 'answers' holds a str"),
-        ({"train": [entry(" ")]}, "biencoder-nq-train.json.gz: entry 1: query 'nq-train-0' has no text"),
+        ({"corpus": "id\ttext\ttitle\n1\tone\n"}, "tsv.gz:2: 2 fields, expected id, text, title separated by tabs"),
+        ({"corpus": "id\ttext\ttitle\n"}, "tsv.gz: the corpus is empty"),
+        ({"corpus": CORPUS + "1\tagain\t\n"}, "tsv.gz:6: passage id '1' was used before"),
+        ({"corpus": f'1\t"open{"x" * 200_000}\tA\n'}, "tsv.gz:1: not CSV (field larger than field limit"),
+        ({"corpus": '1\ta\tA\n2\t"open\tA\n3\tc\tA\n'}, "tsv.gz:2: 2 fields"),
+        ({"train": "{}"}, "entry 1: expected a JSON array of objects"),
+        ({"train": "[1]"}, "entry 1: expected a JSON array of objects"),
+        ({"train": '[{"positive_ctxs": [{"id": 1}]}]'}, "entry 1: no column 'question'; there is positive_ctxs"),
+        ({"train": json.dumps([entry()])[:-1]}, "entry 2 is not JSON (Expecting value)"),
+        ({"train": json.dumps([entry()]) + "x"}, "after entry 1: expected the end of a JSON array"),
+        ({"train": '[{"question": "x", "positive_ctxs": ["1"]}]'}, "entry 1: 'positive_ctxs' is no list of objects"),
+        ({"train": [entry(answers=[["x"]])]}, "entry 1: column 'answers' holds a list, expected text"),
+        ({"train": [entry() | {"answers": "x"}]}, "entry 1: column 'answers' holds a str, expected a list"),
+        ({"train": [entry(" ")]}, "entry 1: query 'nq-train-0' has no text"),
         ({"test": "q\n"}, "nq-test.qa.csv:1: 1 fields, expected question and answers separated by a tab"),
         ({"test": "q\t['a'\n"}, "nq-test.qa.csv:1: answers \"['a'\" are no list of texts as Python writes it"),
         ({"test": "q\t[1]\n"}, "nq-test.qa.csv:1: answers '[1]' are no list"),
-        ({"test": "q\t__import__('os').system('false')\n"}, "nq-test.qa.csv:1: answers \"__import__"),
-        ({"adversarial": "[{}]"}, "biencoder-nq-adv-hn-train.json.gz: entry 1: no column 'question'"),
+        ({"test": "q\t__import__('os').system('false')\n"}, 'nq-test.qa.csv:1: answers "__import__'),
+        ({"adversarial": '[{"id": 1}]'}, "entry 1: no column 'question'"),
     ],
 )
 def test_mistakes(tmp_path, contents, message):
     options, files = nq(tmp_path, **contents)
     with pytest.raises(SystemExit) as exit:
         prepare(tmp_path, options, files=files)
-    assert str(exit.value).startswith(f"error: {tmp_path}/nq-fetched/{message}")
-    assert len(str(exit.value).splitlines()) == 1
+    place, said = str(exit.value).split(f"error: {tmp_path}/nq-fetched/")
+    assert place == ""
+    assert message in said
+    assert len(said.splitlines()) == 1
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 # --- large arrays, odd quotes -------------------------------------------------------------------
@@ -200,7 +206,7 @@ def test_a_cut_archive_is_named(tmp_path):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(st.sampled_from('ab"\t\n\' ,é'), max_size=40))
+@given(st.text(st.sampled_from("ab\"\t\n' ,é"), max_size=40))
 def test_rows_with_odd_quotes_are_what_csv_reads(tmp_path_factory, text):
     path = tmp_path_factory.mktemp("rows") / "a.tsv"
     path.write_text(text)

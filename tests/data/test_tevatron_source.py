@@ -6,9 +6,13 @@ import pytest
 from dewpoint.artifact import read_manifest
 from programs import fails_with, prepare, write_files
 
-CORPUS = '{"docid": "a", "title": "A", "text": "one"}\n{"docid": 2, "text": "two"}\n{"docid": "c", "title": null, "text": "three"}\n'
+CORPUS = """{"docid": "a", "title": "A", "text": "one"}
+{"docid": 2, "text": "two"}
+{"docid": "c", "title": null, "text": "three"}
+"""
 FIRST = (
-    '{"query_id": "q1", "query": "first?", "answers": ["x", "y"], "positive_passages": [{"docid": "c", "text": "other"}],'
+    '{"query_id": "q1", "query": "first?", "answers": ["x", "y"],'
+    ' "positive_passages": [{"docid": "c", "text": "other"}],'
     ' "negative_passages": [{"docid": 2}, {"docid": "a"}, {"docid": 2}]}\n'
     '{"query_id": 7, "query": "second?"}\n'
 )

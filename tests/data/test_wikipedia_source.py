@@ -38,18 +38,19 @@ def test_every_paragraph_is_a_passage_of_its_article(tmp_path, monkeypatch):
     ("fault", "message"),
     [
         ("empty", ": the corpus is empty"),
-        ("cut", "/wikipedia-20231101.en-00003-of-00041.parquet: not a readable Parquet file"),
+        ("broken", "/wikipedia-20231101.en-00003-of-00041.parquet: not a readable Parquet file"),
         ("column", "/wikipedia-20231101.en-00003-of-00041.parquet: row 1: no column 'text'; there is id, title"),
     ],
 )
 def test_mistakes(tmp_path, fault, message):
     shards(tmp_path)
-    third = tmp_path / "wiki" / wikipedia.FILES[3]
-    if fault == "cut":
-        third.write_bytes(third.read_bytes()[:-9])
+    third = wikipedia.FILES[3]
     if fault == "column":
-        pq.write_table(pa.table({"id": ["1"], "title": ["A"], "body": ["x"]}), third)
+        pq.write_table(pa.table({"id": ["1"], "title": ["A"], "body": ["x"]}), tmp_path / "wiki" / third)
+    files = downloads(tmp_path / "wiki")
+    if fault == "broken":
+        (files.parent / third).write_bytes(bytes((files.parent / third).stat().st_size))
     with pytest.raises(SystemExit) as exit:
-        prepare(tmp_path, {"source": "wikipedia"}, files=[downloads(tmp_path / "wiki")])
+        prepare(tmp_path, {"source": "wikipedia"}, files=[files])
     assert str(exit.value).startswith(f"error: {tmp_path}/wiki-fetched{message}")
     assert len(str(exit.value).splitlines()) == 1
