@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dewpoint.artifact import read_manifest
+from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data import dataset
-from dewpoint.data.dataset import Dataset
+from dewpoint.data.dataset import Dataset, DatasetWriter
 from dewpoint.data.sources.reading import records
-from programs import beir, prepare, tables, write_files, zstd
+from dewpoint.errors import UserError
+from programs import beir, call, prepare, tables, write_files, zstd
 
 
 def rows(manifest, table="corpus"):
@@ -78,6 +79,52 @@ def test_repeated_judgements_are_kept_once(tmp_path):
     judgements = "query,passage,grade\nq1,p1,2\nq2,p2,1\nq1,p1,2\n"
     manifest = prepare(tmp_path, tables(tmp_path, {"judgements.csv": judgements}))
     assert [tuple(row.values()) for row in rows(manifest, "judgements.test")] == [(0, 0, 2), (1, 1, 1)]
+
+
+def test_grades_that_are_relevant(tmp_path):
+    judgements = {"judgements.csv": "query,passage,grade\nq1,p1,1\nq1,p2,2\nq2,p1,3\nq2,p2,-1\n"}
+    settings = tables(tmp_path, judgements)
+    for relevant, positives in ((1, [[0, 0, 1], [0, 1, 0]]), (2, [[0, 1], [1, 0]]), (4, [[], []])):
+        settings["judgements"]["test"]["relevant"] = relevant
+        dataset = Dataset(prepare(tmp_path, settings, str(relevant)))
+        assert dataset.relevant("test") == relevant
+        assert [part.tolist() for part in dataset.positives("test")] == positives
+        assert dataset.judgements("test")[2].tolist() == [1, 2, 3, -1]
+
+
+def lists_of(folder, lists):
+    """A dataset of three passages and two queries, and what is written to its list `hard`."""
+    writer = DatasetWriter(Artifact(folder / "lists/manifest.json"))
+    for id in ("a", "b", "c"):
+        writer.passage("here", id, "text")
+    for id in ("x", "y"):
+        writer.query("here", "train", id, "text?")
+    for query, passages in lists:
+        writer.listed("here", "hard", "train", query, passages)
+    writer.finish()
+    writer.artifact.seal()
+    return writer.artifact.manifest
+
+
+def test_lists_keep_their_order_and_a_passage_once(tmp_path):
+    manifest = lists_of(tmp_path, [("x", ["c", "a", "c", "a"]), ("y", ["b", "c"])])
+    assert [part.tolist() for part in Dataset(manifest).listed("hard", "train")] == [[0, 0, 1, 1], [2, 0, 1, 2]]
+    assert read_manifest(manifest)["facts"]["lists"] == {"hard": {"train": 4}}
+
+
+def test_a_list_of_nothing_is_one(tmp_path):
+    manifest = lists_of(tmp_path, [("y", [])])
+    assert [part.tolist() for part in Dataset(manifest).listed("hard", "train")] == [[], []]
+    run = call("rank_given", tmp_path / "run.json", {"list": "hard", "split": "train", "depth": 9}, dataset=manifest)
+    assert read_manifest(run)["facts"] == {"rows": 0, "queries": 0}
+
+
+@pytest.mark.parametrize(
+    ("query", "passage", "message"), [("z", "a", "unknown query 'z'"), ("x", "d", "unknown passage 'd'")]
+)
+def test_lists_name_what_is_known(tmp_path, query, passage, message):
+    with pytest.raises(UserError, match=f"^here: list 'hard' names {message}$"):
+        lists_of(tmp_path, [(query, [passage])])
 
 
 def test_empty_passages_are_kept_and_counted_once(tmp_path, caplog):

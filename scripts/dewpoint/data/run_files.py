@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dewpoint.data.dataset import Dataset
+from dewpoint.data.ids import Ids
 from dewpoint.data.runs import Run, ranked
 from dewpoint.data.sources.reading import lines
 from dewpoint.errors import UserError
@@ -50,14 +51,15 @@ def _columns(path: Path, dataset: Dataset, split: str) -> tuple[array, array, ar
     others = {id for other in dataset.splits if other != split for id in _ids(dataset, f"queries.{other}")}
     columns, elsewhere = (array("i"), array("i"), array("f")), 0
     for place, query, passage, score in _fields(path):
-        if query not in queries:
+        rows = queries.get(query), passages.get(passage)
+        if rows[0] is None:
             if query not in others:
                 raise UserError(f"{place}: unknown query '{query}'; {dataset.manifest.parent} has none of this id")
             elsewhere += 1
             continue
-        if passage not in passages:
+        if rows[1] is None:
             raise UserError(f"{place}: unknown passage '{passage}'; {dataset.manifest.parent} has none of this id")
-        for column, value in zip(columns, (queries[query], passages[passage], score), strict=True):
+        for column, value in zip(columns, (*rows, score), strict=True):
             column.append(value)
     if elsewhere:
         log.warning("warning: %s lines of other splits' queries passed over", f"{elsewhere:,}")
@@ -105,8 +107,11 @@ def _ids(dataset: Dataset, table: str) -> Iterator[str]:
         yield from batch["id"].to_pylist()
 
 
-def _rows(dataset: Dataset, table: str) -> dict[str, int]:
-    return {id: row for row, id in enumerate(_ids(dataset, table))}
+def _rows(dataset: Dataset, table: str) -> Ids:
+    rows = Ids()
+    for id in _ids(dataset, table):
+        rows.add(id)
+    return rows
 
 
 # --- writing ------------------------------------------------------------------------------------

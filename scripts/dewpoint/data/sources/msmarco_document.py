@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dewpoint.data.dataset import DatasetWriter
-from dewpoint.data.sources import tiny_marco as tiny
-from dewpoint.data.sources.reading import lines, trec_judgements
+from dewpoint.data.sources import tiny_marco
+from dewpoint.data.sources.reading import counted, lines, trec_judgements
 from dewpoint.data.sources.splits import by_id, pairs, write_split
-from dewpoint.data.sources.tiny import Words
+from dewpoint.data.sources.tiny import Words, write_text
 from dewpoint.errors import UserError
 
 DOCUMENTS = "msmarco-docs.tsv.gz"
@@ -23,7 +23,7 @@ def write(
     writer: DatasetWriter, files: dict[str, Path], passages: str = "first", words: int = 400, stride: int | None = None
 ) -> None:
     """A split has the queries that its judgements name; a judged document's passages are all judged like it."""
-    for place, line in lines(files[DOCUMENTS]):
+    for place, line in counted(lines(files[DOCUMENTS]), "documents"):
         fields = line.split("\t", 3)
         if len(fields) != 4:
             raise UserError(f"{place}: {len(fields)} fields, expected id, url, title, body separated by tabs")
@@ -49,11 +49,11 @@ def windows(body: str, words: int, stride: int) -> Iterator[str]:
 
 def rehearse(folder: Path, drawn: Words, /, **_) -> None:
     """Tiny files in the format of the real ones."""
-    texts = {f"D{row * 7}": drawn.passage(tiny.BODY_WORDS) if row else "" for row in range(tiny.PASSAGES)}
-    odd = dict(zip(texts, tiny.ODD, strict=False))
+    texts = {f"D{row * 7}": drawn.passage(tiny_marco.BODY_WORDS) if row else "" for row in range(tiny_marco.PASSAGES)}
+    odd = dict(zip(texts, tiny_marco.ODD, strict=False))
     rows = [(id, f"https://example.org/{id}", odd.get(id, drawn.title()), text) for id, text in texts.items()]
-    tiny.write_text(folder / DOCUMENTS, tiny.tab_lines(rows))
-    for split, of in tiny.splits(drawn, texts).items():
+    write_text(folder / DOCUMENTS, tiny_marco.tab_lines(rows))
+    for split, of in tiny_marco.splits(drawn, texts).items():
         queries, judgements = SPLITS[split]
-        tiny.write_text(folder / queries, tiny.tab_lines(of.queries))
-        tiny.write_text(folder / judgements, tiny.lines(map(" ".join, of.judgements("0"))))
+        write_text(folder / queries, tiny_marco.tab_lines(of.queries))
+        write_text(folder / judgements, tiny_marco.lines(map(" ".join, of.judgements("0"))))

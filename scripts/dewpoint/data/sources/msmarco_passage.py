@@ -10,9 +10,9 @@ import numpy as np
 from dewpoint.data.dataset import DatasetWriter
 from dewpoint.data.ids import Ids
 from dewpoint.data.sources import tiny_marco
-from dewpoint.data.sources.reading import lines, lines_of, members, trec_judgements
+from dewpoint.data.sources.reading import counted, lines, lines_of, members, trec_judgements
 from dewpoint.data.sources.splits import by_id, pairs, write_split
-from dewpoint.data.sources.tiny import LISTED, ODD, PASSAGES, Words
+from dewpoint.data.sources.tiny import LISTED, ODD, PASSAGES, Words, write_text
 from dewpoint.data.sources.triples import sample
 from dewpoint.errors import UserError
 
@@ -49,7 +49,7 @@ def write_passages(writer: DatasetWriter, archive: Path, titles: Path | None) ->
     known, others = Titles(titles) if titles else None, {}
     for name, file in members(archive, [COLLECTION, *sum(PACKED.values(), ())]):
         if name == COLLECTION:
-            for place, id, text in pairs(lines_of(file, archive / name)):
+            for place, id, text in counted(pairs(lines_of(file, archive / name)), "passages"):
                 writer.passage(place, id, text, known.of(id) if known else "")
             writer.end_of_corpus(str(archive / name))
         else:
@@ -102,8 +102,8 @@ def rehearse(folder: Path, words: Words, /, titles: bool = False, triples: int =
         packed[name] = "1048578\tcost of endless pools/swim spa\n"
     tiny_marco.write_tar(folder / ARCHIVE, packed)
     for split, (queries, judgements) in TREC.items():
-        tiny_marco.write_text(folder / queries, tiny_marco.tab_lines(splits[split].queries))
-        tiny_marco.write_text(folder / judgements, tiny_marco.lines(map(" ".join, splits[split].judgements("Q0"))))
+        write_text(folder / queries, tiny_marco.tab_lines(splits[split].queries))
+        write_text(folder / judgements, tiny_marco.lines(map(" ".join, splits[split].judgements("Q0"))))
     if titles:
         known = {id: words.title() for id in texts if int(id) % 5} | {"7": ""}
         rows = {TITLES: known.items(), "para.txt": texts.items(), "train.query.txt": splits["train"].queries}
@@ -111,9 +111,7 @@ def rehearse(folder: Path, words: Words, /, titles: bool = False, triples: int =
             folder / TITLES_ARCHIVE, {f"marco/{name}": tiny_marco.tab_lines(of) for name, of in rows.items()}
         )
     if triples:
-        tiny_marco.write_text(
-            folder / TRIPLES, tiny_marco.tab_lines(_triples(words, splits["train"], list(texts)), end="\r\n")
-        )
+        write_text(folder / TRIPLES, tiny_marco.tab_lines(_triples(words, splits["train"], list(texts)), end="\r\n"))
 
 
 def _triples(words: Words, train: tiny_marco.Split, passages: list[str]) -> Iterable[tuple[str, str, str]]:

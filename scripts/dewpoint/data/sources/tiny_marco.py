@@ -76,11 +76,6 @@ def tab_lines(rows: Iterable[Iterable[str]], end: str = "\n") -> str:
     return lines(map("\t".join, rows), end)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Compressed when the name says so."""
-    path.write_bytes(gzip.compress(text.encode(), mtime=0) if path.suffix == ".gz" else text.encode())
-
-
 def write_tar(path: Path, members: dict[str, str]) -> None:
     """A .tar.gz, the same whenever it is written."""
     packed = io.BytesIO()
