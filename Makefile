@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # GPU=1 takes the environment with faiss-gpu
 LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
 
-.PHONY: help setup quickstart ask test lint bench-pretrain bench-retriever bench-search bench-bm25 bench-prepare schema lock clean
+.PHONY: help setup quickstart ask test lint bench-answers bench-pretrain bench-retriever bench-search bench-bm25 bench-prepare schema lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -38,6 +38,9 @@ bench-retriever: setup ## retriever training against sentence-transformers (DATA
 bench-bm25: setup ## BM25 against bm25s and tantivy (TEXT=JSON lines with paragraphs QUERIES=JSON lines)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/rival.txt
 	$(BIN)/python benchmarks/bm25.py --text $(TEXT) --queries $(QUERIES)
+
+bench-answers: setup ## looking for answers in passages (TEXT=JSON lines with paragraphs)
+	$(BIN)/python benchmarks/answers.py --text $(TEXT)
 
 bench-prepare: setup ## preparing at MS MARCO's size (PASSAGES=1000000)
 	$(BIN)/python benchmarks/prepare.py $(if $(PASSAGES),--passages $(PASSAGES))
