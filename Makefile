@@ -9,8 +9,8 @@ LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
 # a study of studies/, for rehearse and plan
 STUDY ?= quickstart
 
-.PHONY: help setup quickstart ask rehearse plan test lint bench-pretrain bench-retriever bench-search bench-bm25 bench-prepare bench-answers \
-    schema lock clean
+.PHONY: help setup quickstart ask rehearse plan test lint schema lock clean bench-answers bench-bm25 bench-prepare \
+    bench-pretrain bench-retriever bench-search
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -48,6 +48,9 @@ bench-retriever: setup ## retriever training against sentence-transformers (DATA
 bench-bm25: setup ## BM25 against bm25s and tantivy (TEXT=JSON lines with paragraphs QUERIES=JSON lines)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/rival.txt
 	$(BIN)/python benchmarks/bm25.py --text $(TEXT) --queries $(QUERIES)
+
+bench-answers: setup ## looking for answers in passages (TEXT=JSON lines with paragraphs)
+	$(BIN)/python benchmarks/answers.py --text $(TEXT)
 
 bench-prepare: setup ## preparing at MS MARCO's size (PASSAGES=1000000)
 	$(BIN)/python benchmarks/prepare.py $(if $(PASSAGES),--passages $(PASSAGES))

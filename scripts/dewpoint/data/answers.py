@@ -1,113 +1,95 @@
 """Does a passage contain an answer? DPR's rule: the answer's words in a row, whatever their case.
 
-Words are runs of letters, digits and marks, or any other single character that is seen, after NFD normalisation. Nearly
-all pairs of passage and answer are decided without dividing the passage into words.
+Words are runs of letters, digits and marks, or any other single character that is seen, after NFD normalisation. They
+are compared by hashes of 64 bits.
 """
 
 import unicodedata
-from collections.abc import Iterable
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import regex
 
+from dewpoint.data.answers_scan import LETTER, SYMBOL, divided, scan, with_any
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import Run
 from dewpoint.errors import UserError
 
-LETTERS = r"[\p{L}\p{N}\p{M}]"
-WORD = regex.compile(rf"{LETTERS}+|[^\p{{Z}}\p{{C}}]", regex.IGNORECASE | regex.UNICODE | regex.MULTILINE)
-LETTER = regex.compile(LETTERS, WORD.flags)
-
-
-def words(text: str) -> str:
-    """The words of a text with a space before, between and after: one text's words are in another's as a substring."""
-    return f" {' '.join(WORD.findall(unicodedata.normalize('NFD', text)))} ".lower()
-
-
-def folded(text: str) -> str:
-    """A text with its letters as `words` has them, but undivided, and with sigmas alike: their form depends on words."""
-    if text.isascii():
-        return text.lower()
-    return unicodedata.normalize("NFD", text).lower().replace("ς", "σ")
-
-
-class Answer(NamedTuple):
-    parts: list[str]  # its words as in folded texts, the longest first
-    phrase: str  # its words as `words` has them, with single spaces between
-    lettered: bool  # nothing but words of letters, none of them with a sigma
-
-
-def known(answers: Iterable[str]) -> list[Answer]:
-    """A query's answers without those that have no words, or in which another one's are."""
-    found = {words(answer) for answer in answers} - {words("")}
-    least = [one for one in found if not any(other in one for other in found if other is not one)]
-    return [_answer(one.strip()) for one in sorted(least)]
-
-
-def _answer(phrase: str) -> Answer:
-    parts = sorted(map(folded, phrase.split()), key=len, reverse=True)
-    return Answer(parts, phrase, all(map(_joins, phrase.replace(" ", ""))) and "σ" not in folded(phrase))
-
-
-def matches(texts: list[str], answers: dict[int, list[Answer]], pairs: Iterable[tuple[int, int]]) -> list[bool]:
-    """For each (query, row of `texts`): does the text contain an answer of the query?"""
-    whole, divided, found = [folded(text) for text in texts], {}, []
-
-    def contains(row: int, answer: Answer) -> bool:
-        if answer.lettered:
-            if _stands(whole[row], answer.phrase):
-                return True
-            if " " not in answer.phrase or (whole[row].isprintable() and "  " not in whole[row]):
-                return False
-        if not all(part in whole[row] for part in answer.parts):
-            return False
-        if row not in divided:
-            divided[row] = words(texts[row])
-        return f" {answer.phrase} " in divided[row]
-
-    for query, row in pairs:
-        text = whole[row]
-        for answer in answers[query]:
-            if answer[0][0] in text and contains(row, answer):
-                found.append(True)
-                break
-        else:
-            found.append(False)
-    return found
-
-
-def _stands(text: str, phrase: str) -> bool:
-    """Is a phrase in a text, and no part of longer words?"""
-    at = text.find(phrase)
-    while at >= 0:
-        end = at + len(phrase)
-        if not (at and _joins(text[at - 1]) or end < len(text) and _joins(text[end])):
-            return True
-        at = text.find(phrase, at + 1)
-    return False
-
-
-@cache
-def _joins(letter: str) -> bool:
-    """Does a character make one word with its neighbours?"""
-    return LETTER.match(letter) is not None
+LETTERS, SYMBOLS = r"[\p{L}\p{N}\p{M}]+", r"[^\p{L}\p{N}\p{M}\p{Z}\p{C}]+"
+SIGMA = "Σ"  # the one letter whose small form depends on where in its word it is
+CHARACTERS, COMMON = 0x110000, 0x3000  # all there are; those of alphabets and of punctuation
 
 
 def with_answer(run: Run, dataset: Dataset, split: str) -> np.ndarray:
     """Which rows of a run have a passage that contains an answer of their query; the corpus is read once."""
-    column = dataset.column(f"queries.{split}", "answers")
-    if not len(column.flatten()):
+    answers = dataset.column(f"queries.{split}", "answers")
+    if not len(answers.flatten()):
         raise UserError(f"{dataset.manifest.parent}: no query of {split} has any answers to look for")
-    queries = np.unique(run.query)
-    answers = dict(zip(queries.tolist(), map(known, column.take(pa.array(queries)).to_pylist()), strict=True))
-    found, order, first = np.zeros(len(run.query), bool), np.argsort(run.passage, kind="stable"), 0
+    queries, query = np.unique(run.query, return_inverse=True)
+    answers = Answers(answers.take(pa.array(queries)))
+    found, order, first = np.zeros(len(query), bool), np.argsort(run.passage, kind="stable"), 0
     for batch in dataset.batches("corpus", ["text"]):
         within = order[slice(*np.searchsorted(run.passage[order], [first, first + batch.num_rows]))]
         rows, place = np.unique(run.passage[within] - first, return_inverse=True)
-        texts = batch["text"].take(pa.array(rows)).to_pylist()
-        found[within] = matches(texts, answers, zip(run.query[within].tolist(), place.tolist(), strict=True))
+        found[within] = answers.found(batch["text"].take(pa.array(rows)), place, query[within])
         first += batch.num_rows
     return found
+
+
+class Answers:
+    """The answers of some queries, divided into words."""
+
+    def __init__(self, answers: pa.ListArray):
+        self.bounds = np.concatenate([[0], np.cumsum(pc.list_value_length(answers).fill_null(0))])
+        self.words, self.starts = divided(*_utf8(answers.flatten()), *_tables()[:3])
+
+    def found(self, texts: pa.StringArray, text: np.ndarray, query: np.ndarray) -> np.ndarray:
+        """For each pair of a text's and a query's number: does the text contain an answer? Pairs come by text."""
+        found = np.zeros(len(query), bool)
+        if len(query):
+            bounds = np.searchsorted(text, np.arange(len(texts) + 1))
+            scan(*_utf8(texts), *_tables()[:3], bounds, query, self.bounds, self.starts, self.words, found)
+        return found
+
+
+def _utf8(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
+    """(UTF-8 of texts, where each begins and the last one ends); where characters alone do not tell, in normal form."""
+    hard = with_any(*_buffers(texts), _tables()[3])
+    if hard.any():
+        hard = pa.array(hard)
+        texts = pc.replace_with_mask(texts, hard, pa.array(map(_normal, texts.filter(hard).to_pylist()), pa.string()))
+    return _buffers(texts)
+
+
+def _buffers(texts: pa.StringArray) -> tuple[np.ndarray, np.ndarray]:
+    _, offsets, data = texts.buffers()
+    offsets = np.frombuffer(offsets or bytes(4), np.int32)[texts.offset : texts.offset + len(texts) + 1]
+    return np.frombuffer(data or b"", np.uint8), offsets
+
+
+def _normal(text: str) -> str:
+    text = unicodedata.normalize("NFD", text)
+    return " ".join(regex.findall(f"{LETTERS}|.", text)).lower() if SIGMA in text else text.lower()
+
+
+@cache
+def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of every character: its kind, its normal small form, a mark that comes with that, and whether it is hard.
+
+    A hard one is all that must be seen with its neighbours, or has a longer form; there texts are normalised first.
+    """
+    everything, kinds = "".join(map(chr, range(CHARACTERS))), np.zeros(CHARACTERS, np.uint8)
+    for kind, pattern in ((LETTER, LETTERS), (SYMBOL, SYMBOLS)):
+        for match in regex.finditer(pattern, everything):
+            kinds[slice(*match.span())] = kind
+    small, marks = np.arange(CHARACTERS, dtype=np.uint32), np.zeros(CHARACTERS, np.uint32)
+    hard = small >= COMMON
+    for code in range(COMMON):
+        form = [ord(letter) for letter in unicodedata.normalize("NFD", chr(code)).lower()]
+        hard[code] = chr(code) == SIGMA or unicodedata.combining(chr(form[0])) or len(form) > 2
+        hard[code] |= len(form) == 2 and (kinds[form] != LETTER).any()
+        if not hard[code]:
+            small[code], marks[code] = form[0], form[-1] if len(form) == 2 else 0
+    return kinds, small, marks, hard
