@@ -68,6 +68,15 @@ def test_a_program_that_fails_leaves_nothing(tmp_path, monkeypatch, error):
         assert raised.value.code == "error: line 1 line 2"
 
 
+def test_a_broken_parquet_file_is_one_line(tmp_path):
+    artifact = Artifact(tmp_path / "x.parquet.json")
+    artifact.beside("").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(UserError, match=r"^x.parquet: not a Parquet file \("):
+        artifact.seal()
+    artifact.discard()
+    assert tree(tmp_path) == []
+
+
 def test_a_stale_staging_folder_is_no_part_of_an_artifact(tmp_path):
     write_files(tmp_path, {".partial-manifest.json/left.txt": "from a killed process"})
     assert list(make(tmp_path / "manifest.json", {"a": "x"})["files"]) == ["a"]

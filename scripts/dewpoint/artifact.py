@@ -176,9 +176,13 @@ def peak_memory_mb() -> int:
 def _describe(path: Path) -> dict[str, Any]:
     described: dict[str, Any] = {"bytes": path.stat().st_size, "sha256": _file_digest(path)}
     if path.suffix == ".parquet":
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        parquet = pq.ParquetFile(path)
+        try:
+            parquet = pq.ParquetFile(path)
+        except pa.ArrowException as error:  # one that was fetched
+            raise UserError(f"{path.name}: not a Parquet file ({str(error).splitlines()[0]})") from None
         described["rows"] = parquet.metadata.num_rows
         described["schema"] = {field.name: str(field.type) for field in parquet.schema_arrow}
     return described

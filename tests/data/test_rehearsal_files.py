@@ -81,21 +81,21 @@ def test_tables_have_the_columns_that_the_study_names(tmp_path, suffix):
 
 
 def test_text(tmp_path):
-    patterns = ["wiki/*.jsonl.zst", "other/part-[0-9].txt", "/far/books.txt.gz"]
     names = ["wiki-0.jsonl.zst", "part-0.txt", "books.txt.gz"]
-    assert [tiny.rehearsal_name(pattern) for pattern in patterns] == names
     options = {"files": [f"{tmp_path}/files/{name}" for name in names], "text": "body", "title": "heading"}
-    found = facts(tmp_path, text, options, options | {"files": patterns})
+    found = facts(tmp_path, text, options, options)
     assert found["passages"] == len(names) * (tiny.PASSAGES + len(tiny.ODD))
     assert [path.name for path in text_files(options["files"])] == names
 
 
 def test_tevatron(tmp_path):
-    """Two splits share a file's name."""
-    real = {"corpus": ["a/*.jsonl", "b/*.jsonl.gz"], "queries": {"train": "x/train.jsonl", "dev": "y/train.jsonl"}}
-    files = {name: [f"{tmp_path}/files/{tiny.rehearsal_name(file)}" for file in real[name]] for name in ("corpus",)}
-    files["queries"] = {split: f"{tmp_path}/files/train.jsonl" for split in real["queries"]}
-    found = facts(tmp_path, tevatron, files, real)
+    """Two files of passages; two splits share one."""
+    files = tmp_path / "files"
+    options = {
+        "corpus": [f"{files}/a.jsonl", f"{files}/b.jsonl.gz"],
+        "queries": {"train": f"{files}/train.jsonl", "dev": f"{files}/train.jsonl"},
+    }
+    found = facts(tmp_path, tevatron, options, options)
     both = tiny.TRAIN + tiny.DEV
     assert (found["passages"], found["queries"]) == (tiny.PASSAGES, {"train": both, "dev": both})
     assert found["judgements"] == {"train": both, "dev": both}

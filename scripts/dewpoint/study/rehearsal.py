@@ -33,6 +33,7 @@ from dewpoint.study.grammar import (
 )
 
 APART = "rehearsal"
+WILD = re.compile(r"\*+|\?|\[.*?\]")  # what a pattern has that stands for anything
 PACKAGES = ["json", "email", "logging"]  # docstrings for seconds
 ARCHITECTURE = {"layers": 2, "hidden": 32, "heads": 2, "intermediate": 64, "vocabulary": 1000}
 STEPS, EARLY, BATCH, LENGTH, QUERY_LENGTH, PASSAGE_LENGTH = 2, 1, 8, 32, 16, 48
@@ -76,7 +77,7 @@ def _dataset(dataset, folder: str):
     """A definition whose files lie in `folder`; a pattern becomes the name of one file."""
 
     def moved(path: str) -> str:
-        return f"{folder}/{flat(re.sub(r'[*?]+', '0', path))}"
+        return f"{folder}/{flat(WILD.sub('0', path))}"
 
     if isinstance(dataset, Pydocs):
         return _with(dataset, packages=PACKAGES)

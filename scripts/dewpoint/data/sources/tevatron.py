@@ -49,8 +49,8 @@ def rehearse(folder: Path, words: tiny.Words, corpus: list[str], queries) -> Non
         {"docid": str(row), "title": title, "text": content} for row, (title, content) in enumerate(words.corpus())
     ]
     del passages[0]["title"]
-    for number, pattern in enumerate(corpus):
-        tiny.write_text(folder / tiny.rehearsal_name(pattern), tiny.json_text(passages[number :: len(corpus)]))
+    for number, file in enumerate(corpus):
+        tiny.write_text(folder / Path(file).name, tiny.json_text(passages[number :: len(corpus)]))
     content = defaultdict(list)  # splits may share a file
     for split, file in vars(queries).items():
         for row in range(tiny.TRAIN if split == "train" else tiny.DEV):
@@ -58,6 +58,6 @@ def rehearse(folder: Path, words: tiny.Words, corpus: list[str], queries) -> Non
             query = {"query_id": f"{split}-{row}", "query": question, "answers": [answer][row % 4 :]}
             lists = {"positive_passages": [positive], "negative_passages": negatives if row % 5 else []}
             lists = {key: [passages[row] for row in rows] for key, rows in lists.items()}
-            content[tiny.rehearsal_name(file)].append(query | lists)
+            content[Path(file).name].append(query | lists)
     for name, rows in content.items():
         tiny.write_text(folder / name, tiny.json_text(rows))

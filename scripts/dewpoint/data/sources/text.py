@@ -50,9 +50,8 @@ def _paragraphs(row: dict[str, Any], field: str, place: str) -> list[str]:
 
 
 def rehearse(folder: Path, words: tiny.Words, files: list[str], text: str, title: str | None = None) -> None:
-    """A tiny file for each path or pattern, of its format."""
-    for pattern in files:
-        path = folder / tiny.rehearsal_name(pattern)
+    """A tiny file for each path, of its format."""
+    for path in (folder / Path(file).name for file in files):
         documents = [[words.passage() for _ in range(tiny.ARTICLE)] for _ in range(tiny.PASSAGES // tiny.ARTICLE)]
         documents[0] += tiny.ODD
         if reading.plain(path).suffix == ".txt":

@@ -1,11 +1,10 @@
-"""What rehearsals' tiny files are made of: their sizes, their names, and words that look like text."""
+"""What rehearsals' tiny files are made of: their sizes, and words that look like text."""
 
 import csv
 import gzip
 import io
 import json
 import random
-import re
 from pathlib import Path
 
 PASSAGES = 400
@@ -81,14 +80,6 @@ def tiny_expected(source: str, **options) -> dict[str, int | dict[str, int]]:
     queries = {f"{name}-{part}": size for name in options["questions"] for part, size in sizes.items()}
     judged = {split: size + -(-size // 3) for split, size in queries.items() if not split.endswith("-test")}
     return {"passages": PASSAGES, "queries": queries, "judgements": judged}
-
-
-def rehearsal_name(pattern: str) -> str:
-    """The name of the tiny file that stands for a path, or for all that a pattern names: wiki/*.txt is wiki-0.txt."""
-    path = Path(pattern)
-    name = re.sub(r"\*+|\?|\[.*?\]", "0", path.name)
-    folders = [part for part in path.parts[:-1] if not re.search(r"[*?\[/]", part)]
-    return f"{folders[-1]}-{name}" if path.name[0] in "*?[" and folders else name
 
 
 def write_text(path: Path, text: str) -> None:
