@@ -1,5 +1,6 @@
 """Stand-ins: tiny random models that take the place of released ones in a rehearsal, of the same class."""
 
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -9,13 +10,21 @@ from dewpoint.data.tokenizer import train_tokenizer
 from dewpoint.errors import UserError
 
 HIDDEN, LAYERS, HEADS, INTERMEDIATE = 32, 2, 2, 64
+SPREAD = 0.1  # of weights, so that texts differ
 SHAPE = {
     "hidden_size": HIDDEN,
     "num_hidden_layers": LAYERS,
     "num_attention_heads": HEADS,
     "intermediate_size": INTERMEDIATE,
+    "initializer_range": SPREAD,
 }
-DISTIL = {"dim": HIDDEN, "n_layers": LAYERS, "n_heads": HEADS, "hidden_dim": INTERMEDIATE}
+DISTIL = {
+    "dim": HIDDEN,
+    "n_layers": LAYERS,
+    "n_heads": HEADS,
+    "hidden_dim": INTERMEDIATE,
+    "initializer_range": SPREAD,
+}
 RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
 SPECIAL = {"pad_token_id": "pad", "bos_token_id": "cls", "eos_token_id": "sep"}
 CLASSES = {  # transformers' name → tokenizer, what its configuration calls the shape; the first that a name holds
@@ -49,7 +58,7 @@ def stand_in(source: str, texts: Callable[[], Iterable[list[str]]], seed: int, f
     words, shape = CLASSES[kind]
     tokenizer = train_tokenizer(words, texts, 1000)
     special = {name: getattr(tokenizer, f"{like}_token_id") for name, like in SPECIAL.items()}
-    torch.manual_seed(seed)
+    torch.manual_seed(zlib.crc32(f"{source} {seed}".encode()))  # no two are the same
     config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), max_position_embeddings=514, **special, **shape)
     AutoModelForMaskedLM.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -43,11 +43,12 @@ ABOUT = "A rehearsal on tiny files, with tiny models and few steps: what is meas
 def rehearsed(config: Config, study: Study) -> tuple[Config, Study]:
     """A study and where its files lie, made small."""
     config = config.model_copy(update={"data": f"{config.data}/{APART}", "output": f"{config.output}/{APART}"})
-    text = {"title": f"Rehearsal: {study.title or Path(config.study).stem}", "description": ABOUT}
+    text = {"title": _title(study.title or Path(config.study).stem), "description": ABOUT}
     parts = {
         "datasets": {name: _dataset(dataset, files(config, name)) for name, dataset in study.datasets.items()},
         "models": {name: _model(model, config) for name, model in study.models.items()},
         "rankers": {name: _ranker(ranker) for name, ranker in study.rankers.items()},
+        "tables": {name: _with(table, title=_title(table.title or name)) for name, table in study.tables.items()},
     }
     return config, study.model_copy(update=text | parts)
 
@@ -71,6 +72,10 @@ def files(config: Config, dataset: str) -> str:
 def stand_ins(config: Config) -> str:
     """The folder of the models that take the place of released ones."""
     return f"{config.data}/stand-ins"
+
+
+def _title(title: str) -> str:
+    return f"Rehearsal: {title}"
 
 
 def _dataset(dataset, folder: str):
