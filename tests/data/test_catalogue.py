@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from dewpoint.data.catalogue import FILES, LICENCES, Download, downloads, expected, licence
 from dewpoint.study.grammar import Study
 from dewpoint.study.graph import Graph
-from dewpoint.study.load import answered_splits, judged_splits
 
 PAGE = (Path(__file__).parents[2] / "docs" / "data.md").read_text()
 SOURCES = {
@@ -67,14 +66,14 @@ def test_sources_need_what_their_options_say():
 def test_what_is_expected_is_of_splits_that_are_there(name, data):
     known, dataset = EXPECTED[name], DATASETS[name]
     assert set(known) <= {"passages", "queries", "judgements"}
-    assert set(known.get("queries", {})) <= {*judged_splits_of(dataset), *(answered_splits(dataset) or [])}
-    assert set(known.get("judgements", {})) <= set(judged_splits_of(dataset))
+    assert set(known.get("queries", {})) <= {*judged(dataset), *dataset.answered}
+    assert set(known.get("judgements", {})) <= set(judged(dataset))
     for split, count in known.get("judgements", {}).items():
         assert count >= known["queries"][split] > 0
 
 
-def judged_splits_of(dataset) -> list[str]:
-    return [] if dataset.source == "beir" else judged_splits(dataset) or []
+def judged(dataset) -> list[str]:
+    return [] if dataset.source == "beir" else dataset.judged or []
 
 
 def test_how_many_passages_documents_are_cut_to_is_not_expected():

@@ -3,6 +3,7 @@
 import difflib
 import re
 from math import comb
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -15,6 +16,8 @@ from pydantic import (
     Tag,
     model_validator,
 )
+
+from dewpoint.data.sources.reading import qrels
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # names a `vary` may make
@@ -71,18 +74,49 @@ class Config(Strict):
 # --- datasets -----------------------------------------------------------------------------------
 
 
-class Pydocs(Strict):
+class Source(Strict):
+    """A dataset's definition, and what it says of the dataset before that is prepared."""
+
+    @property
+    def judged(self) -> list[str] | None:
+        """The splits with queries and judgements; None when only files not yet there can tell."""
+        return []
+
+    @property
+    def answered(self) -> list[str]:
+        """The splits whose queries may have answers, judged or not."""
+        return []
+
+    @property
+    def lists(self) -> dict[str, list[str]]:
+        """The lists of passages that come with it, each with the splits whose queries have it."""
+        return {}
+
+    def in_papers(self, name: str, split: str) -> tuple[str, str]:
+        """What papers call the dataset of a name and its split."""
+        return name, split
+
+
+class Pydocs(Source):
     """Docstrings of the standard library and of installed packages."""
 
     source: Literal["pydocs"]
     packages: list[str] = Field(["stdlib", "numpy", "pandas"], min_length=1, description="'stdlib' or package names")
 
+    @property
+    def judged(self) -> list[str]:
+        return ["train", "dev", "test"]
 
-class Beir(Strict):
+
+class Beir(Source):
     """A folder with corpus.jsonl, queries.jsonl and qrels/<split>.tsv, each plain, .gz or .zst."""
 
     source: Literal["beir"]
     path: str = Field(description="the folder")
+
+    @property
+    def judged(self) -> list[str] | None:
+        return sorted(qrels(Path(self.path))) or None
 
 
 class PassageFile(Strict):
@@ -101,7 +135,7 @@ class JudgementFile(Strict):
     relevant: Count = Field(1, description="grade from which a passage counts as relevant; nDCG's gains are the grades")
 
 
-class Tables(Strict):
+class Tables(Source):
     """One's own files: .csv, .tsv, .jsonl (each plain, .gz or .zst) or .parquet."""
 
     source: Literal["table"]
@@ -109,8 +143,16 @@ class Tables(Strict):
     queries: dict[Name, QueryFile] = Field(min_length=1, description="a file for each split")
     judgements: dict[Name, JudgementFile] = Field(min_length=1, description="a file for each split")
 
+    @property
+    def judged(self) -> list[str]:
+        return [split for split in self.queries if split in self.judgements]
 
-class Text(Strict):
+    @property
+    def answered(self) -> list[str]:
+        return list(self.queries)
+
+
+class Text(Source):
     """Text to pre-train on: .txt (a blank line ends a document) or .jsonl (a line is one), each plain, .gz or .zst."""
 
     source: Literal["text"]
@@ -119,7 +161,18 @@ class Text(Strict):
     title: str | None = Field(None, description="JSON lines: the field with the title, if there is one")
 
 
-class MsmarcoPassage(Strict):
+class Msmarco(Source):
+    """What passages and documents share."""
+
+    @property
+    def judged(self) -> list[str]:
+        return ["train", "dev", "dl2019", "dl2020"]
+
+    def in_papers(self, name: str, split: str) -> tuple[str, str]:
+        return self.source, split
+
+
+class MsmarcoPassage(Msmarco):
     """MS MARCO's passages; splits train and dev (the small one), and TREC's dl2019 and dl2020."""
 
     source: Literal["msmarco-passage"]
@@ -131,8 +184,12 @@ class MsmarcoPassage(Strict):
         "`triples`; 0: none, and the 1.8 GB file is not fetched",
     )
 
+    @property
+    def lists(self) -> dict[str, list[str]]:
+        return {"triples": ["train"]} if self.triples else {}
 
-class MsmarcoDocument(Strict):
+
+class MsmarcoDocument(Msmarco):
     """MS MARCO's documents, cut to passages; splits train, dev, dl2019, dl2020. Judgements are of whole documents."""
 
     source: Literal["msmarco-document"]
@@ -143,7 +200,7 @@ class MsmarcoDocument(Strict):
     stride: Count | None = Field(None, description="words from a passage's beginning to the next one's; as `words`")
 
 
-class Dpr(Strict):
+class Dpr(Source):
     """DPR's Wikipedia in passages of 100 words, with questions: splits nq-train, nq-dev, nq-test, triviaqa-train, …
 
     Its curated negatives are the lists `negatives` (negative_ctxs) and `hard` (hard_negative_ctxs).
@@ -155,8 +212,25 @@ class Dpr(Strict):
         False, description="list `adversarial` of nq-train: the negatives that DPR's authors mined with a first round"
     )
 
+    @property
+    def judged(self) -> list[str]:
+        return [f"{questions}-{split}" for questions in self.questions for split in ("train", "dev")]
 
-class Tevatron(Strict):
+    @property
+    def answered(self) -> list[str]:
+        return [*self.judged, *(f"{questions}-test" for questions in self.questions)]
+
+    @property
+    def lists(self) -> dict[str, list[str]]:
+        lists = {"negatives": self.judged, "hard": self.judged}
+        return lists | ({"adversarial": ["nq-train"]} if self.adversarial else {})
+
+    def in_papers(self, name: str, split: str) -> tuple[str, str]:
+        questions, _, split = split.partition("-")
+        return questions, split
+
+
+class Tevatron(Source):
     """Tevatron's JSON lines, each file plain, .gz or .zst; their negatives are the list `negatives`."""
 
     source: Literal["tevatron"]
@@ -166,8 +240,20 @@ class Tevatron(Strict):
         description="a file for each split: query_id, query, positive_passages, …",
     )
 
+    @property
+    def judged(self) -> list[str]:
+        return list(self.queries)
 
-class Wikipedia(Strict):
+    @property
+    def answered(self) -> list[str]:
+        return self.judged
+
+    @property
+    def lists(self) -> dict[str, list[str]]:
+        return {"negatives": self.judged}
+
+
+class Wikipedia(Source):
     """English Wikipedia of 1 November 2023 as text to pre-train on: a passage is a paragraph, a document an article."""
 
     source: Literal["wikipedia"]

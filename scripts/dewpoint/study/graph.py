@@ -31,7 +31,7 @@ from dewpoint.study.grammar import (
     Text,
     Vectors,
 )
-from dewpoint.study.load import asked_runs, lacks, load_config, load_study, needs, published_place
+from dewpoint.study.load import asked_runs, lacks, load_config, load_study, needs
 from dewpoint.study.published import cited, printed_table, setting_text
 from dewpoint.study.rehearsal import rehearsed, stood_for
 
@@ -440,7 +440,7 @@ class Graph:
             row = {"row": str(one.row), "name": printed.names[one.row], "system": one.row.system, "note": one.note}
             row |= {"setting": setting_text(one.row), "inferred": one.inferred, "figures": {}, "suspect": {}}
             for (dataset, split), metrics in table.columns.items():
-                theirs = "/".join(published_place(self.study.datasets[dataset], dataset, split))
+                theirs = "/".join(self.study.datasets[dataset].in_papers(dataset, split))
                 figures, suspect = one.on.get(theirs, {}), one.suspect.get(theirs, [])
                 row["figures"][f"{dataset}/{split}"] = {m: str(figures[m]) for m in metrics if m in figures}
                 row["suspect"][f"{dataset}/{split}"] = [metric for metric in metrics if metric in suspect]

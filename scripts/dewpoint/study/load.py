@@ -9,7 +9,6 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from dewpoint.data.sources.reading import qrels
 from dewpoint.errors import UserError
 from dewpoint.study.grammar import (
     BATCHES,
@@ -21,24 +20,16 @@ from dewpoint.study.grammar import (
     Condenser,
     Config,
     Dense,
-    Dpr,
     Fusion,
     Given,
     Model,
-    MsmarcoDocument,
-    MsmarcoPassage,
     Pretraining,
-    Pydocs,
     Released,
     Retriever,
     RunFiles,
     Study,
     Table,
-    Tables,
-    Tevatron,
-    Text,
     Vectors,
-    Wikipedia,
 )
 from dewpoint.study.published import printed_table
 from dewpoint.study.rehearsal import APART
@@ -235,7 +226,8 @@ def _cross_check(study: Study, path: str) -> None:
 
     def expect_split(split: str, dataset: str, place: str, metrics: Iterable[str] = ("MRR@10",)) -> None:
         for what in sorted({"answered" if metric.startswith(f"{HIT}@") else "judged" for metric in metrics}):
-            known = (answered_splits if what == "answered" else judged_splits)(study.datasets[dataset])
+            asked = study.datasets[dataset]
+            known = asked.answered if what == "answered" else asked.judged
             if known is not None and split not in known:
                 none = f"; dataset '{dataset}' has none"
                 raise UserError(f"{path}: {place}: no {what} split '{split}'" + (_nearest(split, known) or none))
@@ -283,11 +275,11 @@ def _cross_check(study: Study, path: str) -> None:
                     f"{path}: rankers.{name}.tune.metric: {ranker.tune.metric}, but depth is {ranker.depth}"
                 )
         if isinstance(ranker, Given):
-            lists = [name for dataset in study.datasets.values() for name in lists_of(dataset)]
+            lists = [name for dataset in study.datasets.values() for name in dataset.lists]
             expect(ranker.list, dict.fromkeys(lists), f"rankers.{name}.list", "list")
         if isinstance(ranker, RunFiles):
             expect(ranker.on, study.datasets, f"rankers.{name}.on", "dataset")
-            answered = answered_splits(study.datasets[ranker.on]) or []
+            answered = study.datasets[ranker.on].answered
             for split, file in ranker.runs.items():
                 how = f"{HIT}@1" if split in answered else "MRR@10"
                 expect_split(split, ranker.on, f"rankers.{name}.runs", [how])
@@ -311,7 +303,7 @@ def _cross_check(study: Study, path: str) -> None:
     for place, asked, dataset, split in asked_runs(study):
         for name, on in dict.fromkeys(runs_below(study, asked, split)):
             ranker = study.rankers[name]
-            if isinstance(ranker, Given) and on not in lists_of(study.datasets[dataset]).get(ranker.list, []):
+            if isinstance(ranker, Given) and on not in study.datasets[dataset].lists.get(ranker.list, []):
                 raise UserError(f"{path}: {place}: dataset '{dataset}' has no list '{ranker.list}' of {on} queries")
             if isinstance(ranker, RunFiles) and (ranker.on != dataset or on not in ranker.runs):
                 raise UserError(f"{path}: {place}: {lacks(name, ranker, dataset, on)}")
@@ -358,7 +350,7 @@ def _check_paper(study: Study, table: Table, place: str) -> None:
         (on, metric) for one in printed.rows for on, metrics in one.on.items() for metric in metrics
     )
     asked = {
-        ("/".join(published_place(study.datasets[dataset], dataset, split)), metric)
+        ("/".join(study.datasets[dataset].in_papers(dataset, split)), metric)
         for (dataset, split), metrics in table.columns.items()
         for metric in metrics
     }
@@ -404,49 +396,6 @@ def lacks(name: str, files: RunFiles, dataset: str, split: str) -> str:
     """That a ranker of files has no run on a split."""
     known = ", ".join(f"{files.on}/{known}" for known in files.runs)
     return f"ranker '{name}' has no run on {dataset}/{split}, only on {known}"
-
-
-def judged_splits(dataset) -> list[str] | None:
-    """The splits with queries and judgements; nothing when neither the study nor the files' names tell."""
-    if isinstance(dataset, Pydocs):
-        return ["train", "dev", "test"]
-    if isinstance(dataset, Tables):
-        return [split for split in dataset.queries if split in dataset.judgements]
-    if isinstance(dataset, Text | Wikipedia):
-        return []
-    if isinstance(dataset, MsmarcoPassage | MsmarcoDocument):
-        return ["train", "dev", "dl2019", "dl2020"]
-    if isinstance(dataset, Dpr):
-        return [f"{questions}-{split}" for questions in dataset.questions for split in ("train", "dev")]
-    if isinstance(dataset, Tevatron):
-        return list(dataset.queries)
-    return sorted(qrels(Path(dataset.path))) or None
-
-
-def answered_splits(dataset) -> list[str] | None:
-    """The splits whose queries may have answers, judged or not."""
-    if isinstance(dataset, Dpr):
-        return [*judged_splits(dataset), *(f"{questions}-test" for questions in dataset.questions)]
-    if isinstance(dataset, Tables):
-        return list(dataset.queries)
-    return judged_splits(dataset) if isinstance(dataset, Tevatron) else []
-
-
-def lists_of(dataset) -> dict[str, list[str]]:
-    """The lists of passages that come with a dataset, each with the splits whose queries have it."""
-    if isinstance(dataset, MsmarcoPassage):
-        return {"triples": ["train"]} if dataset.triples else {}
-    if isinstance(dataset, Dpr):
-        lists = {"negatives": judged_splits(dataset), "hard": judged_splits(dataset)}
-        return lists | ({"adversarial": ["nq-train"]} if dataset.adversarial else {})
-    return {"negatives": list(dataset.queries)} if isinstance(dataset, Tevatron) else {}
-
-
-def published_place(dataset, name: str, split: str) -> tuple[str, str]:
-    """What papers call a dataset and its split."""
-    if isinstance(dataset, MsmarcoPassage | MsmarcoDocument):
-        return dataset.source, split
-    return tuple(split.rsplit("-", 1)) if isinstance(dataset, Dpr) else (name, split)
 
 
 def needs(study: Study) -> dict[str, list[str]]:
