@@ -15,8 +15,6 @@ from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
 
-import yaml
-
 from dewpoint.artifact import read_manifest
 from dewpoint.data.dataset import Dataset
 from dewpoint.errors import UserError
@@ -34,8 +32,7 @@ def main() -> None:
     parser.add_argument("--rankers", nargs="*", help="of the study; the first BM25 and the last dense of a table else")
     parser.add_argument("--depth", type=int, default=5, help="passages shown of each")
     arguments = parser.parse_args()
-    config = yaml.safe_load(Path("config.yaml").read_text())
-    graph = Graph.load(config | ({"study": arguments.study} if arguments.study else {}))
+    graph = Graph.of_config(arguments.study)
     dataset, names = arguments.dataset, arguments.rankers
     if not dataset or not names:
         if not graph.study.tables:

@@ -7,14 +7,14 @@ from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import read_run
 from dewpoint.evaluation.metrics import agreement, measure
 from dewpoint.program import Settings, run
-from dewpoint.study.grammar import LATENCY
+from dewpoint.study.grammar import LATENCY, is_latency
 
 
 def main(
     artifact: Artifact, settings: Settings, dataset: Path, run: Path, exact: Path | None, latency: Path | None
 ) -> None:
     found = read_run(run)
-    metrics = [metric for metric in settings.metrics if not metric.startswith(LATENCY)]
+    metrics = [metric for metric in settings.metrics if not is_latency(metric)]
     values = measure(found, Dataset(dataset), settings.split, metrics)
     values.reset_index().to_parquet(artifact.beside(".parquet"), index=False)
     artifact.facts |= {"metrics": values.mean().round(6).to_dict(), "queries": len(values)}

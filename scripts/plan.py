@@ -6,9 +6,6 @@ python scripts/plan.py studies/cocondenser.yaml --gpu h100
 import argparse
 import subprocess
 import sys
-from pathlib import Path
-
-import yaml
 
 from dewpoint.errors import UserError
 from dewpoint.study.costs import SUSTAINED, Costs, summary
@@ -21,9 +18,7 @@ def main() -> None:
     parser.add_argument("--gpu", choices=SUSTAINED, default="a100", help="how fast training is assumed to be")
     parser.add_argument("--teraflops", type=float, help="what a GPU of yours sustains, in place of --gpu")
     arguments = parser.parse_args()
-    config = yaml.safe_load(Path("config.yaml").read_text())
-    config |= {"study": arguments.study} if arguments.study else {}
-    graph = Graph.load(config)
+    graph = Graph.of_config(arguments.study)
     print(f"{graph.config.study}: what is left to be made\n")
     print(summary(Costs(graph, arguments.teraflops or SUSTAINED[arguments.gpu]), pending(graph.config.study)))
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from dewpoint.artifact import Artifact, member
 from dewpoint.data.answers import with_answer
 from dewpoint.data.dataset import Dataset
-from dewpoint.data.runs import NOTHING, Run, query_blocks
+from dewpoint.data.runs import NOTHING, Run, pair_numbers, query_blocks
 from dewpoint.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -79,10 +79,7 @@ def candidates(
     """What may be a negative, the first `depth` of each query with a positive less what `without` names; and counts."""
     free, counts = (run.rank <= settings.depth) & np.isin(run.query, positives[0]), {}
     if "judged" in settings.without:
-        bound = 1 + max(int(passage.max(initial=0)) for passage in (run.passage, positives[1]))
-        judged = np.isin(
-            run.query.astype(np.int64) * bound + run.passage, positives[0].astype(np.int64) * bound + positives[1]
-        )
+        judged = np.isin(*pair_numbers((run.query, run.passage), positives))
         counts["judged"], free = int((free & judged).sum()), free & ~judged
     run = Run(run.query[free], run.passage[free], run.score[free])
     if "answers" in settings.without:

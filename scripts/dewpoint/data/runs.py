@@ -39,6 +39,19 @@ def ranked(query: np.ndarray, passage: np.ndarray, score: np.ndarray, depth: int
     return Run(run.query[kept], run.passage[kept], run.score[kept])
 
 
+def pair_numbers(*parts: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
+    """A number for each (query, passage), the same for the same pair in any of the parts; it sorts by query first."""
+    bound = 1 + max(int(passage.max(initial=0)) for _, passage in parts)
+    return [query.astype(np.int64) * bound + passage for query, passage in parts]
+
+
+def find(numbers: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(which of the wanted numbers are among some that are sorted, where each of those is)."""
+    at = np.searchsorted(numbers, wanted)
+    rows = np.flatnonzero(np.append(numbers, -1)[at] == wanted)
+    return rows, at[rows]
+
+
 class RunWriter:
     """A run to its artifact's file, consecutive blocks of queries at a time."""
 

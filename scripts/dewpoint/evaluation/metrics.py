@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from dewpoint.data.answers import with_answer
 from dewpoint.data.dataset import Dataset
-from dewpoint.data.runs import Run
+from dewpoint.data.runs import Run, find, pair_numbers
 from dewpoint.errors import UserError
 
 CUTOFFS = (10, 100, 1000)
@@ -87,23 +87,18 @@ def by_document(run: Run, documents: np.ndarray) -> Run:
 
 def repeated(query: np.ndarray, row: np.ndarray) -> np.ndarray:
     """Which pairs were there before."""
-    return pd.Series(query.astype(np.int64) * (1 + int(row.max(initial=0))) + row).duplicated().to_numpy()
+    return pd.Series(*pair_numbers((query, row))).duplicated().to_numpy()
 
 
 def ranks(run: Run, judged: Judgements) -> np.ndarray:
     """The rank of what is judged, 0 where the run has it not. Only rows of judged passages are looked at closely."""
-    bound = 1 + max(int(of.passage.max(initial=0)) for of in (run, judged))
-    known = np.zeros(bound, bool)
+    known = np.zeros(1 + max(int(of.passage.max(initial=0)) for of in (run, judged)), bool)
     known[judged.passage] = True
     rows = np.flatnonzero(known[run.passage])
-    pairs = run.query[rows].astype(np.int64) * bound + run.passage[rows]
+    pairs, wanted = pair_numbers((run.query[rows], run.passage[rows]), (judged.query, judged.passage))
     order = np.argsort(pairs)
-    rows, pairs = rows[order], pairs[order]
-    wanted = judged.query.astype(np.int64) * bound + judged.passage
-    at = np.searchsorted(pairs, wanted)
-    found = np.append(pairs, -1)[at] == wanted
-    rank = np.zeros(len(wanted), np.int64)
-    rows = rows[at[found]]
+    found, at = find(pairs[order], wanted)
+    rank, rows = np.zeros(len(wanted), np.int64), rows[order[at]]
     rank[found] = 1 + rows - np.searchsorted(run.query, run.query[rows])
     return rank
 
@@ -140,9 +135,7 @@ def _gain(query: np.ndarray, grade: np.ndarray, rank: np.ndarray, seen: np.ndarr
 
 def agreement(run: Run, exact: Run, depth: int) -> dict[str, float]:
     """Which share of exact search's best 10, 100, 1000 passages a run has among as many, as far as it is that deep."""
-    bound = 1 + max(int(of.passage.max(initial=0)) for of in (run, exact))
-    codes = [of.query.astype(np.int64) * bound + of.passage for of in (run, exact)]
-    shares = {}
+    codes, shares = pair_numbers(*((of.query, of.passage) for of in (run, exact))), {}
     for cutoff in (cutoff for cutoff in CUTOFFS if cutoff <= depth):
         ours, theirs = (code[of.rank <= cutoff] for code, of in zip(codes, (run, exact), strict=True))
         shares[str(cutoff)] = round(float(np.isin(theirs, ours, assume_unique=True).mean()), 4)

@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 
-from dewpoint.data.runs import Run, ranked
+from dewpoint.data.runs import Run, find, pair_numbers, ranked
 from dewpoint.evaluation.metrics import Judgements, evaluate, of_ranks
 from dewpoint.search.fusion import Candidates, candidates
 
@@ -51,12 +51,7 @@ def of_documents(found: Candidates, judged: Judgements, weights: list[list[float
 
 def locate(found: Candidates, query: np.ndarray, passage: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(which of some pairs are candidates, which candidates they are)."""
-    bound = 1 + max(int(rows.max(initial=0)) for rows in (passage, found.passage))
-    pairs = found.query.astype(np.int64) * bound + found.passage
-    wanted = query.astype(np.int64) * bound + passage
-    at = np.searchsorted(pairs, wanted)
-    rows = np.flatnonzero(np.append(pairs, -1)[at] == wanted)
-    return rows, at[rows]
+    return find(*pair_numbers((found.query, found.passage), (query, passage)))
 
 
 class Places:

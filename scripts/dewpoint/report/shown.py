@@ -9,7 +9,7 @@ import pandas as pd
 from dewpoint.artifact import member, read_manifest
 from dewpoint.report.reproduced import by_row, read_lines, row_notes, texts, verdict
 from dewpoint.report.tables import Key, differing, footnote, short
-from dewpoint.study.grammar import LATENCY, Table
+from dewpoint.study.grammar import Table, is_latency
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def measured(path: Path, table: Table, marked: set[Key]) -> Measured:
     values = pd.read_csv(path, index_col="ranker", dtype={"ranker": str}, keep_default_na=False, na_values=[""])
     columns = [("/".join(place), metric) for place, metrics in table.columns.items() for metric in metrics]
     best = [
-        of.min() if metric.startswith(LATENCY) else of.max()
+        of.min() if is_latency(metric) else of.max()
         for (_, metric), (_, of) in zip(columns, values.items(), strict=True)
     ]
     rows = [

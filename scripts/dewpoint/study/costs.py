@@ -8,12 +8,12 @@ embeddings, L layers and width h
 and divided by what a GPU sustains. What a core does was measured (docs/benchmarks.md).
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from dewpoint.artifact import read_manifest
 from dewpoint.data import catalogue
 from dewpoint.study.grammar import (
     CoCondenser,
@@ -78,7 +78,7 @@ class Costs:
         """A dataset's counts: those of its manifest, or the published ones; empty where nobody knows."""
         manifest, definition = Path(self.graph.dataset(dataset)), self.graph.study.datasets[dataset]
         if manifest.is_file():
-            return json.loads(manifest.read_text())["facts"]
+            return read_manifest(manifest)["facts"]
         known = {"passages": ESTIMATED.get(definition.source, 0), "queries": {}}
         return known | catalogue.expected(**definition.model_dump())
 
@@ -120,16 +120,11 @@ class Costs:
         return Cost(core_hours=units / a_second / HOUR, bytes=bytes)
 
     def _download(self, _: str, name: str) -> Cost:
-        return Cost(bytes=self._files()[name.removesuffix(".json")].bytes or 0)
-
-    def _files(self) -> dict[str, catalogue.Download]:
-        """What all datasets of the study are fetched from."""
-        sources = (catalogue.downloads(**dataset.model_dump()) for dataset in self.graph.study.datasets.values())
-        return {name: file for files in sources for name, file in files.items()}
+        return Cost(bytes=self.graph.downloads[name.removesuffix(".json")].bytes or 0)
 
     def unweighed(self) -> int:
         """Files whose size nobody says."""
-        return sum(file.bytes is None for file in self._files().values())
+        return sum(file.bytes is None for file in self.graph.downloads.values())
 
     def _prepare(self, dataset: str, _: str) -> Cost:
         passages = self.rows(dataset)["passages"]

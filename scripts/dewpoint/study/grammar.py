@@ -30,6 +30,13 @@ HIT = "Hit"  # by answers that a passage contains; all others go by judgements
 Quality = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(QUALITY)})@[1-9][0-9]*$")]
 Metric = Annotated[str, StringConstraints(pattern=rf"^({RPREC}|({'|'.join(METRICS)})@[1-9][0-9]*)$")]
 Count = Annotated[int, Field(ge=1)]
+
+
+def is_latency(metric: str) -> bool:
+    """All other metrics are of quality: each query has a value."""
+    return metric.startswith(f"{LATENCY}@")
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -713,7 +720,7 @@ class Table(Strict):
         if self.baseline and self.baseline not in self.rankers:
             raise ValueError(f"baseline '{self.baseline}' is none of the table's rankers")
         measured = [metric for metrics in self.columns.values() for metric in metrics]
-        if self.baseline and (len(self.rankers) < 2 or all(metric.startswith(LATENCY) for metric in measured)):
+        if self.baseline and (len(self.rankers) < 2 or all(map(is_latency, measured))):
             raise ValueError("baseline needs another ranker, and a metric beside latency, to be compared on")
         if self.absent and not self.paper:
             raise ValueError("`absent` goes with `paper`")

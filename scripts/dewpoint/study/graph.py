@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import yaml
+
 from dewpoint.artifact import read_manifest
 from dewpoint.data import catalogue
 from dewpoint.data.sources.reading import find, qrels, text_files
 from dewpoint.errors import UserError
 from dewpoint.study import rehearsal
 from dewpoint.study.grammar import (
-    LATENCY,
     Beir,
     Config,
     Dense,
@@ -30,6 +31,7 @@ from dewpoint.study.grammar import (
     Tevatron,
     Text,
     Vectors,
+    is_latency,
 )
 from dewpoint.study.load import asked_runs, lacks, load_config, load_study, needs
 from dewpoint.study.published import cited, printed_table, setting_text
@@ -57,6 +59,12 @@ class Graph:
         graph = cls(*rehearsed(config, study), stood_for(study)) if config.rehearse else cls(config, study)
         graph._refuse_foreign_datasets()
         return graph
+
+    @classmethod
+    def of_config(cls, study: str | None) -> "Graph":
+        """As config.yaml has it, of another study if one is named."""
+        config = yaml.safe_load(Path("config.yaml").read_text())
+        return cls.load(config | ({"study": study} if study else {}))
 
     # --- where things lie -----------------------------------------------------------------------
 
@@ -246,7 +254,7 @@ class Graph:
 
     def latencies(self, ranker: str, dataset: str, split: str) -> list[str]:
         """The latency of an approximate index, and where it is asked for."""
-        asked = not all(map(_of_quality, self.scores[ranker, dataset, split]))
+        asked = any(map(is_latency, self.scores[ranker, dataset, split]))
         return [self.latency(ranker, dataset, split)] if asked or self.approximate(ranker) else []
 
     def answering(self, ranker: str, dataset: str) -> dict[str, list[str]]:
@@ -285,10 +293,15 @@ class Graph:
     def download(self, file: str) -> str:
         return f"{self.data}/downloads/{file}.json"
 
+    @property
+    def downloads(self) -> dict[str, catalogue.Download]:
+        """The files that are fetched for all datasets of the study."""
+        sources = (catalogue.downloads(**dataset.model_dump()) for dataset in self.study.datasets.values())
+        return {name: file for files in sources for name, file in files.items()}
+
     def download_settings(self, file: str) -> str:
         """Where a file is from and what it must be; a mirror is another way to the same file."""
-        known = (catalogue.downloads(**dataset.model_dump()) for dataset in self.study.datasets.values())
-        return dump(vars(next(files[file] for files in known if file in files)))
+        return dump(vars(self.downloads[file]))
 
     def dataset_files(self, name: str) -> list[str]:
         """The files that a dataset is made of: fetched ones, or the user's; one that is not there is said at once."""
@@ -365,9 +378,10 @@ class Graph:
 
     def rank_settings(self, ranker: str, split: str) -> str:
         """BM25 and a file's run read the split's queries themselves; a dense ranker is handed their vectors."""
-        settings = {"depth": self.study.rankers[ranker].depth}
-        settings |= {"split": split} if self.study.rankers[ranker].kind in ("bm25", "file", "given") else {}
-        settings |= {"list": self.study.rankers[ranker].list} if self.study.rankers[ranker].kind == "given" else {}
+        described = self.study.rankers[ranker]
+        settings = {"depth": described.depth}
+        settings |= {"split": split} if described.kind in ("bm25", "file", "given") else {}
+        settings |= {"list": described.list} if described.kind == "given" else {}
         return dump(settings | ({"parameters": self.parameters(ranker)} if self.approximate(ranker) else {}))
 
     def index_settings(self, ranker: str) -> str:
@@ -416,7 +430,7 @@ class Graph:
         """Latency is not compared."""
         table = self.study.tables[name]
         places = [
-            {"dataset": dataset, "split": split, "metrics": [metric for metric in metrics if _of_quality(metric)]}
+            {"dataset": dataset, "split": split, "metrics": [metric for metric in metrics if not is_latency(metric)]}
             for (dataset, split), metrics in table.columns.items()
         ]
         settings = {"baseline": table.baseline, "rankers": table.rankers, "places": places}
@@ -489,10 +503,6 @@ def place(source: str) -> str:
     """What from_pretrained takes: a hub id or a folder; `scratch` and the study's own models stay as they are."""
     _, colon, place = source.partition(":")
     return place if colon else ("scratch" if source == "scratch" else "study")
-
-
-def _of_quality(metric: str) -> bool:
-    return not metric.startswith(f"{LATENCY}@")
 
 
 def _source(model: Node, side: str) -> str | None:

@@ -13,7 +13,6 @@ from dewpoint.errors import UserError
 from dewpoint.study.grammar import (
     BATCHES,
     HIT,
-    LATENCY,
     METRICS,
     RPREC,
     CoCondenser,
@@ -30,11 +29,11 @@ from dewpoint.study.grammar import (
     Study,
     Table,
     Vectors,
+    is_latency,
 )
 from dewpoint.study.published import printed_table
 from dewpoint.study.rehearsal import APART
-from dewpoint.study.written import nearest as _nearest
-from dewpoint.study.written import parse
+from dewpoint.study.written import nearest, parse
 
 TAKEN = ("downloads", "files", "stand-ins", "tokenizers", APART)  # folders below data/
 SECTIONS = ("datasets", "models", "rankers", "tables")
@@ -75,7 +74,7 @@ def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     if path.resolve() in above:
         raise UserError(f"{path}: includes itself")
     if not path.is_file():
-        raise UserError(f"{path}: no such study{_nearest(str(path), sorted(map(str, path.parent.glob('*.yaml'))))}")
+        raise UserError(f"{path}: no such study{nearest(str(path), sorted(map(str, path.parent.glob('*.yaml'))))}")
     written = parse(path)
     if not isinstance(written, dict):
         raise UserError(f"{path}: expected datasets, models, rankers and tables")
@@ -84,7 +83,7 @@ def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
             raise UserError(f"{path}: {section}: expected names with entries")
     for key in written:
         if key not in Study.model_fields and key != "include":
-            raise UserError(f"{path}: {key}: unknown key{_nearest(str(key), [*Study.model_fields, 'include'])}")
+            raise UserError(f"{path}: {key}: unknown key{nearest(str(key), [*Study.model_fields, 'include'])}")
     includes = written.pop("include", None) or []
     if not isinstance(includes, list) or not all(isinstance(other, str) for other in includes):
         raise UserError(f"{path}: include: expected a list of studies, such as [shared.yaml]")
@@ -154,11 +153,11 @@ def _validate(kind: type[BaseModel], values: dict, path: str):
         location = [str(part) for part in first["loc"]]
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
-            message = "unknown key" + _nearest(location[-1], _known_keys(kind, location[:-1]))
+            message = "unknown key" + nearest(location[-1], _known_keys(kind, location[:-1]))
         elif first["type"] == "union_tag_invalid":
             known = [tag.strip("' ") for tag in first["ctx"]["expected_tags"].split(",")]
             key = first["ctx"]["discriminator"].strip("'")
-            message = f"unknown {key} '{first['ctx']['tag']}'" + _nearest(first["ctx"]["tag"], known)
+            message = f"unknown {key} '{first['ctx']['tag']}'" + nearest(first["ctx"]["tag"], known)
         elif first["type"] == "union_tag_not_found":
             message = f"needs {first['ctx']['discriminator']}"
         elif first["type"] == "string_pattern_mismatch":
@@ -222,7 +221,7 @@ def _expected(pattern: str, found: str) -> str:
 def _cross_check(study: Study, path: str) -> None:
     def expect(name: str, known, place: str, what: str) -> None:
         if name not in known:
-            raise UserError(f"{path}: {place}: no {what} '{name}'" + _nearest(name, list(known)))
+            raise UserError(f"{path}: {place}: no {what} '{name}'" + nearest(name, list(known)))
 
     def expect_split(split: str, dataset: str, place: str, metrics: Iterable[str] = ("MRR@10",)) -> None:
         for what in sorted({"answered" if metric.startswith(f"{HIT}@") else "judged" for metric in metrics}):
@@ -230,7 +229,7 @@ def _cross_check(study: Study, path: str) -> None:
             known = asked.answered if what == "answered" else asked.judged
             if known is not None and split not in known:
                 none = f"; dataset '{dataset}' has none"
-                raise UserError(f"{path}: {place}: no {what} split '{split}'" + (_nearest(split, known) or none))
+                raise UserError(f"{path}: {place}: no {what} split '{split}'" + (nearest(split, known) or none))
 
     for name in study.datasets:
         if name in TAKEN:
@@ -292,7 +291,7 @@ def _cross_check(study: Study, path: str) -> None:
             expect(dataset, study.datasets, f"tables.{name}.on", "dataset")
             expect_split(split, dataset, f"tables.{name}.on", metrics)
             for ranker, metric in itertools.product(table.rankers, metrics):
-                if metric.startswith(f"{LATENCY}@"):
+                if is_latency(metric):
                     _check_latency(metric, study.rankers[ranker].kind, f"{path}: tables.{name}.metrics")
                 elif metric != RPREC and int(metric.split("@")[1]) > study.rankers[ranker].depth:
                     raise UserError(
@@ -343,7 +342,7 @@ def _check_paper(study: Study, table: Table, place: str) -> None:
         rows = [row for row, name in system_of.items() if name == system]
         if not rows:
             systems = list(dict.fromkeys(system_of.values()))
-            raise UserError(f"{place}.absent: {table.paper} has no system '{system}'{_nearest(system, systems)}")
+            raise UserError(f"{place}.absent: {table.paper} has no system '{system}'{nearest(system, systems)}")
         if all(row in taken for row in rows):
             raise UserError(f"{place}.absent: '{system}' is not absent, '{taken[rows[0]]}' reproduces it")
     figures = dict.fromkeys(

@@ -13,7 +13,7 @@ from typing import Any
 
 from dewpoint.data.dataset import DatasetWriter
 from dewpoint.data.sources import tiny
-from dewpoint.data.sources.reading import counted, json_array, quoted, text, texts
+from dewpoint.data.sources.reading import counted, json_array, objects, quoted, text, texts
 from dewpoint.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -112,10 +112,7 @@ def _question(entry: dict[str, Any], place: str) -> str:
 
 def _contexts(entry: dict[str, Any], key: str, place: str) -> list[str]:
     """The passages' ids; one that is not there is empty, which no passage's is."""
-    contexts = entry.get(key) or []
-    if not isinstance(contexts, list) or not all(isinstance(context, dict) for context in contexts):
-        raise UserError(f"{place}: '{key}' is no list of objects")
-    return list(map(_id, contexts))
+    return list(map(_id, objects(entry, key, place)))
 
 
 def _id(context: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from dewpoint.data.dataset import DatasetWriter
 from dewpoint.data.sources import tiny_marco
 from dewpoint.data.sources.reading import counted, lines, trec_judgements
 from dewpoint.data.sources.splits import by_id, pairs, write_split
-from dewpoint.data.sources.tiny import Words, write_text
+from dewpoint.data.sources.tiny import ODD, PASSAGES, Words, write_text
 from dewpoint.errors import UserError
 
 DOCUMENTS = "msmarco-docs.tsv.gz"
@@ -49,8 +49,8 @@ def windows(body: str, words: int, stride: int) -> Iterator[str]:
 
 def rehearse(folder: Path, drawn: Words, /, **_) -> None:
     """Tiny files in the format of the real ones."""
-    texts = {f"D{row * 7}": drawn.passage(tiny_marco.BODY_WORDS) if row else "" for row in range(tiny_marco.PASSAGES)}
-    odd = dict(zip(texts, tiny_marco.ODD, strict=False))
+    texts = {f"D{row * 7}": drawn.passage(tiny_marco.BODY_WORDS) if row else "" for row in range(PASSAGES)}
+    odd = dict(zip(texts, ODD, strict=False))
     rows = [(id, f"https://example.org/{id}", odd.get(id, drawn.title()), text) for id, text in texts.items()]
     write_text(folder / DOCUMENTS, tiny_marco.tab_lines(rows))
     for split, of in tiny_marco.splits(drawn, texts).items():

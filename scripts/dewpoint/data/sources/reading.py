@@ -258,6 +258,14 @@ def counted(rows: Iterable[T], what: str) -> Iterator[T]:
         yield row
 
 
+def objects(row: dict[str, Any], column: str, place: str) -> list[dict[str, Any]]:
+    """A column's list of JSON objects; one that is not there is empty."""
+    values = row.get(column) or []
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise UserError(f"{place}: '{column}' is no list of objects")
+    return values
+
+
 def texts(row: dict[str, Any], column: str, place: str) -> list[str]:
     """A column's list of texts; one that is not there is empty."""
     values = row.get(column)

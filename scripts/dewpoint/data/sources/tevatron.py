@@ -7,8 +7,7 @@ from typing import Any
 
 from dewpoint.data.dataset import DatasetWriter
 from dewpoint.data.sources import tiny
-from dewpoint.data.sources.reading import counted, json_lines, text, text_files, texts
-from dewpoint.errors import UserError
+from dewpoint.data.sources.reading import counted, json_lines, objects, text, text_files, texts
 
 LIST = "negatives"
 
@@ -37,10 +36,7 @@ def _passages(row: dict[str, Any], kind: str, place: str) -> list[str]:
     """The ids of a query's positive or negative passages; test queries may come without."""
     if f"{kind}_document_ids" in row:
         return texts(row, f"{kind}_document_ids", place)
-    passages = row.get(f"{kind}_passages") or []
-    if not isinstance(passages, list) or not all(isinstance(passage, dict) for passage in passages):
-        raise UserError(f"{place}: '{kind}_passages' is no list of objects")
-    return [text(passage, "docid", place) for passage in passages]
+    return [text(passage, "docid", place) for passage in objects(row, f"{kind}_passages", place)]
 
 
 def rehearse(folder: Path, words: tiny.Words, corpus: list[str], queries) -> None:

@@ -3,12 +3,12 @@
 from itertools import chain
 from pathlib import Path
 
+from dewpoint.data.catalogue import SHARDS
 from dewpoint.data.dataset import DatasetWriter
 from dewpoint.data.sources import tiny
 from dewpoint.data.sources.reading import counted, parquet, text
 
-SHARDS = 41
-FILES = [f"wikipedia-20231101.en-{shard:05}-of-{SHARDS:05}.parquet" for shard in range(SHARDS)]
+FILES = list(SHARDS)
 COLUMNS = ["id", "title", "text"]
 ARTICLES = 1000  # held at once
 
