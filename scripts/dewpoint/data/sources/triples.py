@@ -84,7 +84,7 @@ def _blocks(path: Path) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     import pyarrow as pa
     from pyarrow import csv
 
-    read = csv.ReadOptions(column_names=COLUMNS, block_size=BLOCK)
+    read = csv.ReadOptions(column_names=COLUMNS, block_size=BLOCK, use_threads=False)
     parse = csv.ParseOptions(delimiter="\t", quote_char=False)
     types = dict.fromkeys(COLUMNS, pa.uint32())
     convert = csv.ConvertOptions(column_types=types, include_columns=["query", "negative"], null_values=[])
