@@ -10,10 +10,21 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-configfile: "config.yaml"
+# the project's folder; results, data and the user's own studies are found from the working directory
+PROJECT = Path(str(workflow.current_basedir))
+if not (PROJECT / "scripts").is_dir():
+    raise WorkflowError(f"{PROJECT}: the programs are run from a folder on this machine; clone the project there")
 
 
-sys.path.insert(0, str(Path(workflow.basedir) / "scripts"))
+configfile: PROJECT / "config.yaml"
+
+
+if Path("config.yaml").is_file():
+
+    configfile: "config.yaml"
+
+
+sys.path.insert(0, str(PROJECT / "scripts"))
 # the programs run in the environment that Snakemake itself runs in, unless --sdm gives them another
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 
@@ -21,13 +32,11 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/rehearse.smk"
-include: "rules/pretrain.smk"
-include: "rules/retriever.smk"
-include: "rules/negatives.smk"
+include: "rules/models.smk"
 include: "rules/encode.smk"
-include: "rules/index.smk"
 include: "rules/rank.smk"
 include: "rules/evaluate.smk"
+include: "rules/analyses.smk"
 include: "rules/report.smk"
 
 
@@ -41,8 +50,7 @@ localrules:
 rule all:
     default_target: True
     input:
-        f"{RESULTS}/report.html",
-        [graph.table(name) for name in graph.study.tables],
+        TARGETS,
 
 
 onsuccess:

@@ -21,7 +21,7 @@ sys.path[:0] = [str(HOME / "scripts"), str(HOME)]
 
 from benchmarks.common import program, say
 from dewpoint.artifact import Artifact
-from dewpoint.data.sources.msmarco_passage import ARCHIVE, COLLECTION, PACKED, TITLES, TITLES_ARCHIVE, TREC, TRIPLES
+from dewpoint.sources.msmarco_passage import ARCHIVE, COLLECTION, PACKED, TITLES, TITLES_ARCHIVE, TREC, TRIPLES
 
 MARCO = 8_841_823  # passages
 WORDS, TITLE_WORDS, VOCABULARY = 56, 7, 200_000

@@ -17,6 +17,7 @@ sys.path[:0] = [str(HOME / "scripts"), str(HOME)]
 
 import numpy as np
 import torch
+from dewpoint.training.losses import span_loss
 
 from benchmarks import plain
 from benchmarks.common import program, say
@@ -30,8 +31,7 @@ from dewpoint.models.backbone import from_scratch
 from dewpoint.models.condenser import Condenser
 from dewpoint.training.chunks import Batch, batch, chunks
 from dewpoint.training.loop import parameter_groups
-from dewpoint.training.losses import span_loss
-from dewpoint.training.recipes.pretraining import Objective
+from dewpoint.training.pretraining import Objective
 
 SHAPE = {"family": "bert", "layers": 6, "hidden": 384, "heads": 12, "intermediate": 1536, "positions": 512}
 SHAPE |= {"dropout": 0.1}

@@ -3,29 +3,41 @@
 import json
 import re
 import shlex
+from importlib import import_module
 
 from dewpoint.errors import UserError
+from dewpoint.program import flags
 from dewpoint.study.fingerprint import fingerprint
 from dewpoint.study.graph import PASSAGES, QUERIES, Graph
 
 try:
     graph = Graph.load(config)
+    TARGETS = graph.targets
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
+
+def quoted(text):
+    """A word of a shell command in which braces are no wildcards."""
+    return shlex.quote(text).replace("{", "{{").replace("}", "}}")
+
+
 DATA, RESULTS = graph.data, graph.results
-STUDY = shlex.quote(graph.config.study)
+SCRIPTS = quoted(str(PROJECT / "scripts"))
+STUDY = quoted(graph.config.study)
 ENVIRONMENT = "../envs/dewpoint.yaml"
 
-# small models share a machine better two at a time than one on all cores
-HALF = max(1, (workflow.resource_settings.cores or 16) // 2)
+CORES = workflow.resource_settings.cores or 16
+HALF = max(1, CORES // 2)  # small models share a machine better two at a time than one on all cores
+THREADS = {"half": HALF, "all": CORES}
 
-# what training holds in memory and how often it saves itself: no part of its settings, for neither changes a result
-MEMORY = f"--chunk {graph.config.chunk} --checkpoint {graph.config.checkpoint_steps}"
-
-# where published files are taken from: no part of settings either, for it is the same file anywhere
-mirrors, offline = shlex.quote(json.dumps(graph.config.mirrors)), shlex.quote(graph.config.offline or "")
-PLACES = f"--mirrors {mirrors} --offline {offline}".replace("{", "{{").replace("}", "}}")
+# the command of every kind's work. It names no variable of a loop, for it is put together when the job runs; what changes
+# no result, such as how much is held at once, is no part of the settings
+WORK = (
+    f"python {SCRIPTS}/work.py {{params.work}} --settings {{params.settings:q}} --code {{params.code}} {{params.inputs}}"
+    f" --chunk {graph.config.chunk} --checkpoint {graph.config.checkpoint_steps} --threads {{threads}}"
+    " --output {output:q} &> {log:q}"
+)
 
 NAME, LABEL = "[A-Za-z0-9][A-Za-z0-9_-]*", "[A-Za-z0-9][A-Za-z0-9._-]*"
 
@@ -36,38 +48,43 @@ wildcard_constraints:
     ranker=LABEL,
     split=NAME,
     table=LABEL,
+    analysis=LABEL,
+    negatives="[A-Za-z0-9._+-]+",
     part=r"corpus|queries\.[A-Za-z0-9_-]+",
     shard=r"\d+",
     shards=r"\d+",
 
 
 def one_of(names):
-    """A wildcard constraint: any of these names, and nothing when there are none."""
+    """A wildcard constraint: any of these names."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
-def parent(wildcards, side=PASSAGES):
-    """The manifest of the model that a model starts from; none for a new or a fetched one."""
-    name = graph.parent(wildcards.model, side)
-    return [graph.model(name)] if name else []
+def jobs(section, stage):
+    """(kind, function, the study's entries whose stage it does): a rule each."""
+    found = {}
+    for name, entry in getattr(graph.study, section).items():
+        if function := entry.function(stage):
+            found.setdefault((type(entry), function), []).append(name)
+    return [(kind, function, names) for (kind, function), names in found.items()]
 
 
-def trained_on(wildcards):
-    """A model's dataset, with its tokens and their tokenizer."""
-    data = graph.study.models[wildcards.model].data
-    return {
-        "dataset": graph.dataset(data),
-        "tokens": graph.tokens(wildcards.model, data),
-        "tokenizer": graph.tokenizer(wildcards.model),
-        "stand_ins": graph.stand_ins(wildcards.model),
-    }
+def work(kind, function):
+    """What a kind's function is called by: its name, and its inputs, each the flag of its parameter."""
+    taken = flags(getattr(import_module(kind.module()), function))
+
+    def inputs(wildcards, input):
+        given = ((flag, shlex.join(map(str, paths))) for flag, paths in input.items() if flag in taken)
+        return " ".join(f"--{flag} {paths}" for flag, paths in given if paths)
+
+    return {"work": f"{kind.module().removeprefix('dewpoint.')} {function}", "inputs": inputs}
 
 
-def of_queries(wildcards):
-    """What a retriever's queries need: tokens and tokenizer, and where an encoder of their own starts from."""
-    model = graph.study.models[wildcards.model]
-    return {
-        "query_tokens": graph.tokens(wildcards.model, model.data, QUERIES),
-        "query_tokenizer": graph.tokenizer(wildcards.model, QUERIES),
-        "query_parent": parent(wildcards, QUERIES),
-    }
+def growing(amount):
+    """A resource that grows with each attempt."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def asked(resources):
+    """What a job asks of a machine."""
+    return {"mem_mb": growing(resources.mem_mb), "runtime": growing(resources.runtime), "gpu": resources.gpu}

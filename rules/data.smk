@@ -13,13 +13,13 @@ rule prepare:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         settings=lambda w: graph.dataset_settings(w.dataset),
-        code=fingerprint("prepare"),
+        code=lambda w: fingerprint("prepare", *graph.study.datasets[w.dataset].roots("write")),
     shell:
-        "python scripts/prepare.py --settings {params.settings:q} --code {params.code}"
+        f"python {SCRIPTS}/prepare.py --settings {{params.settings:q}} --code {{params.code}}"
         f" --study {STUDY}"
         " --files {input.files:q} --output {output:q} &> {log:q}"
 
@@ -36,20 +36,20 @@ rule download:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=500,
-        runtime=1440,
+        mem_mb=growing(500),
+        runtime=growing(1440),
     params:
         settings=lambda w: graph.download_settings(w.file),
         code=fingerprint("download"),
     shell:
-        "python scripts/download.py --settings {params.settings:q} --code {params.code}"
-        f" {PLACES} --output {{output:q}} &> {{log:q}}"
+        f"python {SCRIPTS}/download.py --settings {{params.settings:q}} --code {{params.code}}"
+        f" --mirrors {quoted(json.dumps(graph.config.mirrors))} --offline {quoted(graph.config.offline or '')}"
+        " --output {output:q} &> {log:q}"
 
 
 rule tokenizer:
     input:
-        dataset=lambda w: graph.tokenizer_data(w.tokenizer),
-        stand_in=lambda w: graph.tokenizer_stand_in(w.tokenizer),
+        unpack(lambda w: graph.tokenizer_inputs(w.tokenizer)),
     output:
         f"{DATA}/tokenizers/{{tokenizer}}/manifest.json",
     log:
@@ -59,13 +59,13 @@ rule tokenizer:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         settings=lambda w: graph.tokenizer_settings(w.tokenizer),
         code=fingerprint("tokenizer"),
     shell:
-        "python scripts/tokenizer.py --settings {params.settings:q} --code {params.code}"
+        f"python {SCRIPTS}/tokenizer.py --settings {{params.settings:q}} --code {{params.code}}"
         " --dataset {input.dataset:q} --output {output:q} &> {log:q}"
 
 
@@ -83,11 +83,11 @@ rule tokenize:
         ENVIRONMENT
     threads: HALF
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         settings="{}",
         code=fingerprint("tokenize_texts"),
     shell:
-        "python scripts/tokenize_texts.py --settings {params.settings:q} --code {params.code}"
+        f"python {SCRIPTS}/tokenize_texts.py --settings {{params.settings:q}} --code {{params.code}}"
         " --dataset {input.dataset:q} --tokenizer {input.tokenizer:q} --output {output:q} &> {log:q}"

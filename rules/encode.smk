@@ -11,16 +11,16 @@ rule encode:
         f"{RESULTS}/logs/encode/{{model}}/{{dataset}}.{{part}}-{{shard}}of{{shards}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/encode/{{model}}/{{dataset}}.{{part}}-{{shard}}of{{shards}}.jsonl"
-    priority: lambda w: graph.waiting(w.model)
+    priority: lambda w: graph.awaited(w.model)
     conda:
         ENVIRONMENT
     threads: HALF
     resources:
-        mem_mb=8000,
-        runtime=720,
+        mem_mb=growing(8000),
+        runtime=growing(720),
     params:
         settings=lambda w: graph.encode_settings(w.model, w.part),
         code=fingerprint("encode"),
     shell:
-        "python scripts/encode.py --settings {params.settings:q} --code {params.code} --tokens {input.tokens:q}"
+        f"python {SCRIPTS}/encode.py --settings {{params.settings:q}} --code {{params.code}} --tokens {{input.tokens:q}}"
         " --model {input.model:q} --shard {wildcards.shard} --shards {wildcards.shards} --output {output:q} &> {log:q}"

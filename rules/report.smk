@@ -7,6 +7,7 @@ rule report:
         scores=graph.all_scores,
         comparisons=[graph.comparisons(name) for name in graph.study.tables],
         models=graph.all_models,
+        analyses=graph.all_analyses,
     output:
         report(f"{RESULTS}/report.html", category="Report"),
     log:
@@ -16,10 +17,10 @@ rule report:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         settings=graph.report_settings(),
         code=fingerprint("report"),
     shell:
-        "python scripts/report.py --settings {params.settings:q} --output {output:q} &> {log:q}"
+        f"python {SCRIPTS}/report.py --settings {{params.settings:q}} --output {{output:q}} &> {{log:q}}"

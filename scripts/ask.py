@@ -6,20 +6,19 @@ python scripts/ask.py --rankers bm25 hybrid             asks these rankers of th
 """
 
 import argparse
-import json
 import shutil
 import sys
 import textwrap
 import time
 from itertools import zip_longest
 from pathlib import Path
-from types import SimpleNamespace
 
-from dewpoint.artifact import read_manifest
 from dewpoint.data.dataset import Dataset
 from dewpoint.errors import UserError
-from dewpoint.search import live
+from dewpoint.program import given, namespace
+from dewpoint.search.live import Live
 from dewpoint.study.graph import Graph
+from dewpoint.study.kind import work_of
 
 SNIPPET_LINES = 3
 
@@ -58,42 +57,31 @@ def main() -> None:
 
 
 def pick(graph: Graph, rankers: list[str]) -> list[str]:
-    """The first BM25 and the last dense ranker."""
-    kinds = {name: graph.study.rankers[name].kind for name in rankers}
-    bm25 = [name for name, kind in kinds.items() if kind == "bm25"][:1]
-    return bm25 + [name for name, kind in kinds.items() if kind == "dense"][-1:]
+    """Of those that can be asked: the first without a model, and the last with one."""
+    asked = {
+        name: graph.study.rankers[name].waits_for() for name in rankers if graph.study.rankers[name].has("latency")
+    }
+    plain = [name for name, model in asked.items() if model is None][:1]
+    return plain + [name for name, model in asked.items() if model is not None][-1:]
 
 
-def load(graph: Graph, name: str, dataset: str) -> live.Ranker:
+def load(graph: Graph, name: str, dataset: str) -> Live:
     """A ranker of the study that can be asked."""
     if dataset not in graph.study.datasets:
         raise UserError(f"no dataset '{dataset}' in {graph.config.study}; there is {', '.join(graph.study.datasets)}")
     if name not in graph.study.rankers:
         raise UserError(f"no ranker '{name}' in {graph.config.study}; there is {', '.join(graph.study.rankers)}")
     ranker = graph.study.rankers[name]
-    if ranker.kind in ("file", "given"):
-        what = "a file" if ranker.kind == "file" else "a dataset's list"
-        raise UserError(f"ranker '{name}' is {what} of answers; it cannot be asked")
-    if ranker.kind == "fusion":
-        return load_fusion(graph, name, dataset)
-    needed = graph.answering(name, dataset)
+    if not ranker.has("live"):
+        raise UserError(f"ranker '{name}' is a {ranker.tag()}, whose answers are known beforehand; it cannot be asked")
+    needed = graph.live_inputs(name, dataset)
     for manifest in sum(needed.values(), [graph.dataset(dataset)]):
         if not Path(manifest).exists():
             raise UserError(f"{manifest}: not built yet; run the study first (make quickstart)")
-    model, corpus, index = (list(map(Path, needed[what])) for what in ("model", "corpus", "index"))
-    if ranker.kind == "bm25":
-        return live.bm25_ranker(*index)
-    how, parameters = graph.study.models[ranker.model], graph.parameters(name)
-    return live.dense_ranker(*model, corpus, index[0] if index else None, parameters, how)
-
-
-def load_fusion(graph: Graph, name: str, dataset: str) -> live.Ranker:
-    from dewpoint.search import fusion
-
-    settings, tuned = SimpleNamespace(**json.loads(graph.fuse_settings(name))), graph.tuned(name, dataset)
-    parts = [(load(graph, part, dataset), graph.study.rankers[part].depth) for part in graph.study.rankers[name].of]
-    weights = read_manifest(tuned[0])["facts"]["weights"] if tuned else settings.weights
-    return live.fused_ranker(parts, lambda runs: fusion.fuse(runs, weights, settings))
+    parts = [(load(graph, part, dataset), graph.study.rankers[part].depth) for part in ranker.asked_live()]
+    live = work_of("rankers", ranker.tag(), "live")
+    values = given(live, {flag: list(map(Path, paths)) for flag, paths in needed.items()})
+    return live(namespace(graph.latency_settings(name, "")), **values, **({"parts": parts} if parts else {}))
 
 
 def side_by_side(columns: list[tuple[str, list[tuple[float, str, str]]]], width: int) -> str:

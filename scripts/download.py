@@ -3,7 +3,7 @@
 import json
 
 from dewpoint.artifact import Artifact
-from dewpoint.data.catalogue import Download, licence
+from dewpoint.data.catalogue import Download
 from dewpoint.data.download import bring, place_of, wrong
 from dewpoint.program import Settings, run
 
@@ -16,7 +16,7 @@ def main(artifact: Artifact, settings: Settings, mirrors: str, offline: str) -> 
     else:
         place = place_of(file.url, path.name, json.loads(mirrors), offline)
     bring(place, file, path, artifact.workspace())
-    artifact.facts |= {"from": place, "licence": licence(file.url)}
+    artifact.facts |= {"from": place, "licence": file.licence}
 
 
 if __name__ == "__main__":

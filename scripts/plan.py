@@ -9,7 +9,7 @@ import sys
 
 from dewpoint.errors import UserError
 from dewpoint.study.costs import SUSTAINED, Costs, summary
-from dewpoint.study.graph import Graph
+from dewpoint.study.graph import PROJECT, Graph
 
 
 def main() -> None:
@@ -20,12 +20,21 @@ def main() -> None:
     arguments = parser.parse_args()
     graph = Graph.of_config(arguments.study)
     print(f"{graph.config.study}: what is left to be made\n")
-    print(summary(Costs(graph, arguments.teraflops or SUSTAINED[arguments.gpu]), pending(graph.config.study)))
+    print(summary(Costs(graph), pending(graph.config.study), arguments.teraflops or SUSTAINED[arguments.gpu]))
 
 
 def pending(study: str) -> list[tuple[str, str]]:
     """(rule, first output) of every job that Snakemake would run."""
-    command = [sys.executable, "-m", "snakemake", "--summary", "--config", f"study={study}"]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        str(PROJECT / "Snakefile"),
+        "--summary",
+        "--config",
+        f"study={study}",
+    ]
     told = subprocess.run(command, capture_output=True, text=True)
     if told.returncode:
         said = [line for line in told.stderr.splitlines() if "Error" in line or study in line] or ["no message"]

@@ -4,20 +4,18 @@ from pathlib import Path
 
 from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.data.dataset import DatasetWriter
-from dewpoint.data.sources.all import FETCHED, OWN
 from dewpoint.errors import UserError
 from dewpoint.program import Settings, run
+from dewpoint.study.kind import kind, work_of
 
 
 def main(artifact: Artifact, settings: Settings, study: str, files: list[Path]) -> None:
     options = vars(settings)
     source, expected = options.pop("source"), options.pop("expected", Settings())
     writer = DatasetWriter(artifact)
-    if source in FETCHED:
-        fetched = {name: member(manifest, name) for manifest in files for name in read_manifest(manifest)["files"]}
-        FETCHED[source].write(writer, fetched, **options)
-    else:
-        OWN[source].write(writer, **options)
+    if kind("sources", source).fetched():
+        options["files"] = {name: member(path, name) for path in files for name in read_manifest(path)["files"]}
+    work_of("sources", source, "write")(writer, **options)
     writer.finish()
     refuse_other_counts(source, artifact.facts, expected)
     artifact.facts |= {"study": study}

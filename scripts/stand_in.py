@@ -1,7 +1,7 @@
 """Make the stand-in for a released model, for a rehearsal."""
 
 from dewpoint.artifact import Artifact
-from dewpoint.data.sources.tiny import Words
+from dewpoint.data.tiny import Words
 from dewpoint.models.stand_in import stand_in
 from dewpoint.program import Settings, run
 

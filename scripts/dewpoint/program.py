@@ -2,9 +2,9 @@
 
     def main(artifact: Artifact, settings: Settings, dataset: Path, runs: list[Path]): ...
 
-is called as `--settings JSON --dataset PATH --runs PATH PATH --output MANIFEST [--code FINGERPRINT]`. All paths are
-recorded as inputs; an optional one may be left empty. The artifact is sealed when `main` returns; when it does not,
-nothing is left behind.
+is called as `--settings JSON --dataset PATH --runs PATH PATH --output MANIFEST [--code FINGERPRINT]`. A parameter that
+is a dataclass stands for its fields. All paths are recorded as inputs; an optional one may be left empty. The artifact is
+sealed when `main` returns; when it does not, nothing is left behind.
 """
 
 import argparse
@@ -13,12 +13,15 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from dewpoint.artifact import Artifact
 from dewpoint.errors import UserError
+from dewpoint.training.given import Pace
 
 Settings = SimpleNamespace
 FLAGS = {
@@ -30,31 +33,92 @@ FLAGS = {
 }
 
 
-def run(main: Callable) -> None:
-    """Parse the command line after `main`'s signature, call it, seal its artifact; a user's mistake is one line."""
+OURS = ("artifact", "settings", "output")  # what each program has, whatever its main takes
+
+
+def parameters(main: Callable) -> dict[str, Any]:
+    """What `main` takes, with types."""
+    return {name: parameter.annotation for name, parameter in inspect.signature(main).parameters.items()}
+
+
+def flags(main: Callable) -> dict[str, Any]:
+    """The flags of a program's command line, with their types, beside those that each has."""
+    given = {name: type for name, type in parameters(main).items() if name not in OURS}
+    return {flag: leaf for name, type in given.items() for flag, leaf in _leaves(name, type)}
+
+
+def _leaves(name: str, type: Any, inside: bool = False):
+    """A dataclass's fields go by their own names, those of one in another with its name before."""
+    if is_dataclass(type):
+        for field in fields(type):
+            for flag, leaf in _leaves(field.name, field.type, True):
+                yield f"{name}_{flag}" if inside else flag, leaf
+    else:
+        yield name, type
+
+
+def _gathered(name: str, type: Any, values: dict[str, Any], inside: str | None = None) -> Any:
+    """A parameter's value from those of its flags."""
+    if not is_dataclass(type):
+        return values[f"{inside or ''}{name}"]
+    before = None if inside is None else f"{inside}{name}_"
+    return type(**{field.name: _gathered(field.name, field.type, values, before or "") for field in fields(type)})
+
+
+def given(main: Callable, paths: dict[str, list[Path]]) -> dict[str, Path | list[Path] | None]:
+    """The paths that `main` takes, as it takes them: a list, one, or none."""
+    types = {name: type for name, type in parameters(main).items() if name in paths or type == Path | None}
+    return {
+        name: paths.get(name, []) if type == list[Path] else next(iter(paths.get(name, [])), None)
+        for name, type in types.items()
+    }
+
+
+def namespace(settings: str) -> Settings:
+    """Settings as a program has them."""
+    return json.loads(settings, object_hook=lambda pairs: SimpleNamespace(**pairs))
+
+
+def launch(main: Callable) -> None:
+    """A training starts once more, a process for each GPU that the scheduler gave; nothing to do for one or none."""
+    visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    if Pace in parameters(main).values() and "RANK" not in os.environ and len(visible) > 1:
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={len(visible)}"]
+        os.execv(sys.executable, [*torchrun, *sys.argv])
+
+
+def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[str] = ()) -> None:
+    """Parse the command line after `main`'s signature, call it, seal its artifact; a user's mistake is one line.
+
+    `options` may be given even when `main` does not take them.
+    """
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # in a log they are noise
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("faiss").setLevel(logging.WARNING)
-    parameters = inspect.signature(main).parameters
-    parser = argparse.ArgumentParser(description=inspect.getdoc(sys.modules["__main__"]))
+    taken = parameters(main)
+    parser = argparse.ArgumentParser(description=inspect.getdoc(sys.modules[main.__module__]))
     parser.add_argument("--output", type=Path, required=True, help="the manifest (or file) to write")
     parser.add_argument("--settings", default="{}", help="what shapes the result, as JSON")
     parser.add_argument("--code", default="", help="fingerprint of the program, recorded in the manifest")
-    for name, parameter in parameters.items():
-        if name not in ("artifact", "settings", "output"):
-            parser.add_argument(f"--{name}", **FLAGS[parameter.annotation])
-    arguments = vars(parser.parse_args())
-    output, settings, code = (arguments.pop(name) for name in ("output", "settings", "code"))
-    if "settings" in parameters:
-        arguments["settings"] = json.loads(settings, object_hook=lambda pairs: SimpleNamespace(**pairs))
-    if "output" in parameters:
+    taken_flags = flags(main)
+    for name, type in taken_flags.items():
+        parser.add_argument(f"--{name}", **FLAGS[type])
+    for name in options:
+        if name not in taken_flags:
+            parser.add_argument(f"--{name}", help="not used here")
+    values = vars(parser.parse_args(words))
+    output, settings, code = (values.pop(name) for name in ("output", "settings", "code"))
+    arguments = {name: _gathered(name, type, values) for name, type in taken.items() if name not in OURS}
+    if "settings" in taken:
+        arguments["settings"] = namespace(settings)
+    if "output" in taken:
         arguments["output"] = output
 
     artifact = None
     try:
-        if "artifact" in parameters:
-            paths = [value for value in arguments.values() if isinstance(value, Path)]
-            paths += [path for value in arguments.values() if isinstance(value, list) for path in value]
+        if "artifact" in taken:
+            paths = [value for value in values.values() if isinstance(value, Path)]
+            paths += [path for value in values.values() if isinstance(value, list) for path in value]
             helper = int(os.environ.get("RANK", 0))
             artifact = arguments["artifact"] = Artifact(output, json.loads(settings), code, paths, helper)
         main(**arguments)

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dewpoint.artifact import read_manifest
-from dewpoint.data.sources import reading
-from dewpoint.data.sources.reading import json_array, quoted
+from dewpoint.data import reading
+from dewpoint.data.reading import json_array, quoted
 from dewpoint.errors import UserError
 from programs import downloads, prepare, write_files
 

@@ -14,10 +14,10 @@ from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.negatives import candidates
 from dewpoint.data.runs import Run, read_run
-from dewpoint.data.sources import msmarco_document, msmarco_passage
-from dewpoint.data.sources.tiny import PASSAGES, Words
-from dewpoint.data.sources.tiny_marco import tiny_expected
+from dewpoint.data.tiny import PASSAGES, Words
+from dewpoint.data.tiny_marco import tiny_expected
 from dewpoint.program import Settings
+from dewpoint.sources import msmarco_document, msmarco_passage
 from programs import call, prepare
 
 ARCHIVE, TITLES, TRIPLES = "collectionandqueries.tar.gz", "marco.tar.gz", "qidpidtriples.train.full.2.tsv.gz"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dewpoint.data.sources.pydocs import docstrings, question_and_answer, split, title
+from dewpoint.sources.pydocs import docstrings, question_and_answer, split, title
 from programs import prepare, write_files
 
 ANSWER = "Here follows what a reader needs who wants to know every detail of how this thing works, number {}."

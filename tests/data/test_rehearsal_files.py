@@ -7,9 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from dewpoint.artifact import read_manifest
-from dewpoint.data.sources import beir, dpr, table, tevatron, text, tiny, wikipedia
-from dewpoint.data.sources.reading import text_files
+from dewpoint.data.reading import text_files
 from dewpoint.program import Settings
+from dewpoint.sources import beir, dpr, table, tevatron, text, tiny, wikipedia
 from programs import downloads, prepare
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data import dataset
 from dewpoint.data.dataset import Dataset, DatasetWriter
-from dewpoint.data.sources.reading import records
+from dewpoint.data.reading import records
 from dewpoint.errors import UserError
 from programs import beir, call, prepare, tables, write_files, zstd
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data import dataset
 from dewpoint.data.dataset import Dataset, DatasetWriter
-from dewpoint.data.sources import text as source
-from dewpoint.data.sources.reading import text_files
+from dewpoint.data.reading import text_files
+from dewpoint.sources import text as source
 from programs import fails_with, prepare, write_files, zstd
 
 TXT = "One, first.\nOne, second.\n\nTwo.\n"

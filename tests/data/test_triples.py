@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dewpoint.data.sources import triples
-from dewpoint.data.sources.triples import sample, scramble, unscramble
+from dewpoint.data import triples
+from dewpoint.data.triples import sample, scramble, unscramble
 from dewpoint.errors import UserError
 
 ROWS = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 3), st.integers(0, 40)), min_size=1, max_size=200)

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dewpoint.data.sources import wikipedia
+from dewpoint.sources import wikipedia
 from programs import downloads, prepare
 
 

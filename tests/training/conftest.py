@@ -110,7 +110,7 @@ def of_a_retriever(world) -> dict:
 @pytest.fixture(scope="session")
 def trained(world):
     """Trains a recipe in this process and gives the artifact's manifest; `parent` is another such manifest."""
-    from dewpoint.training.recipes import cocondenser, condenser, mlm, retriever
+    from dewpoint.recipes import cocondenser, condenser, mlm, retriever
 
     recipes = {"mlm": mlm, "condenser": condenser, "cocondenser": cocondenser, "retriever": retriever}
 

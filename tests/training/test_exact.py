@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from dewpoint.training.losses import span_loss
 from torch import nn
 
 from benchmarks import plain
@@ -16,8 +17,7 @@ from dewpoint.models import dropout
 from dewpoint.models.backbone import from_scratch
 from dewpoint.models.condenser import Condenser, Pretrained
 from dewpoint.training.chunks import batch, chunks
-from dewpoint.training.losses import span_loss
-from dewpoint.training.recipes.pretraining import Objective
+from dewpoint.training.pretraining import Objective
 
 WORDS, LENGTH, ROWS = 60, 24, 10
 SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}

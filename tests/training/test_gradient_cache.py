@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from dewpoint.training.losses import span_loss
 from torch import Tensor, nn
 
 from dewpoint.models.dropout import Dropout, keyed
 from dewpoint.training import gradient_cache
 from dewpoint.training.chunks import Batch
-from dewpoint.training.losses import span_loss
 
 ROWS = 10
 

@@ -101,8 +101,8 @@ def test_divergence_stops(trained, world):
 
 
 def test_nan_leaves_the_last_good_checkpoint(trained, world, monkeypatch):
+    from dewpoint.recipes import cocondenser
     from dewpoint.training import losses
-    from dewpoint.training.recipes import cocondenser
 
     calls = 0
 

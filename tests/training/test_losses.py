@@ -3,7 +3,6 @@
 import math
 
 import torch
-
 from dewpoint.training.losses import ranking_loss, span_loss
 
 

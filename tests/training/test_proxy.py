@@ -84,7 +84,7 @@ def test_it_measures_what_plain_vectors_say(world, trained, bert):
 
 
 def test_queries_that_are_measured_are_not_trained_on(world, trained, bert, monkeypatch):
-    from dewpoint.training.recipes import retriever
+    from dewpoint.recipes import retriever
 
     seen = []
     stream = retriever.RetrieverBatches

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from dewpoint.training.losses import ranking_loss
 
 from benchmarks import plain
 from dewpoint.data.instances import RetrieverBatches, pick_queries
@@ -14,9 +15,8 @@ from dewpoint.data.tokens import Ragged, Texts, assemble
 from dewpoint.models import dropout
 from dewpoint.models.backbone import from_scratch, load_encoder
 from dewpoint.models.encoder import Encoder, Retriever
+from dewpoint.recipes.retriever import Objective, Rows
 from dewpoint.training.chunks import Room
-from dewpoint.training.losses import ranking_loss
-from dewpoint.training.recipes.retriever import Objective, Rows
 from models.families import FAMILIES, make
 from training.test_exact import assert_close, gradients
 

@@ -1,5 +1,6 @@
 """What a retriever trains on: queries, each with a positive and negatives, batch by batch."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +28,9 @@ def pick_queries(positives: np.ndarray, wanted: int | None, without: np.ndarray,
 class RetrieverBatch:
     queries: list[Slices]
     passages: list[Slices]  # n · (1 + negatives), a query's positive first
-    targets: np.ndarray  # the row of each query's positive among the passages
-    masked: np.ndarray  # [n, passages]: no negative of the query
+    known: dict[str, np.ndarray]  # what a loss may know of it:
+    # targets, the row of each query's positive among the passages; masked [n, passages], no negative of the query;
+    # query and passage, their rows in the dataset
 
 
 class RetrieverBatches:
@@ -45,8 +47,11 @@ class RetrieverBatches:
         negatives: Negatives | None,
         chosen: np.ndarray,
         settings,
+        compose: Callable[[np.ndarray, int, int], Epochs],
     ):
-        """`judged` are (query, passage) rows judged relevant; `chosen` the queries to train on."""
+        """`judged` are (query, passage) rows judged relevant; `chosen` the queries to train on; `compose` makes batches
+        of instances, given the query of each, how many come together, and a seed.
+        """
         self.queries, self.passages, self.settings, self.total = queries, passages, settings, len(passages)
         order = np.argsort(judged[0], kind="stable")  # a query's positives stay in the order of their judgements
         self.judged = judged[0][order].astype(np.int64) * self.total + judged[1][order]  # query · total + passage
@@ -56,7 +61,7 @@ class RetrieverBatches:
         self.negatives = negatives.offsets[:-1][used], np.diff(negatives.offsets)[used]
         first, last = np.searchsorted(self.judged // self.total, [self.query, self.query + 1])
         self.positives = first, last - first
-        self.epochs = Epochs(len(self.query), settings.batch_size, settings.seed)
+        self.epochs = compose(self.query, settings.batch_size, settings.seed)
 
     @property
     def facts(self) -> dict[str, int]:
@@ -92,7 +97,8 @@ class RetrieverBatches:
         if not self.settings.in_batch:
             masked |= np.arange(len(flat)) // passage.shape[1] != row[:, None]
         masked[row, targets] = False
-        return RetrieverBatch(self.queries[query], self.passages[flat], targets, masked)
+        known = {"targets": targets, "masked": masked, "query": query, "passage": flat}
+        return RetrieverBatch(self.queries[query], self.passages[flat], known)
 
     def _negatives(self, rows: np.ndarray, epoch: int, random: np.random.Generator) -> np.ndarray:
         """The next negatives of each row's pool, round and round; a short pool is topped up at random."""

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.ids import Ids
+from dewpoint.data.reading import lines
 from dewpoint.data.runs import Run, ranked
-from dewpoint.data.sources.reading import lines
 from dewpoint.errors import UserError
 
 log = logging.getLogger(__name__)

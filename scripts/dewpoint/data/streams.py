@@ -10,7 +10,14 @@ from dewpoint.data.lots import rng
 from dewpoint.data.tokens import Ragged, Slices, ragged_range
 from dewpoint.errors import UserError
 
-PACKING, SPANS, INSTANCES, BATCH, HELD_OUT, QUERIES, PROXY = range(7)  # what a random generator is for
+# what a random generator is for
+PACKING = 0
+SPANS = 1
+INSTANCES = 2
+BATCH = 3
+HELD_OUT = 4
+QUERIES = 5
+PROXY = 6
 SHORT = 0.1  # share of the blocks that aim at a random shorter length
 NOTHING = "nothing to train on: every text is too short, or no query has a positive"
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 from dewpoint.report.layers import Box, Drawing, Edge, draw
-from dewpoint.study.grammar import Study
-from dewpoint.study.load import needs
 
 NAME_WIDTH, LABEL_WIDTH, PADDING = 7.6, 6.2, 24
 
@@ -26,15 +24,15 @@ class Picture:
     nodes: list[tuple[Node, Box]]
 
 
-def picture(study: Study) -> Picture:
+def picture(study) -> Picture:
     nodes, edges = model_graph(study)
     drawing = draw({key: node.width for key, node in nodes.items()}, edges)
     return Picture(drawing, [(node, drawing.boxes[key]) for key, node in nodes.items()])
 
 
-def model_graph(study: Study) -> tuple[dict[str, Node], list[Edge]]:
+def model_graph(study) -> tuple[dict[str, Node], list[Edge]]:
     """Models, rankers and what is fetched; a model and the ranker of its name are one node."""
-    needed = needs(study)
+    needed = {key: sources for key, sources in study.needs().items() if not key.startswith("analyses.")}
     own = {f"rankers.{name}": f"models.{name}" for name in study.models}
     own = {ranker: model for ranker, model in own.items() if needed.get(ranker) == [model]}
 
@@ -44,7 +42,7 @@ def model_graph(study: Study) -> tuple[dict[str, Node], list[Edge]]:
         key = f"models.{name}"
         scratch = ", from scratch" if model.from_ == "scratch" else ""
         kind = "retriever" if f"rankers.{name}" in own else "model"
-        nodes[key] = Node(name, model.recipe + scratch, kind)
+        nodes[key] = Node(name, model.tag() + scratch, kind)
         for source in model.sources.values():
             origin, fetched, place = source.partition(":")
             if fetched:
@@ -52,7 +50,7 @@ def model_graph(study: Study) -> tuple[dict[str, Node], list[Edge]]:
                 edges[Edge(source, key)] = None
     for name, ranker in study.rankers.items():
         if f"rankers.{name}" not in own:
-            nodes[f"rankers.{name}"] = Node(name, ranker.kind, "ranker")
+            nodes[f"rankers.{name}"] = Node(name, ranker.tag(), "ranker")
     for key, sources in needed.items():
         for source in sources if key not in own else []:
             negatives = key.startswith("models.") and source.startswith("rankers.")

@@ -14,9 +14,9 @@ STAGES = (  # after the training of models
     "indexes",
     "latency",
     "runs",
-    "fusions",
     "scores",
     "comparisons",
+    "analyses",
 )
 
 

@@ -7,11 +7,10 @@ from typing import Any
 import jinja2
 
 from dewpoint.artifact import read_manifest
-from dewpoint.report import curves
+from dewpoint.report import analyses, curves
 from dewpoint.report.graph import picture
 from dewpoint.report.lineage import Made, environment, follow, stages
-from dewpoint.report.shown import number, shown
-from dewpoint.study.grammar import Study
+from dewpoint.report.shown import shown
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Settings:
     models: dict[str, list[str]]  # what differs
 
 
-def page(study: Study, results: Path, data: Path, papers: dict[str, Any]) -> str:
-    """The HTML of a study's report; whatever optional part is missing is left out.
+def page(study, results: Path, data: Path, papers: dict[str, Any]) -> str:
+    """The HTML of a study's report, from what the study says; whatever optional part is missing is left out.
 
     `papers`: where the table is from that a table reproduces.
     """
@@ -50,7 +49,9 @@ def page(study: Study, results: Path, data: Path, papers: dict[str, Any]) -> str
     scores = list(dict.fromkeys(scores))
     folders = {name: results / "models" / name for name in study.models}
     tests = [results / "comparisons" / f"{name}.json" for name in study.tables]
-    made = follow([*(folder / "manifest.json" for folder in folders.values()), *scores, *tests], results)
+    analysed = {name: results / "analyses" / name / "manifest.json" for name in study.analyses}
+    trained = [folder / "manifest.json" for folder in folders.values()]
+    made = follow([*trained, *scores, *tests, *analysed.values()], results)
     models = _manifests(folders)
     metrics = {name: folder / "metrics.jsonl" for name, folder in folders.items()}
     panels = [curves.panel(name, path) for name, path in metrics.items() if path.is_file()]
@@ -62,7 +63,8 @@ def page(study: Study, results: Path, data: Path, papers: dict[str, Any]) -> str
         indexes=indexes(scores, results),
         latencies=latencies(scores),
         picture=picture(study),
-        fusions=tuned(made, study),
+        built=built(made, study),
+        analyses=[analyses.shown(name, study.analyses[name], path) for name, path in analysed.items()],
         panels=[panel for panel in panels if panel],
         shape=curves,
         datasets=_manifests({name: data / name for name in study.datasets}),
@@ -73,15 +75,13 @@ def page(study: Study, results: Path, data: Path, papers: dict[str, Any]) -> str
     )
 
 
-def tuned(made: list[Made], study: Study) -> list[str]:
-    """The weights that were tuned, a line for each fusion and dataset."""
+def built(made: list[Made], study) -> list[str]:
+    """What rankers have to say of what they built, a line for each ranker and dataset."""
     found = []
-    for manifest, name in ((one.manifest, one.name) for one in made if one.stage == "fusions"):
+    for manifest, name in ((one.manifest, one.name) for one in made if one.stage == "indexes"):
         _, ranker, dataset = name.split("/")
-        facts, tune = manifest["facts"], study.rankers[ranker].tune
-        weights = zip(study.rankers[ranker].of, facts["weights"], strict=True)
-        chosen = ", ".join(f"{part} {weight:g}" for part, weight in weights)
-        found.append(f"{ranker}: {chosen} ({tune.metric} {number(facts[tune.metric])} on {dataset}/{tune.split})")
+        said = study.rankers[ranker].built(manifest["facts"], dataset)
+        found += [f"{ranker}: {said}"] if said else []
     return found
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from dewpoint.artifact import member, read_manifest
+from dewpoint.evaluation.registry import is_latency
 from dewpoint.report.reproduced import by_row, read_lines, row_notes, texts, verdict
 from dewpoint.report.tables import Key, differing, footnote, short
-from dewpoint.study.grammar import Table, is_latency
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ class Shown:
     tests: list[dict[str, Any]]  # against the baseline
 
 
-def shown(name: str, table: Table, results: Path, paper=None) -> Shown:
-    """`paper` says where the table is from that this one reproduces, if it does."""
+def shown(name: str, table, results: Path, paper=None) -> Shown:
+    """`table` is as a study has it; `paper` says where the table is from that this one reproduces, if it does."""
     comparison = results / "comparisons" / f"{name}.json" if table.baseline else None
     marked = differing(comparison) if comparison else set()
     path = results / "tables" / f"{name}.csv"
@@ -79,7 +79,7 @@ def shown(name: str, table: Table, results: Path, paper=None) -> Shown:
     )
 
 
-def measured(path: Path, table: Table, marked: set[Key]) -> Measured:
+def measured(path: Path, table, marked: set[Key]) -> Measured:
     """A table's CSV; every value that reads like the best of its column is marked as such."""
     values = pd.read_csv(path, index_col="ranker", dtype={"ranker": str}, keep_default_na=False, na_values=[""])
     columns = [("/".join(place), metric) for place, metrics in table.columns.items() for metric in metrics]

@@ -1,48 +1,29 @@
 """What the rules ask of a study: which artifact needs which, and exactly the settings that each one consumes.
 
 Settings are sorted JSON. What cannot change a result is not in them; another artifact is never in them, it is an input.
+What an entry needs its kind says; here is where things lie.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-import yaml
-
 from dewpoint.artifact import read_manifest
-from dewpoint.data import catalogue
-from dewpoint.data.sources.reading import find, qrels, text_files
+from dewpoint.data.catalogue import Download
 from dewpoint.errors import UserError
+from dewpoint.evaluation.registry import is_latency
 from dewpoint.study import rehearsal
-from dewpoint.study.grammar import (
-    Beir,
-    Config,
-    Dense,
-    Fusion,
-    Model,
-    Node,
-    Pydocs,
-    Retriever,
-    RunFiles,
-    Study,
-    Table,
-    Tevatron,
-    Text,
-    Vectors,
-    is_latency,
-)
-from dewpoint.study.load import asked_runs, lacks, load_config, load_study, needs
+from dewpoint.study.bases import PASSAGES, QUERIES, QUERY, Inputs, Node, place
+from dewpoint.study.grammar import Config, Study, Table
+from dewpoint.study.load import load_config, load_study
 from dewpoint.study.published import cited, printed_table, setting_text
 from dewpoint.study.rehearsal import rehearsed, stood_for
+from dewpoint.study.written import parse
 
-INPUTS = {"query_length", "passage_length", "query_prefix", "passage_prefix", "title"}  # how texts become inputs
-ARTIFACTS = {"from_", "query_from", "data", "negatives", "published"}
-NEGATIVES = {"negatives_depth": "depth", "negatives_kept": "kept", "negatives_without": "without"}
-AT_SEARCH = ("efSearch", "nprobe")  # parameters that can be changed once an index is built
-PASSAGES, QUERIES = "passages", "queries"  # the two sides of a retriever
-QUERY = "query"  # where in a retriever's folder an encoder of queries lies
+PROJECT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -55,7 +36,7 @@ class Graph:
     def load(cls, values: dict) -> "Graph":
         """From what Snakemake read of config.yaml and --config."""
         config = load_config(values)
-        study = load_study(Path(config.study))
+        study = load_study(found(config.study))
         graph = cls(*rehearsed(config, study), stood_for(study)) if config.rehearse else cls(config, study)
         graph._refuse_foreign_datasets()
         return graph
@@ -63,8 +44,8 @@ class Graph:
     @classmethod
     def of_config(cls, study: str | None) -> "Graph":
         """As config.yaml has it, of another study if one is named."""
-        config = yaml.safe_load(Path("config.yaml").read_text())
-        return cls.load(config | ({"study": study} if study else {}))
+        values = {key: value for path in (PROJECT / "config.yaml", Path("config.yaml")) for key, value in read(path)}
+        return cls.load(values | ({"study": study} if study else {}))
 
     # --- where things lie -----------------------------------------------------------------------
 
@@ -79,6 +60,9 @@ class Graph:
     def dataset(self, name: str) -> str:
         return f"{self.data}/{name}/manifest.json"
 
+    def download(self, file: str) -> str:
+        return f"{self.data}/downloads/{file}.json"
+
     def model(self, name: str) -> str:
         return f"{self.results}/models/{name}/manifest.json"
 
@@ -91,25 +75,6 @@ class Graph:
     def run(self, ranker: str, dataset: str, split: str) -> str:
         return f"{self.results}/runs/{ranker}/{dataset}.{split}.json"
 
-    def run_file(self, ranker: str, dataset: str, split: str) -> str:
-        """The user's file with a run; cross-checks see to it that what a study needs is there."""
-        files = self.study.rankers[ranker]
-        assert isinstance(files, RunFiles)
-        if dataset != files.on or split not in files.runs:
-            raise UserError(f"{self.config.study}: rankers.{ranker}: {lacks(ranker, files, dataset, split)}")
-        return files.runs[split]
-
-    def fused_runs(self, ranker: str, dataset: str, split: str) -> list[str]:
-        return [self.run(part, dataset, split) for part in self.study.rankers[ranker].of]
-
-    def tuned_runs(self, ranker: str, dataset: str) -> list[str]:
-        """What the weights of a fusion are tuned on."""
-        return self.fused_runs(ranker, dataset, self.study.rankers[ranker].tune.split)
-
-    def tuned(self, ranker: str, dataset: str) -> list[str]:
-        """The weights of a fusion that are tuned on a dataset; none when the study says them."""
-        return [f"{self.results}/fusions/{ranker}/{dataset}.json"] if self.study.rankers[ranker].tune else []
-
     def score(self, ranker: str, dataset: str, split: str) -> str:
         return f"{self.results}/scores/{ranker}/{dataset}.{split}.json"
 
@@ -117,6 +82,7 @@ class Graph:
         return f"{self.results}/latency/{ranker}/{dataset}.{split}.json"
 
     def index(self, ranker: str, dataset: str) -> str:
+        """What a ranker builds for a dataset: postings, vectors' neighbours, tuned weights."""
         return f"{self.results}/indexes/{ranker}/{dataset}/manifest.json"
 
     def embeddings(self, model: str, dataset: str, part: str) -> list[str]:
@@ -124,6 +90,13 @@ class Graph:
         shards = self.config.shards if part == "corpus" else 1
         folder = f"{self.results}/embeddings/{model}/{dataset}"
         return [f"{folder}/{part}-{shard}of{shards}.json" for shard in range(shards)]
+
+    def negatives(self, model: str) -> str:
+        """Named after what makes them, so that models share them."""
+        return f"{self.results}/negatives/{self.negatives_name(model)}.json"
+
+    def analysis(self, name: str) -> str:
+        return f"{self.results}/analyses/{name}/manifest.json"
 
     def table(self, name: str) -> list[str]:
         return [f"{self.results}/tables/{name}.{suffix}" for suffix in ("csv", "md")]
@@ -147,41 +120,120 @@ class Graph:
     def all_models(self) -> list[str]:
         return [self.model(name) for name in self.needed.models]
 
+    @property
+    def all_analyses(self) -> list[str]:
+        return list(map(self.analysis, self.study.analyses))
+
+    @property
+    def targets(self) -> list[str]:
+        """What is made when nothing else is asked for: the report, tables and analyses, or what `only` names."""
+        if not self.config.only:
+            tables = [path for name in self.study.tables for path in self.table(name)]
+            return [f"{self.results}/report.html", *tables, *self.all_analyses]
+        made = {"models": lambda name: [self.model(name)], "analyses": lambda name: [self.analysis(name)]}
+        made |= {"tables": self.table, "datasets": lambda name: [self.dataset(name)]}
+        found = [
+            (section, name) for section in made for name in self.config.only if name in getattr(self.study, section)
+        ]
+        for name in self.config.only:
+            if name not in [known for _, known in found]:
+                known = ", ".join(known for section in made for known in getattr(self.study, section))
+                raise UserError(f"config.yaml: only: {self.config.study} has no '{name}'; there is {known}")
+        return [path for section, name in found for path in made[section](name)]
+
+    # --- what needs what ------------------------------------------------------------------------
+
     @cached_property
     def needed(self) -> Study:
-        """What the tables need of the study, with all that it is made from; every model when there is no table."""
+        """What tables and analyses need of the study, with all that it is made from; every model without any."""
         todo = [f"rankers.{ranker}" for ranker, _, _ in self.scores]
-        todo += [] if self.study.tables else [f"models.{model}" for model in self.study.models]
-        edges, found = needs(self.study), set()
+        todo += [f"analyses.{analysis}" for analysis in self.study.analyses]
+        todo += [] if todo else [f"models.{model}" for model in self.study.models]
+        edges, found = self.study.needs(), set()
         while todo:
             node = todo.pop()
             todo += edges[node] if node not in found else []
             found.add(node)
-        models = {name: model for name, model in self.study.models.items() if f"models.{name}" in found}
-        rankers = {name: ranker for name, ranker in self.study.rankers.items() if f"rankers.{name}" in found}
+        parts = {
+            section: {
+                name: entry for name, entry in getattr(self.study, section).items() if f"{section}.{name}" in found
+            }
+            for section in ("models", "rankers")
+        }
         used = {dataset for _, dataset, _ in self.scores}
-        used |= {model.data for model in models.values() if isinstance(model, Model)}
+        entries = [*self.study.analyses.values(), *(entry for part in parts.values() for entry in part.values())]
+        used |= {name for entry in entries for _, section, name in entry.names() if section == "datasets"}
         datasets = {name: dataset for name, dataset in self.study.datasets.items() if name in used}
-        return self.study.model_copy(update={"datasets": datasets, "models": models, "rankers": rankers})
+        return self.study.model_copy(update={"datasets": datasets, **parts})
 
-    def waiting(self, model: str) -> int:
-        """How many models and rankers are made from a model, directly or not: the most awaited is made first."""
-        edges, found = needs(self.study), {f"models.{model}"}
-        while more := {node for node, sources in edges.items() if found & set(sources)} - found:
-            found |= more
-        return len(found) - 1
+    @cached_property
+    def _awaited(self) -> dict[str, int]:
+        """How many entries are made from each, directly or not."""
+        makes: dict[str, list[str]] = {}
+        for node, sources in self.study.needs().items():
+            for source in sources:
+                makes.setdefault(source, []).append(node)
+        found: dict[str, set[str]] = {}
 
-    def training_runs(self, model: str) -> list[str]:
-        """The runs over its training queries that give a retriever its negatives."""
-        retriever = self.study.models[model]
-        return [self.run(ranker, retriever.data, retriever.split) for ranker in retriever.negatives]
+        def below(node: str) -> set[str]:
+            if node not in found:
+                found[node] = set().union(*({made} | below(made) for made in makes.get(node, [])))
+            return found[node]
 
-    def development_runs(self, model: str) -> list[str]:
-        """The runs over its development queries, whose best passages it is measured on while it is trained."""
-        retriever = self.study.models[model]
-        if not retriever.development:
-            return []
-        return [self.run(ranker, retriever.data, retriever.development.split) for ranker in retriever.negatives]
+        return {node: len(below(node)) for node in makes}
+
+    def awaited(self, model: str | None) -> int:
+        """How many models and rankers are made from a model: the most awaited is made first."""
+        return self._awaited.get(f"models.{model}", 0)
+
+    @cached_property
+    def scores(self) -> dict[tuple[str, str, str], list[str]]:
+        """Metrics asked of each (ranker, dataset, split), in the order they are first named."""
+        asked: dict[tuple[str, str, str], list[str]] = {}
+        for table in self.study.tables.values():
+            for place, metrics in table.columns.items():
+                for ranker in table.rankers:
+                    known = asked.setdefault((ranker, *place), [])
+                    known += [metric for metric in metrics if metric not in known]
+        return asked
+
+    # --- datasets -------------------------------------------------------------------------------
+
+    def dataset_settings(self, name: str) -> str:
+        """Its definition, and how many rows it must have as far as that is known."""
+        source = self.study.datasets[name]
+        expected = source.expected_small() if self.config.rehearse else source.expected()
+        return dump(source.model_dump(exclude_none=True) | ({"expected": expected} if expected else {}))
+
+    @cached_property
+    def downloads(self) -> dict[str, Download]:
+        """The files that are fetched for all datasets of the study."""
+        return {name: file for source in self.study.datasets.values() for name, file in source.downloads().items()}
+
+    def download_settings(self, file: str) -> str:
+        """Where a file is from and what it must be; a mirror is another way to the same file."""
+        return dump(vars(self.downloads[file]))
+
+    def dataset_files(self, name: str) -> list[str]:
+        """The files that a dataset is made of: fetched ones, or the user's; one that is not there is said at once."""
+        source = self.study.datasets[name]
+        if self.config.rehearse and source.has("rehearse"):
+            return [f"{rehearsal.files(self.config, name)}/manifest.json"]
+        if files := source.downloads():
+            return [self.download(file) for file in files]
+        files = source.files()
+        for file in files:
+            if not Path(file).is_file():
+                raise UserError(f"{self.config.study}: datasets.{name}: no file '{file}'")
+        return files
+
+    def rehearse_settings(self, name: str) -> str:
+        """What a dataset's tiny files are made from; the splits are those that the study asks for."""
+        source = self.study.datasets[name]
+        splits = {split for _, _, dataset, split in self.study.asked() if dataset == name}
+        models = [model for model in self.study.models.values() if getattr(model, "data", None) == name]
+        splits |= {model.split for model in models if hasattr(model, "split")}
+        return dump(source.tiny(sorted(splits)) | {"source": source.tag(), "seed": self.config.seed})
 
     # --- the model graph ------------------------------------------------------------------------
 
@@ -200,171 +252,81 @@ class Graph:
         return (f"{source}/{QUERY}" if two and side == QUERIES else source), node
 
     def tokenizer_name(self, model: str, side: str = PASSAGES) -> str:
-        source, node = self.root(model, side)
-        if source == "scratch":
-            return f"{node.data}-{node.architecture.family}-{node.architecture.vocabulary}"
-        kind, _, place = source.partition(":")
-        return f"{kind}--{place.strip('/').replace('/', '--')}"
-
-    def tokenizer_root(self, tokenizer: str) -> tuple[str, Node]:
-        sides = ((name, side) for name in self.study.models for side in (PASSAGES, QUERIES))
-        return next(self.root(*side) for side in sides if self.tokenizer_name(*side) == tokenizer)
-
-    def tokenizer_data(self, tokenizer: str) -> list[str]:
-        """The dataset that a new tokenizer is learned from; none when it is fetched."""
-        source, node = self.tokenizer_root(tokenizer)
-        return [self.dataset(node.data)] if source == "scratch" else []
-
-    def tokenizer_stand_in(self, tokenizer: str) -> list[str]:
-        source, _ = self.tokenizer_root(tokenizer)
-        return self._stand_ins([source])
-
-    def stand_ins(self, model: str) -> list[str]:
-        """Of a rehearsal: what takes the place of the released models that a model starts from."""
-        return self._stand_ins(self.study.models[model].sources.values())
-
-    def _stand_ins(self, sources: Iterable[str]) -> list[str]:
-        begins = f"path:{rehearsal.stand_ins(self.config)}/"
-        made = [source for source in sources if source.startswith(begins)] if self.config.rehearse else []
-        return [f"{source.removeprefix('path:')}/manifest.json" for source in made]
-
-    def with_recipe(self, recipe: str) -> list[str]:
-        return [name for name, model in self.study.models.items() if model.recipe == recipe]
-
-    def with_kind(self, kind: str) -> list[str]:
-        return [name for name, ranker in self.study.rankers.items() if ranker.kind == kind]
-
-    def with_index(self, approximate: bool) -> list[str]:
-        """Dense rankers that have an approximate index, or search exactly."""
-        return [name for name in self.with_kind("dense") if self.approximate(name) == approximate]
-
-    def approximate(self, ranker: str) -> bool:
-        index = getattr(self.study.rankers[ranker], "index", None)
-        return index is not None and index.name != "flat"
-
-    def exact_ranker(self, ranker: str) -> str:
-        """The ranker that searches exactly what another searches by an index; the deepest of several."""
-        model = self.dense_model(ranker)
-        same = [name for name in self.with_index(approximate=False) if self.dense_model(name) == model]
-        return max(same, key=lambda name: self.study.rankers[name].depth)
-
-    def exact_run(self, ranker: str, dataset: str, split: str) -> list[str]:
-        """What the run of an approximate index is compared with."""
-        return [self.run(self.exact_ranker(ranker), dataset, split)] if self.approximate(ranker) else []
-
-    def latencies(self, ranker: str, dataset: str, split: str) -> list[str]:
-        """The latency of an approximate index, and where it is asked for."""
-        asked = any(map(is_latency, self.scores[ranker, dataset, split]))
-        return [self.latency(ranker, dataset, split)] if asked or self.approximate(ranker) else []
-
-    def answering(self, ranker: str, dataset: str) -> dict[str, list[str]]:
-        """What a ranker needs to answer questions: BM25 its index, others a model and its vectors or their index."""
-        dense, indexed = self.study.rankers[ranker].kind == "dense", self.approximate(ranker)
-        model = self.dense_model(ranker) if dense else ""
-        return {
-            "model": [self.model(model)] if dense else [],
-            "corpus": self.embeddings(model, dataset, "corpus") if dense and not indexed else [],
-            "index": [] if dense and not indexed else [self.index(ranker, dataset)],
-        }
-
-    @property
-    def tuned_rankers(self) -> list[str]:
-        return [name for name, ranker in self.study.rankers.items() if isinstance(ranker, Fusion) and ranker.tune]
+        return self._tokenizers[model, side][0]
 
     @cached_property
-    def scores(self) -> dict[tuple[str, str, str], list[str]]:
-        """Metrics asked of each (ranker, dataset, split), in the order they are first named."""
-        asked: dict[tuple[str, str, str], list[str]] = {}
-        for table in self.study.tables.values():
-            for place, metrics in table.columns.items():
-                for ranker in table.rankers:
-                    known = asked.setdefault((ranker, *place), [])
-                    known += [metric for metric in metrics if metric not in known]
-        return asked
+    def _tokenizers(self) -> dict[tuple[str, str], tuple[str, str, Node]]:
+        """(name, source, the model that says it) of the tokenizer of each model's sides."""
+        found = {}
+        for model in self.study.models:
+            for side in (PASSAGES, QUERIES):
+                source, node = self.root(model, side)
+                if source == "scratch":
+                    name = f"{node.data}-{node.architecture.family}-{node.architecture.vocabulary}"
+                else:
+                    kind, _, where = source.partition(":")
+                    name = f"{kind}--{where.strip('/').replace('/', '--')}"
+                found[model, side] = name, source, node
+        return found
 
-    # --- settings -------------------------------------------------------------------------------
+    def tokenizer_root(self, tokenizer: str) -> tuple[str, Node]:
+        return next((source, node) for name, source, node in self._tokenizers.values() if name == tokenizer)
 
-    def dataset_settings(self, name: str) -> str:
-        """Its definition, and how many rows it must have as far as that is known."""
-        definition = self.study.datasets[name].model_dump(exclude_none=True)
-        expected = (rehearsal.expected if self.config.rehearse else catalogue.expected)(**definition)
-        return dump(definition | ({"expected": expected} if expected else {}))
-
-    def download(self, file: str) -> str:
-        return f"{self.data}/downloads/{file}.json"
-
-    @property
-    def downloads(self) -> dict[str, catalogue.Download]:
-        """The files that are fetched for all datasets of the study."""
-        sources = (catalogue.downloads(**dataset.model_dump()) for dataset in self.study.datasets.values())
-        return {name: file for files in sources for name, file in files.items()}
-
-    def download_settings(self, file: str) -> str:
-        """Where a file is from and what it must be; a mirror is another way to the same file."""
-        return dump(vars(self.downloads[file]))
-
-    def dataset_files(self, name: str) -> list[str]:
-        """The files that a dataset is made of: fetched ones, or the user's; one that is not there is said at once."""
-        dataset = self.study.datasets[name]
-        if self.config.rehearse and not isinstance(dataset, Pydocs):
-            return [f"{rehearsal.files(self.config, name)}/manifest.json"]
-        if files := catalogue.downloads(**dataset.model_dump()):
-            return [self.download(file) for file in files]
-        if isinstance(dataset, Pydocs):
-            return []
-        if isinstance(dataset, Tevatron):
-            return [str(path) for path in text_files([*dataset.corpus, *dataset.queries.values()])]
-        if isinstance(dataset, Beir):
-            files = beir_files(Path(dataset.path))
-        elif isinstance(dataset, Text):
-            files = [str(path) for path in text_files(dataset.files)]
-        else:
-            files = [dataset.corpus.file, *(f.file for f in (*dataset.queries.values(), *dataset.judgements.values()))]
-        for file in files:
-            if not Path(file).is_file():
-                raise UserError(f"{self.config.study}: datasets.{name}: no file '{file}'")
-        return files
-
-    def rehearse_settings(self, name: str) -> str:
-        """A dataset's definition; of a folder that does not say its splits, those that the study asks for."""
-        definition = self.study.datasets[name].model_dump() | {"seed": self.config.seed}
-        if not isinstance(self.study.datasets[name], Beir):
-            return dump(definition)
-        splits = {split for _, _, dataset, split in asked_runs(self.study) if dataset == name}
-        splits |= {
-            model.split for model in self.study.models.values() if isinstance(model, Retriever) and model.data == name
+    def tokenizer_inputs(self, tokenizer: str) -> Inputs:
+        """The dataset that a new tokenizer is learned from; none when it is fetched."""
+        source, node = self.tokenizer_root(tokenizer)
+        return {
+            "dataset": [self.dataset(node.data)] if source == "scratch" else [],
+            "stand_in": self._stand_ins([source]),
         }
-        return dump(definition | {"splits": sorted(splits)})
-
-    def stand_in_settings(self, place: str) -> str:
-        return dump({"seed": self.config.seed, "source": self.stood_for[place]})
 
     def tokenizer_settings(self, tokenizer: str) -> str:
         source, node = self.tokenizer_root(tokenizer)
         learned = node.architecture.model_dump(include={"family", "vocabulary"}) if source == "scratch" else None
         return dump(learned or {"source": place(source)})
 
-    def model_settings(self, name: str) -> str:
+    def model_inputs(self, name: str) -> Inputs:
         model = self.study.models[name]
-        settings = model.model_dump(exclude=ARTIFACTS | INPUTS | NEGATIVES.keys() | {"negatives_seed"})
-        settings |= {"seed": self.seed(model), "source": place(model.from_)}
-        if isinstance(model, Model):
-            settings |= {"precision": self.config.precision}
-        if isinstance(model, Vectors):
-            settings |= model.model_dump(include=INPUTS) | {
-                "query_source": model.query_from and place(model.query_from)
-            }
-        if isinstance(model, Retriever):
-            wanted = None if model.train_queries == "all" else model.train_queries
-            settings |= {"negatives_per_query": model.beside, "train_queries": wanted}
-            settings |= {"train_query_length": model.train_query_length or model.query_length}
-        return dump(settings)
+        return model.inputs(self, name) | {"stand_ins": self._stand_ins(model.sources.values())}
 
-    def negatives_settings(self, name: str) -> str:
-        model = self.study.models[name]
-        settings = {short: getattr(model, long) for long, short in NEGATIVES.items()}
-        seed = self.seed(model) if model.negatives_seed is None else model.negatives_seed
-        return dump(settings | {"seed": seed, "split": model.split})
+    def _stand_ins(self, sources: Iterable[str]) -> list[str]:
+        """Of a rehearsal: what takes the place of released models."""
+        begins = f"path:{rehearsal.stand_ins(self.config)}/"
+        made = [source for source in sources if source.startswith(begins)] if self.config.rehearse else []
+        return [f"{source.removeprefix('path:')}/manifest.json" for source in made]
+
+    def stand_in_settings(self, name: str) -> str:
+        return dump({"seed": self.config.seed, "source": self.stood_for[name]})
+
+    def model_settings(self, name: str) -> str:
+        return dump(self.study.models[name].work_settings(self.config))
+
+    # --- negatives ------------------------------------------------------------------------------
+
+    def negatives_name(self, model: str) -> str:
+        retriever = self.study.models[model]
+        made = [retriever.data, *retriever.negatives, retriever.negatives_settings(self.config)]
+        digest = hashlib.sha256(dump(made).encode()).hexdigest()[:8]
+        return f"{'+'.join(retriever.negatives)[:60]}.{retriever.data}.{retriever.split}-{digest}"
+
+    @cached_property
+    def _with_negatives(self) -> dict[str, str]:
+        """Negatives → a model that is trained on them."""
+        models = [name for name, model in self.study.models.items() if getattr(model, "negatives", None)]
+        return {self.negatives_name(name): name for name in models}
+
+    def negatives_inputs(self, negatives: str) -> Inputs:
+        retriever = self.study.models[self._with_negatives[negatives]]
+        runs = [self.run(ranker, retriever.data, retriever.split) for ranker in retriever.negatives]
+        return {"dataset": [self.dataset(retriever.data)], "runs": runs}
+
+    def negatives_settings(self, negatives: str) -> str:
+        return dump(self.study.models[self._with_negatives[negatives]].negatives_settings(self.config))
+
+    def negatives_priority(self, negatives: str) -> int:
+        return self.awaited(self._with_negatives.get(negatives))
+
+    # --- vectors, rankers, scores ---------------------------------------------------------------
 
     def encode_settings(self, model: str, part: str) -> str:
         """How the texts of a part become inputs; queries have no title."""
@@ -373,58 +335,55 @@ class Graph:
         settings |= {"title": node.title} if part == "corpus" else {}
         return dump(settings | {"part": part, "precision": self.config.precision, "vectors": self.config.vectors})
 
-    def bm25_settings(self, ranker: str) -> str:
-        return dump(self.study.rankers[ranker].model_dump(exclude={"kind", "depth", "published"}))
+    def index_settings(self, ranker: str) -> str:
+        return dump(self.study.rankers[ranker].index_settings(self.config))
+
+    def index_inputs(self, ranker: str, dataset: str) -> Inputs:
+        return self.study.rankers[ranker].index_inputs(self, ranker, dataset)
 
     def rank_settings(self, ranker: str, split: str) -> str:
-        """BM25 and a file's run read the split's queries themselves; a dense ranker is handed their vectors."""
-        described = self.study.rankers[ranker]
-        settings = {"depth": described.depth}
-        settings |= {"split": split} if described.kind in ("bm25", "file", "given") else {}
-        settings |= {"list": described.list} if described.kind == "given" else {}
-        return dump(settings | ({"parameters": self.parameters(ranker)} if self.approximate(ranker) else {}))
+        return dump(self.study.rankers[ranker].rank_settings(self, split))
 
-    def index_settings(self, ranker: str) -> str:
-        """What an index is built with; parameters of its search do not build it anew."""
-        index = self.study.rankers[ranker].index.model_dump(exclude=set(AT_SEARCH) | {"search"})
-        return dump({"index": index, "seed": self.config.seed})
+    def rank_inputs(self, ranker: str, dataset: str, split: str) -> Inputs:
+        """Cross-checks see to it that a run which the study asks for can be had; one typed by hand is checked here."""
+        described = self.study.rankers[ranker]
+        for _, message in described.check_on(self.study, ranker, dataset, split, False):
+            raise UserError(f"{self.config.study}: rankers.{ranker}: {message}")
+        return described.rank_inputs(self, ranker, dataset, split)
 
     def latency_settings(self, ranker: str, split: str) -> str:
-        described = self.study.rankers[ranker]
-        settings = {"depth": described.depth, "seed": self.config.seed, "split": split}
-        if isinstance(described, Dense):
-            node = self.study.models[described.model]
-            settings |= {"query_length": node.query_length, "query_prefix": node.query_prefix}
-            settings |= {"precision": self.config.precision, "parameters": self.parameters(ranker)}
-        return dump(settings)
+        return dump(self.study.rankers[ranker].latency_settings(self, split))
 
-    def parameters(self, ranker: str) -> dict[str, float]:
-        """FAISS's parameters of a search."""
-        index = self.study.rankers[ranker].index
-        known = {name: getattr(index, name) for name in AT_SEARCH if hasattr(index, name)}
-        return known | getattr(index, "search", {})
+    def latency_inputs(self, ranker: str, dataset: str) -> Inputs:
+        return {"dataset": [self.dataset(dataset)]} | self.live_inputs(ranker, dataset)
 
-    def fuse_settings(self, ranker: str) -> str:
-        fusion = self.study.rankers[ranker]
-        assert isinstance(fusion, Fusion)
-        settings = self._shares(fusion) | {"depth": fusion.depth}
-        return dump(settings if fusion.tune else settings | {"weights": fusion.weights or [1.0] * len(fusion.of)})
+    def live_inputs(self, ranker: str, dataset: str) -> Inputs:
+        return self.study.rankers[ranker].live_inputs(self, ranker, dataset)
 
-    def tune_settings(self, ranker: str) -> str:
-        fusion = self.study.rankers[ranker]
-        assert isinstance(fusion, Fusion)
-        return dump(self._shares(fusion) | fusion.tune.model_dump())
-
-    def _shares(self, fusion: Fusion) -> dict:
-        """How a ranker's rows become what they add to a fusion."""
-        return fusion.model_dump(include={"method", "k" if fusion.method == "reciprocal_rank" else "scale"})
+    def evaluate_inputs(self, ranker: str, dataset: str, split: str) -> Inputs:
+        """A run, the exact one that it approximates, and how long answers took, where that is asked for."""
+        exact = self.study.rankers[ranker].exact(self.study)
+        timed = exact or any(map(is_latency, self.scores[ranker, dataset, split]))
+        return {
+            "dataset": [self.dataset(dataset)],
+            "run": [self.run(ranker, dataset, split)],
+            "exact": [self.run(exact, dataset, split)] if exact else [],
+            "latency": [self.latency(ranker, dataset, split)] if timed else [],
+        }
 
     def evaluate_settings(self, ranker: str, dataset: str, split: str) -> str:
         settings = {"split": split, "metrics": self.scores[ranker, dataset, split]}
-        if self.approximate(ranker):
-            both = (self.study.rankers[name].depth for name in (ranker, self.exact_ranker(ranker)))
-            settings |= {"depth": min(both)}
+        if exact := self.study.rankers[ranker].exact(self.study):
+            settings |= {"depth": min(self.study.rankers[name].depth for name in (ranker, exact))}
         return dump(settings)
+
+    def analysis_inputs(self, name: str) -> Inputs:
+        return self.study.analyses[name].inputs(self)
+
+    def analysis_settings(self, name: str) -> str:
+        return dump(self.study.analyses[name].work_settings(self.config))
+
+    # --- tables and the report ------------------------------------------------------------------
 
     def compare_settings(self, name: str) -> str:
         """Latency is not compared."""
@@ -467,15 +426,6 @@ class Graph:
         papers = {name: cited(table.paper) for name, table in self.study.tables.items() if table.paper}
         return dump({"data": self.data, "results": self.results, "study": described, "papers": papers})
 
-    def seed(self, model: Node) -> int:
-        own = getattr(model, "seed", None)
-        return self.config.seed if own is None else own
-
-    def dense_model(self, ranker: str) -> str:
-        dense = self.study.rankers[ranker]
-        assert isinstance(dense, Dense)
-        return dense.model
-
     def _refuse_foreign_datasets(self) -> None:
         """A dataset that another study defined otherwise is never silently made anew."""
         for name in self.study.datasets:
@@ -491,18 +441,14 @@ class Graph:
                     )
 
 
-def beir_files(folder: Path) -> list[str]:
-    """corpus, queries and qrels of a BEIR folder, as they are, plain or compressed."""
-    judgements = qrels(folder)
-    if not judgements:
-        raise UserError(f"{folder}: no qrels/<split>.tsv in it, plain or compressed")
-    return [str(path) for path in (find(folder / "corpus.jsonl"), find(folder / "queries.jsonl"), *judgements.values())]
+def read(config: Path) -> Iterable[tuple[str, object]]:
+    """What a config.yaml says, if there is one."""
+    return (parse(config) or {}).items() if config.is_file() else ()
 
 
-def place(source: str) -> str:
-    """What from_pretrained takes: a hub id or a folder; `scratch` and the study's own models stay as they are."""
-    _, colon, place = source.partition(":")
-    return place if colon else ("scratch" if source == "scratch" else "study")
+def found(study: str) -> Path:
+    """A study below the working directory, or else of the project."""
+    return Path(study) if Path(study).is_file() or not (PROJECT / study).is_file() else PROJECT / study
 
 
 def _source(model: Node, side: str) -> str | None:
@@ -510,5 +456,5 @@ def _source(model: Node, side: str) -> str | None:
     return model.sources.get("query_from" if side == QUERIES else "from")
 
 
-def dump(settings: dict) -> str:
+def dump(settings) -> str:
     return json.dumps(settings, sort_keys=True, ensure_ascii=False)

@@ -3,40 +3,23 @@
 import difflib
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Tag, ValidationError
 
 from dewpoint.errors import UserError
-from dewpoint.study.grammar import (
-    BATCHES,
-    HIT,
-    METRICS,
-    RPREC,
-    CoCondenser,
-    Condenser,
-    Config,
-    Dense,
-    Fusion,
-    Given,
-    Model,
-    Pretraining,
-    Released,
-    Retriever,
-    RunFiles,
-    Study,
-    Table,
-    Vectors,
-    is_latency,
-)
+from dewpoint.evaluation.registry import BATCHES, METRICS, RPREC, is_latency
+from dewpoint.study.grammar import SECTIONS, Config, Study, Table
+from dewpoint.study.kind import Kind, Strict, kinds
 from dewpoint.study.published import printed_table
 from dewpoint.study.rehearsal import APART
 from dewpoint.study.written import nearest, parse
 
 TAKEN = ("downloads", "files", "stand-ins", "tokenizers", APART)  # folders below data/
-SECTIONS = ("datasets", "models", "rankers", "tables")
+ALL_SECTIONS = (*SECTIONS, "tables")
 
 
 def load_config(values: dict) -> Config:
@@ -47,19 +30,26 @@ def load_config(values: dict) -> Config:
 def load_study(path: Path) -> Study:
     """The study in `path`, expanded and checked."""
     written = read(path)
-    for section in SECTIONS:
+    for section in ALL_SECTIONS:
         written[section] = expand(written.get(section) or {}, f"{path}: {section}")
-    study = _validate(Study, written, str(path))
-    indexed = {r.model for r in study.rankers.values() if isinstance(r, Dense) and r.index.name != "flat"}
-    searched = [name for name, model in study.models.items() if isinstance(model, Vectors) or name in indexed]
-    rows = {name: getattr(study.models[name], "published", None) for name in searched}
-    implied = {name: Dense(kind="dense", model=name, published=row) for name, row in rows.items()}
+    study = _with_implied(_validate(Study, written, str(path)), str(path))
+    _cross_check(study, str(path))
+    return study
+
+
+def _with_implied(study: Study, path: str) -> Study:
+    """With the rankers that models are, and those that other rankers bring."""
+    implied, known = {}, kinds("rankers")
+    for ranker in study.rankers.values():
+        implied |= ranker.implied()
+    for name, model in study.models.items():
+        if model.ranker:
+            implied[name] = known[model.ranker](kind=model.ranker, model=name, published=model.published)
+    implied = {name: implied[name] for name in study.models if name in implied}  # in the order of models
     taken = sorted(implied.keys() & study.rankers.keys())
     if taken:
         raise UserError(f"{path}: rankers.{taken[0]}: a model has this name, and is a ranker already; rename one")
-    study = study.model_copy(update={"rankers": implied | study.rankers})
-    _cross_check(study, str(path))
-    return study
+    return study.model_copy(update={"rankers": implied | study.rankers})
 
 
 # --- include and vary ---------------------------------------------------------------------------
@@ -78,7 +68,7 @@ def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     written = parse(path)
     if not isinstance(written, dict):
         raise UserError(f"{path}: expected datasets, models, rankers and tables")
-    for section in SECTIONS:
+    for section in ALL_SECTIONS:
         if not isinstance(written.get(section) or {}, dict):
             raise UserError(f"{path}: {section}: expected names with entries")
     for key in written:
@@ -90,9 +80,9 @@ def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for other in includes:
         included = read(path.parent / other, (*above, path.resolve()))
-        for section in SECTIONS:
+        for section in ALL_SECTIONS:
             merged[section] = merged.get(section, {}) | (included.get(section) or {})
-    for section in SECTIONS:
+    for section in ALL_SECTIONS:
         written[section] = merged.get(section, {}) | (written.get(section) or {})
     return written
 
@@ -150,10 +140,10 @@ def _validate(kind: type[BaseModel], values: dict, path: str):
     except ValidationError as error:
         errors = error.errors()
         first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-        location = [str(part) for part in first["loc"]]
+        location, holder = located(kind, first["loc"])
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
-            message = "unknown key" + nearest(location[-1], _known_keys(kind, location[:-1]))
+            message = "unknown key" + nearest(location[-1], _keys(holder))
         elif first["type"] == "union_tag_invalid":
             known = [tag.strip("' ") for tag in first["ctx"]["expected_tags"].split(",")]
             key = first["ctx"]["discriminator"].strip("'")
@@ -164,41 +154,63 @@ def _validate(kind: type[BaseModel], values: dict, path: str):
             message = _expected(first["ctx"]["pattern"], str(first["input"]))
         elif first["type"] != "missing" and not isinstance(first["input"], dict | list):
             message += f", found {first['input']!r}"
-        if location[:1] and location[0] in ("datasets", "models", "rankers"):
-            location[2:3] = []  # pydantic puts the union's tag here
-        if location[2:3] in (["index"], ["on"]):
-            location[3:4] = []  # and here
-        if location[-1:] == ["[key]"]:
-            location[-1] = "(name)"
         rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise UserError(f"{path}: {'.'.join(location)}: {message}{rest}") from None
 
 
-def _known_keys(kind: type[BaseModel], location: list[str]) -> list[str]:
-    """What could have been written where an unknown key stands."""
-    from dewpoint.study import grammar
+def located(type_: Any, parts: tuple) -> tuple[list[str], Any]:
+    """Where pydantic's location is in what was written, and the type that holds its last part.
 
-    holders = {
-        value.model_fields[tag].annotation.__args__[0]: value
-        for value in vars(grammar).values()
-        if isinstance(value, type) and issubclass(value, BaseModel)
-        for tag in ("recipe", "kind", "source", "name")
-        if tag in value.model_fields
-    }
-    holder = kind
-    for index, part in enumerate(location):
-        if index == 1:
-            continue  # the entry's name
-        if part in holders:
-            holder = holders[part]
-        elif part in ("architecture", "projection", "development", "tune"):
-            holder = getattr(grammar, part.capitalize())
-        elif part == "tables":
-            holder = grammar.Table
-        elif part == "published":
-            holder = grammar.Row
-        elif part in ("corpus", "queries", "judgements"):
-            holder = {"corpus": grammar.PassageFile, "queries": grammar.QueryFile}.get(part, grammar.JudgementFile)
+    Where types are told apart by a tag, pydantic puts the tag into the location; nobody wrote it there.
+    """
+    place, holder = [], type_
+    for part in parts:
+        member = next((one for one in _members(type_) if part in _tags(one)), None)
+        if member is not None:
+            type_ = member
+            continue
+        holder = _bare(type_)
+        place.append("(name)" if part == "[key]" else str(part))
+        type_ = _inner(holder, part)
+    return place, holder
+
+
+def _bare(type_: Any) -> Any:
+    """Without `Annotated`, and without `| None`."""
+    if get_origin(type_) is Annotated:
+        return _bare(get_args(type_)[0])
+    members = [one for one in _members(type_) if one is not type(None)]
+    return _bare(members[0]) if len(members) == 1 else type_
+
+
+def _members(type_: Any) -> tuple:
+    """The types of a union."""
+    if get_origin(type_) is Annotated:
+        return _members(get_args(type_)[0])
+    return get_args(type_) if get_origin(type_) in (Union, UnionType) else ()
+
+
+def _tags(type_: Any) -> list[str]:
+    """By what a union's member is told from the others."""
+    marked = [one.tag for one in get_args(type_)[1:] if isinstance(one, Tag)] if get_origin(type_) is Annotated else []
+    bare = _bare(type_)
+    fields = bare.model_fields.values() if isinstance(bare, type) and issubclass(bare, Strict) else ()
+    literals = (get_args(field.annotation) for field in fields if get_origin(field.annotation) is Literal)
+    return marked + [values[0] for values in literals if len(values) == 1]
+
+
+def _inner(holder: Any, part: str | int) -> Any:
+    """The type of a part of a mapping, a list or an entry."""
+    if get_origin(holder) in (dict, list):
+        return get_args(holder)[-1]
+    if isinstance(holder, type) and issubclass(holder, BaseModel):
+        fields = {field.alias or name: field.annotation for name, field in holder.model_fields.items()}
+        return fields.get(part)
+    return None
+
+
+def _keys(holder: Any) -> list[str]:
+    """What could have been written where an unknown key stands."""
     return [field.alias or name for name, field in holder.model_fields.items()]
 
 
@@ -219,113 +231,114 @@ def _expected(pattern: str, found: str) -> str:
 
 
 def _cross_check(study: Study, path: str) -> None:
-    def expect(name: str, known, place: str, what: str) -> None:
-        if name not in known:
-            raise UserError(f"{path}: {place}: no {what} '{name}'" + nearest(name, list(known)))
+    for place, message in itertools.chain(
+        _names_taken(study, path),
+        _unknown_names(study),
+        *(entry_mistakes(section, name, entry, study) for section, name, entry in study.entries()),
+        _table_mistakes(study),
+        _cycles(study),
+        _run_mistakes(study),
+        _paper_mistakes(study),
+    ):
+        raise UserError(f"{path}: {place}: {message}")
 
-    def expect_split(split: str, dataset: str, place: str, metrics: Iterable[str] = ("MRR@10",)) -> None:
-        for what in sorted({"answered" if metric.startswith(f"{HIT}@") else "judged" for metric in metrics}):
-            asked = study.datasets[dataset]
-            known = asked.answered if what == "answered" else asked.judged
-            if known is not None and split not in known:
-                none = f"; dataset '{dataset}' has none"
-                raise UserError(f"{path}: {place}: no {what} split '{split}'" + (nearest(split, known) or none))
 
+Mistakes = Iterator[tuple[str, str]]  # (place, what is wrong)
+
+
+def _names_taken(study: Study, path: str) -> Mistakes:
     for name in study.datasets:
         if name in TAKEN:
-            raise UserError(f"{path}: datasets.{name}: data/{name} has another use; take another name")
+            yield f"datasets.{name}", f"data/{name} has another use; take another name"
     if Path(path).stem == APART:
-        raise UserError(f"{path}: results/{APART} has another use; give the file another name")
-    for name, model in study.models.items():
-        place = f"models.{name}"
-        for key, source in model.sources.items():
-            if source.startswith("path:") and not Path(source[5:]).is_dir():
-                raise UserError(f"{path}: {place}.{key}: no folder '{source[5:]}'")
-            if not source.startswith(("hub:", "path:")) and source != "scratch":
-                expect(source, study.models, f"{place}.{key}", "model")
-            if isinstance(model, Vectors) and source == "scratch":
-                raise UserError(f"{path}: {place}.{key}: a retriever starts from another model, not from scratch")
-            if isinstance(model, Released) and source in study.models:
-                raise UserError(f"{path}: {place}.{key}: a released model is from hub:ORG/NAME or path:DIR")
-        if isinstance(model, Model):
-            expect(model.data, study.datasets, f"{place}.data", "dataset")
-        if isinstance(model, Pretraining) and (model.from_ == "scratch") != (model.architecture is not None):
-            raise UserError(f"{path}: {place}.architecture: goes with from: scratch, and only with it")
-        if isinstance(model, Retriever):
-            expect_split(model.split, model.data, f"{place}.split")
-            if model.development:
-                expect_split(model.development.split, model.data, f"{place}.development.split")
-            for ranker in model.negatives:
-                expect(ranker, study.rankers, f"{place}.negatives", "ranker")
-                depth = study.rankers[ranker].depth
-                deepest = model.development.depth if model.development else 0
-                for key, wanted in (("negatives_depth", model.negatives_depth), ("development.depth", deepest)):
-                    if wanted > depth:
-                        raise UserError(f"{path}: {place}.{key}: {wanted}, but ranker '{ranker}' keeps {depth}")
-    for name, ranker in study.rankers.items():
-        if isinstance(ranker, Dense):
-            expect(ranker.model, study.models, f"rankers.{name}.model", "model")
-        if isinstance(ranker, Fusion):
-            for part in ranker.of:
-                expect(part, study.rankers, f"rankers.{name}.of", "ranker")
-            cutoff = int(ranker.tune.metric.split("@")[1]) if ranker.tune else 0
-            if cutoff > ranker.depth:
-                raise UserError(
-                    f"{path}: rankers.{name}.tune.metric: {ranker.tune.metric}, but depth is {ranker.depth}"
-                )
-        if isinstance(ranker, Given):
-            lists = [name for dataset in study.datasets.values() for name in dataset.lists]
-            expect(ranker.list, dict.fromkeys(lists), f"rankers.{name}.list", "list")
-        if isinstance(ranker, RunFiles):
-            expect(ranker.on, study.datasets, f"rankers.{name}.on", "dataset")
-            answered = study.datasets[ranker.on].answered
-            for split, file in ranker.runs.items():
-                how = f"{HIT}@1" if split in answered else "MRR@10"
-                expect_split(split, ranker.on, f"rankers.{name}.runs", [how])
-                if not Path(file).is_file():
-                    raise UserError(f"{path}: rankers.{name}.runs.{split}: no file '{file}'")
+        yield f"results/{APART}", "has another use; give the file another name"
+
+
+def _unknown_names(study: Study) -> Mistakes:
+    for section, name, entry in study.entries():
+        for part, where in _parts(entry, f"{section}.{name}"):
+            for key, of, one in part.names():
+                if one not in getattr(study, of):
+                    yield f"{where}.{key}", f"no {of.removesuffix('s')} '{one}'" + nearest(one, [*getattr(study, of)])
+
+
+def _parts(entry: Strict, where: str) -> Iterator[tuple[Strict, str]]:
+    """An entry and the kinds written in it, and where they are."""
+    yield entry, where
+    for name, field in type(entry).model_fields.items():
+        if isinstance(value := getattr(entry, name), Kind):
+            yield from _parts(value, f"{where}.{field.alias or name}")
+
+
+def entry_mistakes(section: str, name: str, entry: Strict, study: Study) -> Mistakes:
+    for part, where in _parts(entry, f"{section}.{name}"):
+        if isinstance(part, Kind):
+            yield from ((f"{where}.{key}", message) for key, message in part.check(study))
+
+
+def _table_mistakes(study: Study) -> Mistakes:
     for name, table in study.tables.items():
-        for ranker in table.rankers:
-            expect(ranker, study.rankers, f"tables.{name}.rankers", "ranker")
+        place = f"tables.{name}"
         for (dataset, split), metrics in table.columns.items():
-            expect(dataset, study.datasets, f"tables.{name}.on", "dataset")
-            expect_split(split, dataset, f"tables.{name}.on", metrics)
+            if dataset not in study.datasets:
+                yield f"{place}.on", f"no dataset '{dataset}'" + nearest(dataset, [*study.datasets])
+            if wrong := study.lacks_split(dataset, split, metrics):
+                yield f"{place}.on", wrong
             for ranker, metric in itertools.product(table.rankers, metrics):
                 if is_latency(metric):
-                    _check_latency(metric, study.rankers[ranker].kind, f"{path}: tables.{name}.metrics")
-                elif metric != RPREC and int(metric.split("@")[1]) > study.rankers[ranker].depth:
-                    raise UserError(
-                        f"{path}: tables.{name}.metrics: {metric}, but ranker '{ranker}' keeps only "
-                        f"{study.rankers[ranker].depth} passages; raise its depth"
+                    yield from ((f"{place}.metrics", wrong) for wrong in _not_timed(metric, study.rankers[ranker]))
+                elif "@" in metric and int(metric.split("@")[1]) > study.rankers[ranker].depth:
+                    depth = study.rankers[ranker].depth
+                    yield (
+                        f"{place}.metrics",
+                        f"{metric}, but ranker '{ranker}' keeps only {depth} passages; raise its depth",
                     )
-    _refuse_cycles(study, path)
-    for place, asked, dataset, split in asked_runs(study):
-        for name, on in dict.fromkeys(runs_below(study, asked, split)):
-            ranker = study.rankers[name]
-            if isinstance(ranker, Given) and on not in study.datasets[dataset].lists.get(ranker.list, []):
-                raise UserError(f"{path}: {place}: dataset '{dataset}' has no list '{ranker.list}' of {on} queries")
-            if isinstance(ranker, RunFiles) and (ranker.on != dataset or on not in ranker.runs):
-                raise UserError(f"{path}: {place}: {lacks(name, ranker, dataset, on)}")
-            if isinstance(ranker, Fusion) and ranker.tune:
-                expect_split(ranker.tune.split, dataset, f"rankers.{name}.tune.split")
-                if place.startswith("tables.") and ranker.tune.split == split:
-                    raise UserError(
-                        f"{path}: {place}: the weights of ranker '{name}' are tuned on {dataset}/{split} itself; "
-                        "tune them on another split"
-                    )
-    for name, model in study.models.items():
-        _check_layers(study, name, model, path)
+
+
+def _not_timed(metric: str, ranker: Kind) -> Iterator[str]:
+    if int(metric.split("@")[1]) not in BATCHES:
+        yield f"{metric}, but latency is measured @{', @'.join(map(str, BATCHES))}"
+    if not ranker.function("latency"):
+        timed = [name for name, kind in kinds("rankers").items() if kind.has("latency")]
+        yield f"{metric} is measured of {' and '.join(timed)} rankers, not of a {ranker.tag()}"
+
+
+def _cycles(study: Study) -> Mistakes:
+    edges, done = study.needs(), set()
+
+    def visit(node: str, trail: list[str]) -> Mistakes:
+        if node in trail:
+            yield node, f"needs itself: {' → '.join([*trail[trail.index(node) :], node])}"
+        elif node not in done:
+            for need in edges[node]:
+                yield from visit(need, [*trail, node])
+            done.add(node)
+
+    for node in edges:
+        yield from visit(node, [])
+
+
+def _run_mistakes(study: Study) -> Mistakes:
+    for place, *asked in study.asked():
+        for name, dataset, split in dict.fromkeys(study.below(*asked)):
+            shown = place.startswith("tables.")
+            for key, message in study.rankers[name].check_on(study, name, dataset, split, shown):
+                yield f"rankers.{name}.{key}" if key else place, message
+
+
+def _paper_mistakes(study: Study) -> Mistakes:
     for name, table in study.tables.items():
         if table.paper:
-            _check_paper(study, table, f"{path}: tables.{name}")
+            yield from _of_paper(study, table, f"tables.{name}")
 
 
-def _check_paper(study: Study, table: Table, place: str) -> None:
+def _of_paper(study: Study, table: Table, place: str) -> Mistakes:
     """A ranker reproduces one row of the paper's table, or none; and there are figures where it is measured."""
     try:
         printed = printed_table(table.paper)
     except UserError as error:
-        raise UserError(f"{place}.paper: {error}") from None
+        yield f"{place}.paper", str(error)
+        return
     system_of = {str(one.row): one.row.system for one in printed.rows}
     taken: dict[str, str] = {}
     for ranker, published in ((ranker, study.rankers[ranker].published) for ranker in table.rankers):
@@ -334,17 +347,17 @@ def _check_paper(study: Study, table: Table, place: str) -> None:
         row = str(published)
         if row not in system_of:
             near = max(system_of, key=lambda known: (system_of[known] == published.system, _alike(known, row)))
-            raise UserError(f"{place}.rankers: {table.paper} has no row {row} for '{ranker}'; the nearest is {near}")
+            yield f"{place}.rankers", f"{table.paper} has no row {row} for '{ranker}'; the nearest is {near}"
         if row in taken:
-            raise UserError(f"{place}.rankers: '{taken[row]}' and '{ranker}' have the same published row {row}")
+            yield f"{place}.rankers", f"'{taken[row]}' and '{ranker}' have the same published row {row}"
         taken[row] = ranker
     for system in table.absent:
         rows = [row for row, name in system_of.items() if name == system]
         if not rows:
             systems = list(dict.fromkeys(system_of.values()))
-            raise UserError(f"{place}.absent: {table.paper} has no system '{system}'{nearest(system, systems)}")
-        if all(row in taken for row in rows):
-            raise UserError(f"{place}.absent: '{system}' is not absent, '{taken[rows[0]]}' reproduces it")
+            yield f"{place}.absent", f"{table.paper} has no system '{system}'{nearest(system, systems)}"
+        elif all(row in taken for row in rows):
+            yield f"{place}.absent", f"'{system}' is not absent, '{taken[rows[0]]}' reproduces it"
     figures = dict.fromkeys(
         (on, metric) for one in printed.rows for on, metrics in one.on.items() for metric in metrics
     )
@@ -355,85 +368,8 @@ def _check_paper(study: Study, table: Table, place: str) -> None:
     }
     if not asked & figures.keys():
         has, wanted = (", ".join(f"{on} {metric}" for on, metric in of) for of in (figures, sorted(asked)))
-        raise UserError(f"{place}.on: {table.paper} has nothing on {wanted}; it has {has}")
+        yield f"{place}.on", f"{table.paper} has nothing on {wanted}; it has {has}"
 
 
 def _alike(one: str, other: str) -> float:
     return difflib.SequenceMatcher(None, one, other).ratio()
-
-
-def _check_latency(metric: str, kind: str, place: str) -> None:
-    if int(metric.split("@")[1]) not in BATCHES:
-        raise UserError(f"{place}: {metric}, but latency is measured @{', @'.join(map(str, BATCHES))}")
-    if kind not in ("bm25", "dense"):
-        raise UserError(f"{place}: {metric} is measured of bm25 and dense rankers, not of a {kind}")
-
-
-def asked_runs(study: Study) -> Iterator[tuple[str, str, str, str]]:
-    """(where it is said, ranker, dataset, split) of all runs that tables, negatives and development ask for."""
-    for name, table in study.tables.items():
-        for place in table.columns:
-            yield from ((f"tables.{name}.on", ranker, *place) for ranker in table.rankers)
-    for name, model in study.models.items():
-        for ranker in getattr(model, "negatives", []):
-            yield f"models.{name}.negatives", ranker, model.data, model.split
-            if model.development:
-                yield f"models.{name}.development", ranker, model.data, model.development.split
-
-
-def runs_below(study: Study, ranker: str, split: str) -> Iterator[tuple[str, str]]:
-    """(ranker, split) of a run and of all runs that it is fused from or that its weights are tuned on."""
-    yield ranker, split
-    fusion = study.rankers[ranker]
-    if isinstance(fusion, Fusion):
-        for on in dict.fromkeys([split, fusion.tune.split] if fusion.tune else [split]):
-            for part in fusion.of:
-                yield from runs_below(study, part, on)
-
-
-def lacks(name: str, files: RunFiles, dataset: str, split: str) -> str:
-    """That a ranker of files has no run on a split."""
-    known = ", ".join(f"{files.on}/{known}" for known in files.runs)
-    return f"ranker '{name}' has no run on {dataset}/{split}, only on {known}"
-
-
-def needs(study: Study) -> dict[str, list[str]]:
-    """What each model and ranker is made from, as `models.x` and `rankers.y`."""
-    edges: dict[str, list[str]] = {}
-    for name, model in study.models.items():
-        sources = dict.fromkeys(model.sources.values())
-        edges[f"models.{name}"] = [f"models.{source}" for source in sources if source in study.models]
-        edges[f"models.{name}"] += [f"rankers.{ranker}" for ranker in getattr(model, "negatives", [])]
-    for name, ranker in study.rankers.items():
-        edges[f"rankers.{name}"] = [f"models.{ranker.model}"] if isinstance(ranker, Dense) else []
-        edges[f"rankers.{name}"] += [f"rankers.{part}" for part in getattr(ranker, "of", [])]
-    return edges
-
-
-def _refuse_cycles(study: Study, path: str) -> None:
-    edges, done = needs(study), set()
-
-    def visit(node: str, trail: list[str]) -> None:
-        if node in trail:
-            raise UserError(f"{path}: {node}: needs itself: {' → '.join([*trail[trail.index(node) :], node])}")
-        if node not in done:
-            for need in edges[node]:
-                visit(need, [*trail, node])
-            done.add(node)
-
-    for node in edges:
-        visit(node, [])
-
-
-def _check_layers(study: Study, name: str, model, path: str) -> None:
-    """The split must leave a late layer, as far as the study says how many there are."""
-    if not isinstance(model, Condenser | CoCondenser):
-        return
-    root = model
-    while root.from_ in study.models:
-        root = study.models[root.from_]
-    if getattr(root, "architecture", None) and model.early_layers >= root.architecture.layers:
-        raise UserError(
-            f"{path}: models.{name}.early_layers: {model.early_layers} of {root.architecture.layers} layers leave none "
-            "after the split"
-        )

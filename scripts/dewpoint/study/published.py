@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from dewpoint.errors import UserError
-from dewpoint.study.grammar import Metric, Place, Row, Strict
+from dewpoint.study.kind import Strict
+from dewpoint.study.types import Metric, Place, Row
 from dewpoint.study.written import Yaml, nearest, parse
 
 PUBLISHED = Path(__file__).parents[3] / "studies" / "published"

@@ -57,7 +57,7 @@ class Batch(NamedTuple):
     rows: int
     chunks: list[Chunk]
     once: bool = True  # all chunks fit in memory together
-    labels: tuple[Tensor, ...] = ()
+    labels: dict[str, Tensor] = {}  # what a loss may know of the rows
     device: torch.device = torch.device("cpu")
 
     @property
@@ -65,14 +65,14 @@ class Batch(NamedTuple):
         return sum(int(chunk.mask.sum()) for chunk in self.chunks)
 
     def to(self, device: torch.device) -> "Batch":
-        labels = tuple(label.to(device) for label in self.labels)
+        labels = {name: label.to(device) for name, label in self.labels.items()}
         return Batch(self.rows, [chunk.to(device) for chunk in self.chunks], self.once, labels, device)
 
 
-def batch(rows: int, chunks: list[Chunk], held: int, *labels: np.ndarray) -> Batch:
+def batch(rows: int, chunks: list[Chunk], held: int, labels: dict[str, np.ndarray] | None = None) -> Batch:
     """A batch whose chunks are held together when that is `held` tokens at most."""
     once = len(chunks) == 1 or sum(chunk.ids.numel() for chunk in chunks) <= held
-    return Batch(rows, chunks, once, tuple(map(torch.from_numpy, labels)))
+    return Batch(rows, chunks, once, {name: torch.from_numpy(label) for name, label in (labels or {}).items()})
 
 
 def chunks(

@@ -5,7 +5,6 @@ one device would have found. With one process every function here does nothing.
 """
 
 import os
-import sys
 from contextlib import contextmanager
 
 import torch
@@ -14,14 +13,6 @@ from torch import Tensor, nn
 
 RANK, WORLD = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
 LEADS = RANK == 0  # writes what is to be kept
-
-
-def launch() -> None:
-    """Start this program once more, a process for each GPU that the scheduler gave; nothing to do for one or none."""
-    visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
-    if "RANK" not in os.environ and len(visible) > 1:
-        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={len(visible)}"]
-        os.execv(sys.executable, [*torchrun, *sys.argv])
 
 
 @contextmanager

@@ -1,0 +1,52 @@
+"""Models: a rule for each recipe."""
+
+for kind, function, names in jobs("models", "work"):
+
+    rule:
+        name:
+            kind.tag()
+        input:
+            unpack(lambda w: graph.model_inputs(w.model)),
+        output:
+            f"{RESULTS}/models/{{model}}/manifest.json",
+        log:
+            f"{RESULTS}/logs/{kind.tag()}/{{model}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/{kind.tag()}/{{model}}.jsonl"
+        wildcard_constraints:
+            model=one_of(names),
+        priority: lambda w: graph.awaited(w.model)
+        conda:
+            ENVIRONMENT
+        threads: THREADS.get(kind.resources.threads, kind.resources.threads)
+        resources:
+            **asked(kind.resources),
+        params:
+            **work(kind, function),
+            settings=lambda w: graph.model_settings(w.model),
+            code=lambda w: fingerprint(*graph.study.models[w.model].roots("work")),
+        shell:
+            WORK
+
+
+rule negatives:
+    input:
+        unpack(lambda w: graph.negatives_inputs(w.negatives)),
+    output:
+        f"{RESULTS}/negatives/{{negatives}}.json",
+    log:
+        f"{RESULTS}/logs/negatives/{{negatives}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/negatives/{{negatives}}.jsonl"
+    priority: lambda w: graph.negatives_priority(w.negatives)
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        settings=lambda w: graph.negatives_settings(w.negatives),
+        code=fingerprint("negatives"),
+    shell:
+        f"python {SCRIPTS}/negatives.py --settings {{params.settings:q}} --code {{params.code}}"
+        " --dataset {input.dataset:q} --runs {input.runs:q} --output {output:q} &> {log:q}"

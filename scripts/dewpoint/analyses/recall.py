@@ -1,0 +1,63 @@
+"""`recall`: how much of what is relevant each ranker finds, the deeper one looks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from dewpoint.artifact import Artifact
+from dewpoint.study.bases import Analysis, Asked, Inputs
+from dewpoint.study.kind import For, Names
+from dewpoint.study.types import Label, Place
+
+
+class Recall(Analysis):
+    """The share of relevant passages among the first 1, 2, 5, 10, … that rankers find."""
+
+    kind: Literal["recall"]
+    rankers: Annotated[list[Label], Names("rankers")] = Field(min_length=1, description="whose runs are looked at")
+    on: Annotated[Place, For()] = Field(description="dataset/split")
+
+    def asks(self) -> Iterator[Asked]:
+        for ranker in self.rankers:
+            yield "on", ranker, *self.on.split("/")
+
+    def work_settings(self, config) -> dict[str, Any]:
+        return {"rankers": self.rankers, "split": self.on.split("/")[1]}
+
+    def inputs(self, graph) -> Inputs:
+        return super().inputs(graph) | {"dataset": [graph.dataset(self.on.split("/")[0])]}
+
+    def check(self, study) -> Iterator[tuple[str, str]]:
+        dataset, split = self.on.split("/")
+        if dataset not in study.datasets:
+            yield "on", f"no dataset '{dataset}'"
+        elif wrong := study.lacks_split(dataset, split):
+            yield "on", wrong
+
+
+def work(artifact: Artifact, settings, dataset: Path, runs: list[Path]) -> None:
+    import pandas as pd
+
+    from dewpoint.data.dataset import Dataset
+    from dewpoint.data.runs import read_run
+    from dewpoint.evaluation.metrics import measure
+    from dewpoint.report.chart import lines
+
+    rows, series = [], {}
+    for ranker, path in zip(settings.rankers, runs, strict=True):
+        run = read_run(path)
+        depths = steps(int(run.rank.max(initial=1)))
+        found = measure(run, Dataset(dataset), settings.split, [f"R@{depth}" for depth in depths]).mean()
+        series[ranker] = list(zip(depths, found, strict=True))
+        rows += [{"ranker": ranker, "depth": depth, "recall": share} for depth, share in series[ranker]]
+    pd.DataFrame(rows).to_parquet(artifact.path("recall.parquet"), index=False)
+    artifact.path("recall.svg").write_text(lines(series, "passages", "recall", logarithmic=True), encoding="utf-8")
+    artifact.facts |= {"deepest": {ranker: round(float(points[-1][1]), 6) for ranker, points in series.items()}}
+
+
+def steps(deepest: int) -> list[int]:
+    """1, 2, 5, 10, 20, 50, … up to the deepest, and that."""
+    rounds = [digit * 10**power for power in range(len(str(deepest))) for digit in (1, 2, 5)]
+    return [*(depth for depth in rounds if depth < deepest), deepest]

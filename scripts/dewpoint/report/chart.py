@@ -1,0 +1,39 @@
+"""A line chart as SVG, for an analysis's figure; colours are the page's, or black where there is none."""
+
+import math
+from html import escape
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 300, 50, 150, 12, 40
+Points = list[tuple[float, float]]
+PALE = "var(--line, #ddd)"
+
+
+def lines(series: dict[str, Points], x: str, y: str, logarithmic: bool = False) -> str:
+    """A line for each series; both axes are named, the vertical one begins at zero."""
+    place = math.log10 if logarithmic else float
+    across = [place(point[0]) for points in series.values() for point in points]
+    first, last = min(across), max(across)
+    top = max((point[1] for points in series.values() for point in points), default=0) or 1
+
+    def at(point: tuple[float, float]) -> tuple[float, float]:
+        share = (place(point[0]) - first) / ((last - first) or 1)
+        return LEFT + share * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - point[1] / top * (HEIGHT - TOP - BOTTOM)
+
+    parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" xmlns="http://www.w3.org/2000/svg" font-size="11">']
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        height = at((1 if logarithmic else first, share * top))[1]
+        parts.append(f'<path d="M{LEFT} {height:.1f}H{WIDTH - RIGHT}" fill="none" stroke="{PALE}"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{height + 4:.1f}" style="text-anchor: end">{share * top:.2f}</text>')
+    for value in sorted({point[0] for points in series.values() for point in points}):
+        if not logarithmic or math.log10(value).is_integer():
+            parts.append(f'<text x="{at((value, 0))[0]:.1f}" y="{HEIGHT - BOTTOM + 16}">{value:,g}</text>')
+    for number, (name, points) in enumerate(series.items()):
+        colour = f"var(--{number % 6}, black)"
+        path = " ".join(f"{across:.1f},{height:.1f}" for across, height in map(at, points))
+        parts.append(f'<polyline points="{path}" fill="none" style="stroke: {colour}"/>')
+        beside, line = WIDTH - RIGHT + 12, TOP + 8 + 16 * number
+        parts.append(f'<path d="M{beside} {line}h14" style="stroke: {colour}; stroke-width: 2"/>')
+        parts.append(f'<text x="{beside + 20}" y="{line + 4}" style="text-anchor: start">{escape(name)}</text>')
+    parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 6}">{escape(x)}</text>')
+    parts.append(f'<text x="{LEFT - 40}" y="{TOP + 4}" style="text-anchor: start">{escape(y)}</text>')
+    return "\n".join([*parts, "</svg>"])

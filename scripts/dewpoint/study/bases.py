@@ -1,0 +1,311 @@
+"""What all kinds of a section have in common: sources, recipes, rankers, losses, batches, analyses."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from dewpoint.data.catalogue import Download
+from dewpoint.study.kind import For, Kind, Names, outside
+from dewpoint.study.sizes import Cost, Sizes, prepared, written
+from dewpoint.study.types import Count, Name, Row, Share
+
+Asked = tuple[str, str, str, str]  # (key that asks, ranker, dataset, split) of a run
+Inputs = dict[str, list[str]]  # flag of the program → manifests
+PUBLISHED = Field(None, description="the row of papers that it reproduces: {system: BERT, train: full, neg: bm25}")
+QUERY = "query"  # where in a retriever's folder an encoder of queries lies
+PASSAGES, QUERIES = "passages", "queries"  # the two sides of a retriever
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a job asks of a machine; memory and time grow with each attempt."""
+
+    mem_mb: int
+    runtime: int  # minutes
+    threads: int | Literal["half", "all"] = 1  # of the cores that Snakemake has; small models share a machine better
+    gpu: int = 0
+
+
+# --- datasets -----------------------------------------------------------------------------------
+
+
+class Source(Kind):
+    """A dataset's definition, and what it says of the dataset before that is prepared.
+
+    Its module has `write(writer, …)`, which hands the rows over, and where there are files
+    `rehearse(folder, words, …)`, which makes tiny ones of the same formats; both are called with the fields.
+    """
+
+    average_words: ClassVar[float] = 80  # of a passage
+    estimated: ClassVar[int] = 0  # passages, where no one says how many
+
+    @property
+    def judged(self) -> list[str] | None:
+        """The splits with queries and judgements; None when only files not yet there can tell."""
+        return []
+
+    @property
+    def answered(self) -> list[str]:
+        """The splits whose queries may have answers, judged or not."""
+        return []
+
+    @property
+    def lists(self) -> dict[str, list[str]]:
+        """The lists of passages that come with it, each with the splits whose queries have it."""
+        return {}
+
+    def in_papers(self, name: str, split: str) -> tuple[str, str]:
+        """What papers call the dataset of a name and its split."""
+        return name, split
+
+    def downloads(self) -> dict[str, Download]:
+        """The files that it is made of, under the names they are kept by; none where the user brings them."""
+        return {}
+
+    @classmethod
+    def fetched(cls) -> bool:
+        """Whether `write` is handed its files by name."""
+        return cls.downloads is not Source.downloads
+
+    def files(self) -> list[str]:
+        """The user's files that it is made of."""
+        return []
+
+    def expected(self) -> dict[str, int | dict[str, int]]:
+        """How many `passages`, `queries` and `judgements` it must have, the latter two by split, as far as known."""
+        return {}
+
+    def expected_small(self) -> dict[str, int | dict[str, int]]:
+        """How many its tiny files hold."""
+        return {}
+
+    def tiny(self, splits: list[str]) -> dict[str, Any]:
+        """What `rehearse` is called with; `splits` are those that the study asks for."""
+        return self.model_dump(exclude={"source"})
+
+    def moved(self, place) -> dict[str, Any]:
+        """What is other when its files are the tiny ones; `place` gives a path's new one."""
+        return {}
+
+    def passage_words(self) -> float:
+        """On average."""
+        return self.average_words
+
+    def cost(self, passages: float) -> Cost:
+        """Of preparing so many passages."""
+        return prepared(passages, self.passage_words())
+
+
+# --- models -------------------------------------------------------------------------------------
+
+
+TEXTS = For("texts")
+
+
+class Node(Kind):
+    """A node of the model graph, and how texts become its inputs. Its module has `work`, which makes the model."""
+
+    resources: ClassVar[Resources] = Resources(mem_mb=16_000, runtime=2880, threads=8, gpu=1)
+    reads: ClassVar[tuple[str, ...]] = ("work",)  # the stages whose fields its work reads
+    many_devices: ClassVar[bool] = True  # its work may be shared by all GPUs of a machine
+    ranker: ClassVar[str | None] = None  # the kind of ranker that it is, too, under its own name
+
+    from_: Annotated[str, Names("models", released=True)] = Field(
+        alias="from", description="another model, other-study/model, hub:ORG/NAME, path:DIR, or scratch"
+    )
+    query_length: Annotated[Count, TEXTS] = Field(32, ge=3, description="tokens of a query, special ones included")
+    passage_length: Annotated[Count, TEXTS] = Field(128, ge=5, description="tokens of a passage, special ones included")
+    query_prefix: Annotated[str, TEXTS] = Field("", description="what every query begins with")
+    passage_prefix: Annotated[str, TEXTS] = Field("", description="what every passage begins with")
+    title: Annotated[Literal["pair", "prefix", "none"], TEXTS] = Field(
+        "pair", description="a passage's title: before [SEP] and the text, right before the text, or left out"
+    )
+
+    @classmethod
+    def source_fields(cls) -> list[str]:
+        """The fields that say what it starts from."""
+        return [name for name, field in cls.model_fields.items() if Names("models", released=True) in field.metadata]
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """What it starts from, by key."""
+        found = {(type(self).model_fields[name].alias or name): getattr(self, name) for name in self.source_fields()}
+        return {key: source for key, source in found.items() if source}
+
+    def work_settings(self, config) -> dict[str, Any]:
+        """What its work reads; `config` is config.yaml's."""
+        sources = {f"{'' if key == 'from' else 'query_'}source": place(source) for key, source in self.sources.items()}
+        return self.settings(*self.reads) | sources
+
+    def inputs(self, graph, name: str) -> Inputs:
+        """The manifests that its work reads, by the names of the work's parameters."""
+        return {}
+
+    def asks(self) -> Iterator[Asked]:
+        """The runs that it is made from."""
+        yield from ()
+
+    def check(self, study) -> Iterator[tuple[str, str]]:
+        for key, source in self.sources.items():
+            if source.startswith("path:") and not Path(source[5:]).is_dir():
+                yield key, f"no folder '{source[5:]}'"
+
+    def small(self) -> dict[str, Any]:
+        return {"query_length": min(self.query_length, 16), "passage_length": min(self.passage_length, 48)}
+
+    def operations(self, sizes: Sizes, name: str) -> float:
+        """Floating-point operations of its whole work."""
+        return 0
+
+    @property
+    def encoders(self) -> int:
+        return 1
+
+
+class Trained(Node):
+    """A model that is trained here."""
+
+    data: Annotated[Name, Names("datasets")] = Field(description="the dataset it is trained on")
+    seed: int | None = Field(None, ge=0, description="config.yaml's when left out")
+    batch_size: Count
+    learning_rate: float = Field(gt=0)
+    warmup: Share = Field(0.1, description="share of the steps in which the learning rate rises")
+    weight_decay: float = Field(0.01, ge=0)
+    clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
+
+    def work_settings(self, config) -> dict[str, Any]:
+        seed = config.seed if self.seed is None else self.seed
+        return super().work_settings(config) | {"seed": seed, "precision": config.precision}
+
+    def inputs(self, graph, name: str) -> Inputs:
+        parent = graph.parent(name)
+        return super().inputs(graph, name) | {
+            "dataset": [graph.dataset(self.data)],
+            "tokens": [graph.tokens(name, self.data)],
+            "tokenizer": [graph.tokenizer(name)],
+            "parent": [graph.model(parent)] if parent else [],
+        }
+
+    def small(self) -> dict[str, Any]:
+        return super().small() | {"batch_size": min(self.batch_size, 8)}
+
+
+def place(source: str) -> str:
+    """What from_pretrained takes: a hub id or a folder; `scratch` and the study's own models stay as they are."""
+    return source if source == "scratch" else source.partition(":")[2] if outside(source) else "study"
+
+
+# --- rankers ------------------------------------------------------------------------------------
+
+
+class Ranker(Kind):
+    """Whatever turns queries into ranked passages. Its module has `rank`, which writes a run; where need be `index`,
+    what it builds for a dataset before; and where it can be asked `live`, a ranker of typed questions, and `latency`.
+    """
+
+    resources: ClassVar[dict[str, Resources]] = {}  # by function
+    approximates: ClassVar[bool] = False
+
+    depth: Annotated[Count, For("rank", "latency")] = Field(1000, description="passages kept for a query")
+    published: Annotated[Row | None, For()] = PUBLISHED
+
+    @classmethod
+    def needs(cls, function: str) -> Resources:
+        return cls.resources.get(function, Resources(mem_mb=8000, runtime=120))
+
+    def index_settings(self, config) -> dict[str, Any]:
+        return self.settings("index")
+
+    def rank_settings(self, graph, split: str) -> dict[str, Any]:
+        return self.settings("rank")
+
+    def latency_settings(self, graph, split: str) -> dict[str, Any]:
+        return self.settings("latency") | {"seed": graph.config.seed, "split": split}
+
+    def index_inputs(self, graph, name: str, dataset: str) -> Inputs:
+        return {"dataset": [graph.dataset(dataset)]}
+
+    def rank_inputs(self, graph, name: str, dataset: str, split: str) -> Inputs:
+        return {"dataset": [graph.dataset(dataset)]}
+
+    def live_inputs(self, graph, name: str, dataset: str) -> Inputs:
+        """What `live` needs."""
+        return {"index": [graph.index(name, dataset)]}
+
+    def asks(self, dataset: str, split: str) -> Iterator[tuple[str, str, str]]:
+        """(ranker, dataset, split) of the runs that its run is made from."""
+        yield from ()
+
+    def asked_live(self) -> list[str]:
+        """The rankers that `live` is handed as `parts`, each with its depth."""
+        return [name for _, section, name in self.names() if section == "rankers"]
+
+    def check_on(self, study, name: str, dataset: str, split: str, shown: bool) -> Iterator[tuple[str, str]]:
+        """(key, what is wrong) with its run on a split; the key is "" for what asks. `shown`: a table is of it."""
+        yield from ()
+
+    def implied(self) -> dict[str, "Ranker"]:
+        """Rankers that come with it."""
+        return {}
+
+    def exact(self, study) -> str | None:
+        """The ranker that searches exactly what this one approximates."""
+        return None
+
+    def built(self, facts: dict[str, Any], dataset: str) -> str | None:
+        """What the report says of what it built for a dataset."""
+        return None
+
+    def waits_for(self) -> str | None:
+        """The model whose descendants are waited for when it is at work."""
+        return next((name for _, section, name in self.names() if section == "models"), None)
+
+    def index_cost(self, sizes: Sizes, dataset: str) -> Cost:
+        return Cost()
+
+    def rank_cost(self, sizes: Sizes, dataset: str, split: str) -> Cost:
+        queries, passages = sizes.queries(dataset, split), sizes.passages(dataset)
+        return written(queries * min(self.depth, passages))
+
+
+# --- losses, batches, analyses ------------------------------------------------------------------
+
+
+class Loss(Kind):
+    """Its module has `work(scores, known, settings)`: the mean over a batch's rows.
+
+    `scores` are [queries, passages]; `known` is what is known of the batch: `targets`, the passage that is each query's
+    positive, `masked`, the passages that are no negatives of a query, and whatever else the batches bring.
+    """
+
+
+class Batches(Kind):
+    """Its module has `work(queries, size, seed, settings)`, how instances come together in batches.
+
+    `queries` is the query of each instance; what it returns has `steps`, of an epoch, and `rows(step)`, which gives
+    (epoch, the instances of the batch) as a function of the seed and the step.
+    """
+
+
+class Analysis(Kind):
+    """Its module has `work`, which writes Parquet and figures (*.svg); the report shows both."""
+
+    resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=60)
+
+    title: str = ""
+
+    def asks(self) -> Iterator[Asked]:
+        """The runs that it looks at."""
+        yield from ()
+
+    def work_settings(self, config) -> dict[str, Any]:
+        return self.settings("work") | {"seed": config.seed}
+
+    def inputs(self, graph) -> Inputs:
+        return {"runs": [graph.run(*of) for _, *of in self.asks()]}
+
+    def cost(self, sizes: Sizes) -> Cost:
+        return written(sum(sizes.queries(dataset, split) for _, _, dataset, split in self.asks()))

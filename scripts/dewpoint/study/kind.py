@@ -1,0 +1,198 @@
+"""Kinds: a module each, which declares what a study may write and does the work; found by folder, known by no one.
+
+Two markers on a class's fields say what follows from them: `Names` that a field names other entries of the study,
+`For` which stages of the work read it.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, reduce
+from importlib import import_module
+from operator import or_
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator
+from pydantic.fields import FieldInfo
+
+from dewpoint.errors import UserError
+
+PACKAGE = Path(__file__).parents[1]
+TAGS = {  # the folders with kinds, and the key by which a study says which
+    "sources": "source",
+    "recipes": "recipe",
+    "rankers": "kind",
+    "losses": "name",
+    "batches": "name",
+    "analyses": "kind",
+}
+WORK = "work"
+
+
+@dataclass(frozen=True)
+class Names:
+    """The field names entries of a section: what the work is made from, never one of its settings."""
+
+    section: str
+    released: bool = False  # or `scratch`, or what others have released: hub:ORG/NAME, path:DIR
+
+    def among(self, value: Any) -> list[str]:
+        """The names in a field's value."""
+        values = [] if value is None else [value] if isinstance(value, str) else list(value)
+        return [name for name in values if not (self.released and outside(name))]
+
+
+@dataclass(frozen=True)
+class For:
+    """The field is read by these stages; one without the marker by the kind's own work."""
+
+    stages: tuple[str, ...]
+
+    def __init__(self, *stages: str):
+        object.__setattr__(self, "stages", stages)
+
+
+def outside(source: str) -> bool:
+    """Whether a model's source is no entry of the study."""
+    return source == "scratch" or source.startswith(("hub:", "path:"))
+
+
+class Strict(BaseModel):
+    """Whatever a study writes: no key but those that are declared."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    def settings(self, *stages: str) -> dict[str, Any]:
+        """The fields that these stages read, less those that name entries."""
+        read = {name for name, field in type(self).model_fields.items() if set(stages) & set(_stages(field))}
+        return self.model_dump(include=read)
+
+    def names(self) -> Iterator[tuple[str, str, str]]:
+        """(key, section, name) of all that it is made from."""
+        for name, field, names in _naming(type(self)):
+            yield from ((field.alias or name, names.section, one) for one in names.among(getattr(self, name)))
+
+    def parts(self) -> Iterator["Strict"]:
+        """Itself and all that is written in it."""
+        yield self
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, Strict):
+                    yield from part.parts()
+
+
+class Kind(Strict):
+    """The class of a kind. What the work needs beyond its settings, its cost and its small self are in the bases."""
+
+    def check(self, study) -> Iterator[tuple[str, str]]:
+        """(key, what is wrong there and what would be right) of each mistake that only the whole study shows."""
+        yield from ()
+
+    def small(self) -> dict[str, Any]:
+        """What is other in a rehearsal."""
+        return {}
+
+    def rehearsed(self, **more: Any) -> "Kind":
+        """Itself as a rehearsal has it, and the kinds written in it."""
+        values = self.small() | more
+        rest = {name: getattr(self, name) for name in type(self).model_fields if name not in values}
+        parts = {name: value.rehearsed() for name, value in rest.items() if isinstance(value, Kind)}
+        return self.model_copy(update=parts | values)
+
+    @classmethod
+    def module(cls) -> str:
+        return cls.__module__
+
+    @classmethod
+    def folder(cls) -> str:
+        return cls.__module__.split(".")[-2]
+
+    @classmethod
+    def tag(cls) -> str:
+        """What a study calls it."""
+        return _tag(cls, TAGS[cls.folder()])
+
+    @classmethod
+    def has(cls, function: str) -> bool:
+        return hasattr(import_module(cls.__module__), function)
+
+    def function(self, stage: str) -> str | None:
+        """The function of its module that does a stage's work, if there is that stage."""
+        return stage if self.has(stage) else None
+
+    def roots(self, stage: str) -> list[str]:
+        """What the fingerprint of a stage's code begins with: its own work, and that of the kinds written in it."""
+        below = [part for part in self.parts() if isinstance(part, Kind) and part is not self]
+        return [f"{self.module()}:{self.function(stage)}", *(f"{part.module()}:{WORK}" for part in below)]
+
+
+# --- discovery ----------------------------------------------------------------------------------
+
+
+@cache
+def kinds(folder: str) -> dict[str, type[Kind]]:
+    """The kinds of a folder, by what a study calls them: every module that does not begin with an underscore."""
+    found: dict[str, type[Kind]] = {}
+    for path in sorted((PACKAGE / folder).glob("[!_]*.py")):
+        module = import_module(f"{PACKAGE.name}.{folder}.{path.stem}")
+        own = [value for value in vars(module).values() if _declares(value, module.__name__, TAGS[folder])]
+        if len(own) != 1:
+            raise UserError(f"{path}: {len(own)} classes with `{TAGS[folder]}: Literal[…]`; a kind's module has one")
+        name = _tag(own[0], TAGS[folder])
+        if name in found:
+            raise UserError(f"{path}: {TAGS[folder]} '{name}' is that of {found[name].module()}, too")
+        found[name] = own[0]
+    return found
+
+
+def kind(folder: str, name: str) -> type[Kind]:
+    return kinds(folder)[name]
+
+
+def work_of(folder: str, name: str, function: str = WORK) -> Callable:
+    """What a kind does."""
+    return getattr(import_module(kinds(folder)[name].module()), function)
+
+
+def any_of(folder: str, by_name: bool = False) -> Any:
+    """The type of an entry: any kind of a folder, told apart by its tag; `by_name` its name alone will do."""
+    tag = TAGS[folder]
+    union = reduce(or_, kinds(folder).values())
+    single = len(kinds(folder)) == 1
+    written = union if single else Annotated[union, Discriminator(tag)]
+    if not by_name:
+        return written
+    return Annotated[written, BeforeValidator(lambda value: {tag: value} if isinstance(value, str) else value)]
+
+
+def parameters(function: Callable) -> dict[str, Any]:
+    """A function's parameters with their types: what the command line of its program has."""
+    return {name: parameter.annotation for name, parameter in inspect.signature(function).parameters.items()}
+
+
+def _declares(value: Any, module: str, tag: str) -> bool:
+    if not (isinstance(value, type) and issubclass(value, Kind) and value.__module__ == module):
+        return False
+    return tag in value.model_fields and get_origin(value.model_fields[tag].annotation) is Literal
+
+
+def _tag(kind: type[Kind], tag: str) -> str:
+    return get_args(kind.model_fields[tag].annotation)[0]
+
+
+def _stages(field: FieldInfo) -> tuple[str, ...]:
+    """Which stages read a field."""
+    if any(isinstance(marker, Names) for marker in field.metadata):
+        return ()
+    return next((marker.stages for marker in field.metadata if isinstance(marker, For)), (WORK,))
+
+
+def _naming(kind: type[Strict]) -> list[tuple[str, FieldInfo, Names]]:
+    return [
+        (name, field, marker)
+        for name, field in kind.model_fields.items()
+        for marker in field.metadata
+        if isinstance(marker, Names)
+    ]

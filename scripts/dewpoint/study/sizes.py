@@ -1,0 +1,92 @@
+"""What jobs cost, reckoned from sizes: floating-point operations, hours of a core, bytes on disk.
+
+For a text of n tokens and an encoder of P weights beyond its embeddings, L layers and width h
+
+    forward(n) = n · (2 P + 4 L h n),        training = 3 · forward
+
+What a core does was measured (docs/benchmarks.md).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dewpoint.artifact import read_manifest
+
+# of one core, on a corpus of this many passages where it matters; measured
+PREPARED, TOKENISED, WRITTEN = 50_000, 30_000, 200_000
+SHAPES = {"large": (24, 1024), "minilm": (6, 384), "distil": (6, 768), "tiny": (2, 128)}  # layers, width by name
+BASE, EMBEDDED = (12, 768), 31_000  # any other; vocabulary and positions
+PIECES, LETTERS, PACKED = 1.35, 6, 0.45  # tokens and bytes a word; share that compression leaves
+QUERY_TOKENS, RUN_BYTES = 10, 7
+HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Cost:
+    operations: float = 0  # of a GPU
+    core_hours: float = 0
+    bytes: float = 0
+
+    def __add__(self, other: "Cost") -> "Cost":
+        sums = self.operations + other.operations, self.core_hours + other.core_hours, self.bytes + other.bytes
+        return Cost(*sums)
+
+
+def of_core(units: float, a_second: float, bytes: float = 0) -> Cost:
+    """So many units of work, of which a core does so many a second."""
+    return Cost(core_hours=units / a_second / HOUR, bytes=bytes)
+
+
+def prepared(passages: float, words: float) -> Cost:
+    """Passages of so many words, written as Parquet."""
+    return of_core(passages, PREPARED, passages * words * LETTERS * PACKED)
+
+
+def tokenised(passages: float, words: float) -> Cost:
+    return of_core(passages, TOKENISED, passages * (2 * words * PIECES + 16))
+
+
+def written(rows: float) -> Cost:
+    """Rows of a run."""
+    return of_core(rows, WRITTEN, rows * RUN_BYTES)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many passages, queries, tokens and weights a study's entries have; `graph` knows the study."""
+
+    graph: object
+
+    def rows(self, dataset: str) -> dict:
+        """A dataset's counts: those of its manifest, or the published ones; empty where nobody knows."""
+        manifest, definition = Path(self.graph.dataset(dataset)), self.graph.study.datasets[dataset]
+        if manifest.is_file():
+            return {"passages": 0, "queries": {}} | read_manifest(manifest)["facts"]
+        return {"passages": definition.estimated, "queries": {}} | definition.expected()
+
+    def passages(self, dataset: str) -> int:
+        return self.rows(dataset)["passages"]
+
+    def queries(self, dataset: str, split: str) -> int:
+        return self.rows(dataset)["queries"].get(split, 0)
+
+    def passage_tokens(self, dataset: str, most: int) -> float:
+        """Of a passage that is cut to `most`."""
+        return min(most, self.graph.study.datasets[dataset].passage_words() * PIECES)
+
+    def shape(self, model: str) -> tuple[int, int]:
+        """(layers, width), of a new model as the study says, of a released one as its name does."""
+        source, node = self.graph.root(model)
+        if source == "scratch":
+            return node.architecture.layers, node.architecture.hidden
+        return next((shape for name, shape in SHAPES.items() if name in source.lower()), BASE)
+
+    def weights(self, model: str) -> float:
+        """Beyond the embeddings; a head is counted where it is trained."""
+        layers, width = self.shape(model)
+        return 12 * layers * width**2
+
+    def forward(self, model: str, tokens: float) -> float:
+        """Floating-point operations for one text."""
+        layers, width = self.shape(model)
+        return tokens * (2 * self.weights(model) + 4 * layers * width * tokens)

@@ -1,0 +1,36 @@
+"""What fields of a study are made of: names, numbers, metrics, and the rows of papers."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from dewpoint.evaluation.registry import METRICS, QUALITY, RPREC
+from dewpoint.study.kind import Strict
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # names a `vary` may make
+Place = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+$")]  # dataset/split
+Count = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+Quality = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(QUALITY)})@[1-9][0-9]*$")]
+Metric = Annotated[str, StringConstraints(pattern=rf"^({RPREC}|({'|'.join(METRICS)})@[1-9][0-9]*)$")]
+
+
+class Row(Strict):
+    """A row of a paper: a system and its setting."""
+
+    system: str = Field(description="its name in studies/published/")
+    train: int | str | None = Field(None, description="training queries: a number or full")
+    neg: str | None = Field(None, description="bm25, or hn: mined hard negatives as well")
+    label: str | None = None
+    stage: str | None = None
+    rerank: str | None = None
+
+    @property
+    def setting(self) -> dict[str, int | str]:
+        return self.model_dump(exclude={"system"}, exclude_none=True)
+
+    def __str__(self) -> str:
+        """As a study writes it."""
+        return f"{{{', '.join(f'{key}: {value}' for key, value in self.model_dump(exclude_none=True).items())}}}"

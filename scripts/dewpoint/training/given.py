@@ -1,0 +1,31 @@
+"""What a training is handed besides its settings: artifacts that it reads, and how it goes about it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How much is held at once and how often it saves itself; neither changes a result."""
+
+    chunk: int  # tokens; 0: as device and model suit
+    checkpoint: int  # steps
+
+
+@dataclass(frozen=True)
+class Side:
+    """What the encoder of one side, passages or queries, starts from and reads."""
+
+    tokens: Path
+    tokenizer: Path
+    parent: Path | None  # none for a new or a fetched one
+
+
+@dataclass(frozen=True)
+class Text:
+    """What pre-training starts from and reads."""
+
+    dataset: Path
+    tokens: Path
+    tokenizer: Path
+    parent: Path | None

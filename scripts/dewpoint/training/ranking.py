@@ -1,0 +1,116 @@
+"""Training by ranking: a query's passages among all passages of the step, by inner product, under any loss."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from dewpoint.artifact import Artifact
+from dewpoint.data.dataset import Dataset
+from dewpoint.data.instances import RetrieverBatches, pick_queries
+from dewpoint.data.negatives import read_negatives
+from dewpoint.data.streams import Epochs
+from dewpoint.data.tokenizer import load_tokenizer
+from dewpoint.data.tokens import TokenStore
+from dewpoint.models import dropout
+from dewpoint.models.backbone import chosen, pick_device, precision
+from dewpoint.models.card import card
+from dewpoint.models.encoder import Retriever
+from dewpoint.models.folder import read_retriever, write_retriever
+from dewpoint.training import gradient_cache, loop
+from dewpoint.training.chunks import Batch, Chunk, Room, batch, chunks, room
+from dewpoint.training.given import Pace
+from dewpoint.training.proxy import MEASURE, Proxy
+
+log = logging.getLogger(__name__)
+
+Special = dict[str, int]
+
+
+def train(
+    artifact: Artifact, settings, given, pace: Pace, loss: Callable[..., Tensor], compose: Callable[..., Epochs]
+) -> None:
+    """`loss(scores, known)` is of a whole batch; `compose(queries, size, seed)` says which instances are in one."""
+    data, sides = Dataset(given.dataset), (given.passages, given.queries)
+    store, query_store = (TokenStore(side.tokens) for side in sides)
+    words, query_words = (load_tokenizer(side.tokenizer.parent) for side in sides)
+    model = start(settings, given.passages.parent, given.queries.parent)
+    prefix, query_prefix = model.fit(words, query_words, settings)
+    passages = store.passages(settings.passage_length, prefix, settings.title)
+    queries = partial(query_store.queries, prefix=query_prefix)
+    judged, watched = data.positives(settings.split), settings.development
+    asked = queries(watched.split, length=settings.query_length) if watched else None
+    proxy = Proxy(data, given.development, asked, passages, settings) if watched else None
+    held_out = proxy.rows if watched and watched.split == settings.split else np.zeros(0, int)
+    stream = RetrieverBatches(
+        queries(settings.split, length=settings.train_query_length),
+        passages,
+        judged,
+        read_negatives(given.negatives) if given.negatives else None,
+        pick_queries(judged[0], settings.train_queries, held_out, settings.seed),
+        settings,
+        compose,
+    )
+    log.info("%s", stream.summary)
+    space = room(pace.chunk, pick_device(), model.passages.backbone.config)
+    rows = Rows(stream, query_store.special, store.special, space, settings.seed)
+    objective, measuring = Objective(model, settings, loss), None
+    if watched:
+        measure = partial(objective.measure, proxy, query_store.special, store.special, space.chunk)
+        measuring = loop.Measuring(measure, watched.measurements, MEASURE, watched.keep == "best", watched.patience)
+    steps = settings.epochs * stream.epochs.steps
+    loop.train(model, rows.batch, objective, settings, steps, artifact, pace.checkpoint, measuring)
+    artifact.facts |= {"precision": chosen(settings.precision, model.passages.backbone)}
+    artifact.facts |= stream.facts | model.facts | {"retrieves": True}
+    write_retriever(artifact.path("."), model, (words, query_words), settings, card(artifact, settings, given.dataset))
+
+
+def start(settings, parent: Path | None, query_parent: Path | None) -> Retriever:
+    """The encoders that training starts from: nodes of the study, folders or hub ids."""
+    model = read_retriever(
+        parent.parent if parent else settings.source, query_parent.parent if query_parent else settings.query_source
+    )
+    model.shape(settings.pooling, settings.normalize, settings.projection, settings.seed)
+    dropout.install(model, *(encoder.backbone for encoder in model.encoders))
+    return model
+
+
+class Rows:
+    """A step's rows: queries are the first, passages follow."""
+
+    def __init__(self, stream: RetrieverBatches, query_special: Special, special: Special, room: Room, seed: int):
+        self.stream, self.query_special, self.special, self.room, self.seed = stream, query_special, special, room, seed
+
+    def batch(self, step: int) -> Batch:
+        made, size, seed = self.stream.batch(step), self.room.chunk, self.seed
+        queries, passages = made.known["masked"].shape
+        parts = chunks(made.queries, self.query_special, size, seed, step, queries=True)
+        parts += chunks(made.passages, self.special, size, seed, step, first=queries)
+        return batch(queries + passages, parts, self.room.held, made.known)
+
+
+class Objective:
+    """A loss over all vectors of a step, and what is measured with the same encoders on the way."""
+
+    def __init__(self, model: Retriever, settings, loss: Callable[..., Tensor]):
+        self.model, self.loss, self.name = model, loss, settings.loss.name
+        self.precision = partial(precision, settings.precision, model.passages.backbone)
+
+    def __call__(self, batch: Batch) -> dict[str, float]:
+        def loss(vectors: Tensor) -> Tensor:
+            queries, passages = vectors.split(batch.labels["masked"].shape)
+            return self.loss(queries @ passages.T, batch.labels)
+
+        return {self.name: gradient_cache.backward(batch, self._encode, self.model.dimension, loss)}
+
+    def _encode(self, chunk: Chunk, whole: bool) -> tuple[Tensor, None]:
+        encoder = self.model.queries if chunk.queries else self.model.passages
+        with dropout.keyed(chunk.keys), self.precision():
+            return encoder(chunk.ids, chunk.mask), None
+
+    def measure(self, proxy: Proxy, query_special: Special, special: Special, tokens: int) -> dict[str, float]:
+        with self.precision():
+            return proxy.measure(self.model, query_special, special, tokens)
