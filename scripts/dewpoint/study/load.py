@@ -234,9 +234,9 @@ def _cross_check(study: Study, path: str) -> None:
     for place, message in itertools.chain(
         _names_taken(study, path),
         _unknown_names(study),
+        _cycles(study),
         *(entry_mistakes(section, name, entry, study) for section, name, entry in study.entries()),
         _table_mistakes(study),
-        _cycles(study),
         _run_mistakes(study),
         _paper_mistakes(study),
     ):
