@@ -1,10 +1,14 @@
-"""The programs of scripts/ as a shell calls them, and the files that they read."""
+"""The programs of scripts/ as a shell calls them, and the files that they read.
+
+A program is called by its file's name, what a kind does by its module and function: "rankers.bm25 index".
+"""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -13,6 +17,7 @@ import pytest
 
 from dewpoint.artifact import Artifact
 from dewpoint.program import run
+from work import OPTIONS
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 
@@ -24,18 +29,27 @@ def arguments(output: Path, settings: dict, **options: str | Path | list) -> lis
     return words
 
 
+def main_of(program: str) -> Callable:
+    """The function whose signature is the program's command line."""
+    module, _, function = program.partition(" ")
+    return getattr(import_module(f"dewpoint.{module}"), function) if function else import_module(module).main
+
+
+def command(program: str) -> list[str | Path]:
+    """What stands before its arguments."""
+    return [SCRIPTS / "work.py", *program.split()] if " " in program else [SCRIPTS / f"{program}.py"]
+
+
 def call(program: str, output: Path, settings: dict, **options: str | Path | list) -> Path:
-    """scripts/<program>.py in this process; a user's mistake comes as SystemExit with its line."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", [program, *arguments(output, settings, **options)])
-        run(import_module(program).main)
+    """A program in this process; a user's mistake comes as SystemExit with its line."""
+    run(main_of(program), arguments(output, settings, **options), OPTIONS if " " in program else ())
     return output
 
 
 def shell(program: str, output: Path, settings: dict, **options: str | Path | list) -> subprocess.CompletedProcess:
-    """scripts/<program>.py in a process of its own."""
-    command = [sys.executable, SCRIPTS / f"{program}.py", *arguments(output, settings, **options)]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "default"})
+    """A program in a process of its own."""
+    words = [sys.executable, *command(program), *arguments(output, settings, **options)]
+    return subprocess.run(words, capture_output=True, text=True, env=os.environ | {"PYTHONWARNINGS": "default"})
 
 
 def prepare(folder: Path, settings: dict, name: str = "out", files: list[Path] = []) -> Path:  # noqa: B006

@@ -1,4 +1,4 @@
-"""The catalogue: every file that a study needs can be named, fetched and checked, and the page on it says the same."""
+"""What sources fetch: every file can be named, fetched and checked, and the page on it says the same."""
 
 import json
 import re
@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dewpoint.data.catalogue import FILES, LICENCES, Download, downloads, expected, licence
+from dewpoint.data.catalogue import Download
+from dewpoint.sources import _marco, dpr, wikipedia
 from dewpoint.study.grammar import Study
 from dewpoint.study.graph import Graph
 
@@ -26,8 +27,9 @@ SOURCES = {
     "own": {"source": "beir", "path": "somewhere"},
 }
 DATASETS = Study.model_validate({"datasets": SOURCES}).datasets
-FILES_OF = {name: downloads(**dataset.model_dump()) for name, dataset in DATASETS.items()}
-EXPECTED = {name: expected(**dataset.model_dump(exclude_none=True)) for name, dataset in DATASETS.items()}
+FILES_OF = {name: dataset.downloads() for name, dataset in DATASETS.items()}
+FILES = {name: file for files in FILES_OF.values() for name, file in files.items()}
+EXPECTED = {name: dataset.expected() for name, dataset in DATASETS.items()}
 
 
 @pytest.fixture
@@ -44,11 +46,12 @@ def test_a_file_can_be_fetched_kept_and_checked(name):
     assert Path(file.url).suffixes == Path(name).suffixes or name.startswith("wikipedia-")
     assert file.bytes is None or file.bytes > 1000
     assert file.checksum is None or re.fullmatch("md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", file.checksum)
-    assert licence(file.url)
+    assert file.licence
 
 
 def test_no_two_files_are_one():
     assert len({file.url for file in FILES.values()}) == len(FILES)
+    assert all(file == FILES[name] for files in FILES_OF.values() for name, file in files.items())
     sums = [file.checksum for file in FILES.values() if file.checksum]
     assert len(set(sums)) == len(sums)
 
@@ -59,7 +62,7 @@ def test_sources_need_what_their_options_say():
     assert {name for name in FILES_OF["dpr"] if "trivia" in name} == set(FILES_OF["dpr"]) - set(FILES_OF["nq"])
     assert set(FILES_OF["document"]) == set(FILES_OF["maxp"])
     assert len(FILES_OF["wiki"]) == 41 and not FILES_OF["own"]
-    assert {name for files in FILES_OF.values() for name in files} == set(FILES)
+    assert FILES.keys() == {*_marco.FILES, *dpr.DOWNLOADS, *wikipedia.FILES}
 
 
 @given(st.sampled_from(sorted(DATASETS)), st.data())
@@ -112,5 +115,5 @@ def test_the_page_has_every_file_with_its_size_checksum_and_licence():
             ((size, kind, letter),) = rows[name]
             assert size == f"{file.bytes:,}" if file.bytes else size.startswith("?")
             assert kind == (file.checksum or "—").split(":")[0]
-            assert " ".join(described[letter].split()) == f"{licence(file.url)}."
-    assert len(described) == len(LICENCES)
+            assert " ".join(described[letter].split()) == f"{file.licence}."
+    assert len(described) == len({file.licence for file in FILES.values()})

@@ -15,9 +15,9 @@ from dewpoint.data.dataset import Dataset
 from dewpoint.data.negatives import candidates
 from dewpoint.data.runs import Run, read_run
 from dewpoint.data.tiny import PASSAGES, Words
-from dewpoint.data.tiny_marco import tiny_expected
 from dewpoint.program import Settings
 from dewpoint.sources import msmarco_document, msmarco_passage
+from dewpoint.study.kind import kind
 from programs import call, prepare
 
 ARCHIVE, TITLES, TRIPLES = "collectionandqueries.tar.gz", "marco.tar.gz", "qidpidtriples.train.full.2.tsv.gz"
@@ -138,7 +138,7 @@ def test_a_list_as_a_run(tmp_path):
     query, passage = Dataset(manifest).listed("triples", "train")
     for depth, kept in ((1000, [0, 1, 2]), (1, [0, 1])):
         settings = {"list": "triples", "split": "train", "depth": depth}
-        run = read_run(call("rank_given", tmp_path / f"runs/{depth}.json", settings, dataset=manifest))
+        run = read_run(call("rankers.given rank", tmp_path / f"runs/{depth}.json", settings, dataset=manifest))
         assert (run.query.tolist(), run.passage.tolist()) == (query[kept].tolist(), passage[kept].tolist())
         assert run.score.tolist() == [-1.0, -1.0, -2.0][: len(kept)]
 
@@ -289,12 +289,12 @@ def test_counts_must_be_the_published_ones(tmp_path, other, message):
 )
 def test_a_rehearsal_prepares_to_what_is_expected_of_it(tmp_path, module, options):
     source = module.__name__.split(".")[-1].replace("_", "-")
-    contents = []
+    promised, contents = kind("sources", source)(source=source, **options).expected_small(), []
     for name in ("once", "again"):
         downloads = Artifact(tmp_path / name / "manifest.json")
         module.rehearse(downloads.staging, Words(1), **options)
         downloads.seal()
-        settings = {"source": source, "expected": tiny_expected(source, **options)} | options
+        settings = {"source": source, "expected": promised} | options
         contents.append(read_manifest(prepare(tmp_path, settings, f"out-{name}", [downloads.manifest]))["content"])
     assert contents[0] == contents[1]
     facts = json.loads((tmp_path / "out-once/manifest.json").read_text())["facts"]

@@ -7,9 +7,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from dewpoint.artifact import read_manifest
+from dewpoint.data import tiny
 from dewpoint.data.reading import text_files
 from dewpoint.program import Settings
-from dewpoint.sources import beir, dpr, table, tevatron, text, tiny, wikipedia
+from dewpoint.sources import beir, dpr, table, tevatron, text, wikipedia
+from dewpoint.study.kind import kind
 from programs import downloads, prepare
 
 
@@ -22,7 +24,7 @@ def rehearsed(folder: Path, module, options: dict, asked: dict | None = None) ->
     """A dataset's settings and, where it is fetched, its downloads, made of tiny files as the options `asked` say."""
     module.rehearse(folder, tiny.Words(1), **namespace(asked or options))
     source = module.__name__.rpartition(".")[2]
-    return {"source": source, **options}, [downloads(folder)] if source in ("dpr", "wikipedia") else []
+    return {"source": source, **options}, [downloads(folder)] if kind("sources", source).fetched() else []
 
 
 def facts(folder, module, options, asked=None):
@@ -34,7 +36,7 @@ def facts(folder, module, options, asked=None):
 def test_dpr_finds_what_is_promised(tmp_path, questions):
     options = {"questions": questions, "adversarial": "nq" in questions}
     found = facts(tmp_path, dpr, options)
-    promised = tiny.tiny_expected("dpr", **options)
+    promised = dpr.Dpr(source="dpr", **options).expected_small()
     assert found["passages"] == promised["passages"]
     assert found["queries"] == promised["queries"]
     assert {split: count for split, count in found["judgements"].items() if count} == promised["judgements"]
@@ -82,10 +84,10 @@ def test_tables_have_the_columns_that_the_study_names(tmp_path, suffix):
 
 def test_text(tmp_path):
     names = ["wiki-0.jsonl.zst", "part-0.txt", "books.txt.gz"]
-    options = {"files": [f"{tmp_path}/files/{name}" for name in names], "text": "body", "title": "heading"}
+    options = {"paths": [f"{tmp_path}/files/{name}" for name in names], "text": "body", "title": "heading"}
     found = facts(tmp_path, text, options, options)
     assert found["passages"] == len(names) * (tiny.PASSAGES + len(tiny.ODD))
-    assert [path.name for path in text_files(options["files"])] == names
+    assert [path.name for path in text_files(options["paths"])] == names
 
 
 def test_tevatron(tmp_path):

@@ -1,5 +1,6 @@
 """A retriever's batches: which passages stand beside a query, and which of them count as negatives."""
 
+from functools import partial
 from itertools import chain, pairwise
 from types import SimpleNamespace
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dewpoint.batches import random
 from dewpoint.data.instances import RetrieverBatches, pick_queries
 from dewpoint.data.negatives import Negatives
 from dewpoint.data.tokens import Texts, assemble
@@ -19,7 +21,17 @@ JUDGED = {0: [3], 1: [4, 9, 11], 2: [3, 5], 4: [29], 5: [0, 1]}
 POOLS = [(0, [10, 12, 14, 16, 18]), (1, [2, 6]), (2, []), (3, [7, 8]), (4, [20, 21, 22]), (0, [25, 26, 27]), (5, [13])]
 
 
-def stream(pools=POOLS, judged=JUDGED, size=3, wanted=2, seed=0, in_batch=True, positives="rotating", queries=None):
+def stream(
+    pools=POOLS,
+    judged=JUDGED,
+    size=3,
+    wanted=2,
+    seed=0,
+    in_batch=True,
+    positives="rotating",
+    queries=None,
+    compose=None,
+):
     """Passage p is the one token 1000 + p, query q is 2000 + q."""
     pairs = np.array([(query, passage) for query, passages in judged.items() for passage in passages]).reshape(-1, 2)
     flat = np.array([passage for _, pool in pools or [] for passage in pool], np.int32)
@@ -32,7 +44,8 @@ def stream(pools=POOLS, judged=JUDGED, size=3, wanted=2, seed=0, in_batch=True, 
     judged = pairs[::-1, 0].astype(np.int32), pairs[::-1, 1].astype(np.int32)
     chosen = pick_queries(judged[0], queries, np.zeros(0, int), seed)
     negatives = None if pools is None else negatives
-    return RetrieverBatches(Texts([numbered([1] * QUERIES, 2000)], 8), passages, judged, negatives, chosen, settings)
+    asked, compose = Texts([numbered([1] * QUERIES, 2000)], 8), compose or partial(random.work, settings=None)
+    return RetrieverBatches(asked, passages, judged, negatives, chosen, settings, compose)
 
 
 def read(batch):
@@ -60,7 +73,7 @@ def test_the_first_passage_of_a_query_is_the_target_and_judged():
     for step in range(10):
         batch = made.batch(step)
         queries, passages = read(batch)
-        assert batch.targets.tolist() == [3 * row for row in range(len(queries))]
+        assert batch.known["targets"].tolist() == [3 * row for row in range(len(queries))]
         assert all(passage[0] in JUDGED[query] for query, passage in zip(queries, passages, strict=True))
 
 
@@ -72,8 +85,8 @@ def test_what_is_judged_relevant_is_no_negative_and_the_target_is_never_masked()
         queries, passages = read(batch)
         flat = list(chain.from_iterable(passages))
         for row, query in enumerate(queries):
-            expected = [p in JUDGED[query] and at != batch.targets[row] for at, p in enumerate(flat)]
-            assert batch.masked[row].tolist() == expected
+            expected = [p in JUDGED[query] and at != batch.known["targets"][row] for at, p in enumerate(flat)]
+            assert batch.known["masked"][row].tolist() == expected
             collisions += sum(expected)
     assert collisions > 20  # passages 3 of queries 0 and 2 meet, and topped-up ones
 
@@ -143,7 +156,7 @@ def test_without_in_batch_negatives_only_its_own_are_seen():
         batch = made.batch(step)
         queries, passages = read(batch)
         for row, query in enumerate(queries):
-            seen = [at for at, masked in enumerate(batch.masked[row]) if not masked]
+            seen = [at for at, masked in enumerate(batch.known["masked"][row]) if not masked]
             own = range(4 * row, 4 * row + 4)
             assert seen == [at for at in own if at == 4 * row or passages[row][at - 4 * row] not in JUDGED[query]]
 
@@ -188,4 +201,4 @@ def test_what_an_epoch_holds_is_counted():
     assert made.summary == f"{said}; 3 queries and 9 passages a step"
     without = stream(pools=None, wanted=0, size=99)
     assert without.summary == "5 instances of 5 queries an epoch; 5 queries and 5 passages a step"
-    assert without.batch(0).masked.shape == (5, 5)
+    assert without.batch(0).known["masked"].shape == (5, 5)

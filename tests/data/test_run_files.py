@@ -41,7 +41,7 @@ def dataset(tmp_path_factory):
 
 def taken(dataset: Path, file: Path, depth: int = 1000) -> Run:
     output = file.parent / "taken" / "d.test.json"
-    return read_run(call("rank_file", output, {"split": "test", "depth": depth}, dataset=dataset, file=file))
+    return read_run(call("rankers.file rank", output, {"split": "test", "depth": depth}, dataset=dataset, file=file))
 
 
 def exported(run: Run, dataset: Path, file: Path) -> Path:

@@ -115,7 +115,9 @@ def test_lists_keep_their_order_and_a_passage_once(tmp_path):
 def test_a_list_of_nothing_is_one(tmp_path):
     manifest = lists_of(tmp_path, [("y", [])])
     assert [part.tolist() for part in Dataset(manifest).listed("hard", "train")] == [[], []]
-    run = call("rank_given", tmp_path / "run.json", {"list": "hard", "split": "train", "depth": 9}, dataset=manifest)
+    run = call(
+        "rankers.given rank", tmp_path / "run.json", {"list": "hard", "split": "train", "depth": 9}, dataset=manifest
+    )
     assert read_manifest(run)["facts"] == {"rows": 0, "queries": 0}
 
 

@@ -25,7 +25,7 @@ EXPECTED = [("0-0", "One, first."), ("0-0", "One, second."), ("0-1", "Two.")]
 def text(folder, files, *patterns, **fields):
     """Settings of a `text` dataset in `folder`, its files written; all of them, or what the patterns name."""
     write_files(folder, files)
-    return {"source": "text", "files": [f"{folder}/{name}" for name in patterns or files], "text": "text", **fields}
+    return {"source": "text", "paths": [f"{folder}/{name}" for name in patterns or files], "text": "text", **fields}
 
 
 def rows(manifest):

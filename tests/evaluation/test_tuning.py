@@ -119,14 +119,16 @@ SETTINGS = {"method": "weighted", "scale": "min-max"}
 def test_the_program_chooses_and_the_fusion_uses_it(world, tmp_path):
     dataset, runs = world
     options = {"split": "test", "metric": "MRR@10", "steps": 10}
-    tuned = call("tune", tmp_path / "tuned.json", SETTINGS | options, dataset=dataset, runs=runs)
+    tuned = call(
+        "rankers.fusion index", tmp_path / "tuned/manifest.json", SETTINGS | options, dataset=dataset, runs=runs
+    )
     facts = read_manifest(tuned)["facts"]
-    tried = pq.read_table(tmp_path / "tuned.parquet").to_pydict()
+    tried = pq.read_table(tmp_path / "tuned/weights.parquet").to_pydict()
     assert facts["tried"] == 11 == len(tried["weights"]) and tried["weights"] == grid(2, 10)
     best = max(tried["MRR@10"])
     assert facts["weights"] == next(w for w, v in zip(*tried.values(), strict=True) if v == best)
     assert facts["weights"] == [0.6, 0.4]
-    fused = call("fuse", tmp_path / "fused.json", SETTINGS | {"depth": 9}, runs=runs, tuned=tuned)
+    fused = call("rankers.fusion rank", tmp_path / "fused.json", SETTINGS | {"depth": 9}, runs=runs, tuned=tuned)
     expected = fuse([read_run(run) for run in runs], facts["weights"], how(depth=9))
     assert read_run(fused).score.tolist() == expected.score.tolist()
     score = call("evaluate", tmp_path / "s.json", options | {"metrics": ["MRR@10"]}, dataset=dataset, run=fused)
@@ -137,7 +139,9 @@ def test_of_equal_weights_the_most_even(world, tmp_path):
     """Both rankers are alike, whatever their weights."""
     dataset, runs = world
     options = SETTINGS | {"split": "test", "metric": "MRR@10", "steps": 5}
-    tuned = call("tune", tmp_path / "tuned.json", options, dataset=dataset, runs=[runs[0], runs[0]])
+    tuned = call(
+        "rankers.fusion index", tmp_path / "tuned/manifest.json", options, dataset=dataset, runs=[runs[0], runs[0]]
+    )
     assert read_manifest(tuned)["facts"]["weights"] == [0.6, 0.4]
 
 
@@ -147,5 +151,5 @@ def test_without_a_positive_there_is_nothing_to_tune_on(world, tmp_path):
     dataset = prepare(folder, tables(folder, {"judgements.csv": "query,passage,grade\nq1,p1,0\n"}))
     options = SETTINGS | {"split": "test", "metric": "MRR@10", "steps": 5}
     with pytest.raises(SystemExit) as exit:
-        call("tune", tmp_path / "tuned.json", options, dataset=dataset, runs=world[1])
+        call("rankers.fusion index", tmp_path / "tuned/manifest.json", options, dataset=dataset, runs=world[1])
     assert str(exit.value) == f"error: {folder}/out: no query of test has a positive to tune weights on"

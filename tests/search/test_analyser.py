@@ -8,8 +8,8 @@ import Stemmer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dewpoint.rankers.bm25 import Bm25
 from dewpoint.search.analyser import STOP_WORDS, WORDS, Analyser
-from dewpoint.study.grammar import Bm25
 
 
 def terms(text, words="standard", stop_words="english", stemmer="porter"):

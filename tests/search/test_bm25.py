@@ -146,9 +146,9 @@ def test_an_index_does_not_depend_on_batches(dataset):
 @pytest.mark.parametrize("block", [1, 4, 100])
 def test_the_programs_give_the_same_run(dataset, tmp_path, monkeypatch, block):
     monkeypatch.setattr(bm25, "QUERIES", block)
-    index = call("bm25", tmp_path / "index/manifest.json", SETTINGS, dataset=dataset)
+    index = call("rankers.bm25 index", tmp_path / "index/manifest.json", SETTINGS, dataset=dataset)
     options = {"dataset": dataset, "index": index, "threads": 2}
-    run = read_run(call("rank_bm25", tmp_path / "d.test.json", {"depth": 2, "split": "test"}, **options))
+    run = read_run(call("rankers.bm25 rank", tmp_path / "d.test.json", {"depth": 2, "split": "test"}, **options))
     assert rows(run) == rows(bm25.search(bm25.load(build(dataset)), QUERIES, 2))
 
 

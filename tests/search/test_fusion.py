@@ -144,7 +144,7 @@ def test_the_program_fuses_many_blocks_of_queries(tmp_path):
         runs.append(ranked(pairs // 20, pairs % 20, rng.integers(0, 9, len(pairs)).astype(np.float32), 3))
     paths = [artifact(tmp_path / f"{number}.json", run) for number, run in enumerate(runs)]
     settings = vars(how(scale="z", depth=5)) | {"weights": [0.5, 0.2, 1]}
-    made = read_run(call("fuse", tmp_path / "fused.json", settings, runs=paths))
+    made = read_run(call("rankers.fusion rank", tmp_path / "fused.json", settings, runs=paths))
     assert rows(made) == rows(fuse(runs, [0.5, 0.2, 1], how(scale="z", depth=5)))
 
 
@@ -152,6 +152,6 @@ def test_a_fusion_of_fusions(tmp_path):
     one, two = run_of({(0, 1): 9.0, (0, 2): 8.0}), run_of({(0, 3): 1.0, (0, 1): 0.5})
     paths = [artifact(tmp_path / f"{name}.json", run) for name, run in (("one", one), ("two", two))]
     settings = {"method": "weighted", "scale": "min-max", "depth": 9, "weights": [1, 2]}
-    inner = call("fuse", tmp_path / "inner.json", settings, runs=paths)
-    outer = read_run(call("fuse", tmp_path / "outer.json", settings, runs=[inner, paths[1]]))
+    inner = call("rankers.fusion rank", tmp_path / "inner.json", settings, runs=paths)
+    outer = read_run(call("rankers.fusion rank", tmp_path / "outer.json", settings, runs=[inner, paths[1]]))
     assert rows(outer) == [(0, 3, 3.0), (0, 1, 0.5), (0, 2, 0.0)]

@@ -9,8 +9,8 @@ import pytest
 from dewpoint.artifact import read_manifest
 from dewpoint.data.runs import read_run
 from dewpoint.errors import UserError
+from dewpoint.rankers.dense import Dense
 from dewpoint.search import exact, indexes
-from dewpoint.study.grammar import Dense
 from programs import call
 from stored import store
 
@@ -28,19 +28,22 @@ def world(tmp_path_factory):
     return SimpleNamespace(folder=folder, corpus=corpus, queries=queries, best=best)
 
 
+def ranker(index) -> Dense:
+    return Dense(kind="dense", model="m", index=index)
+
+
 def wanted(index) -> dict:
-    return Dense(kind="dense", model="m", index=index).index.model_dump()
+    """The settings that an index is built with."""
+    return ranker(index).index_settings(SimpleNamespace(seed=1))
 
 
 def built(world, folder, index, **parameters):
     """The programs' manifest of an index, and their run."""
-    described = wanted(index)
-    settings = {"index": described, "seed": 1}
-    manifest = call("index", folder / "index" / "manifest.json", settings, corpus=world.corpus.manifests)
-    known = {name: described[name] for name in ("efSearch", "nprobe") if name in described}
-    settings = {"depth": 10, "parameters": known | parameters}
+    output, corpus = folder / "index" / "manifest.json", world.corpus.manifests
+    manifest = call("rankers.dense index", output, wanted(index), corpus=corpus)
+    settings = {"depth": 10, "parameters": ranker(index).parameters | parameters}
     return manifest, call(
-        "rank_index", folder / "d.test.json", settings, queries=world.queries.manifests[0], index=manifest
+        "rankers.dense probe", folder / "d.test.json", settings, queries=world.queries.manifests[0], index=manifest
     )
 
 
@@ -88,8 +91,9 @@ def test_one_seed_trains_one_index(world, tmp_path):
     index = {"name": "ivf", "nlist": 8, "sample": 320}
     files = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        settings = {"index": wanted(index), "seed": seed}
-        manifest = call("index", tmp_path / name / "manifest.json", settings, corpus=world.corpus.manifests)
+        settings = wanted(index) | {"seed": seed}
+        output = tmp_path / name / "manifest.json"
+        manifest = call("rankers.dense index", output, settings, corpus=world.corpus.manifests)
         files.append((manifest.parent / "index.faiss").read_bytes())
     assert files[0] == files[1] != files[2]
 
@@ -113,7 +117,7 @@ def test_more_is_looked_at_when_more_is_asked(world, tmp_path):
     ],
 )
 def test_what_is_left_out_suits_the_corpus(passages, dimension, name):
-    assert indexes.factory(SimpleNamespace(**wanted("ivf-pq")), passages, dimension) == name
+    assert indexes.factory(SimpleNamespace(**wanted("ivf-pq")["index"]), passages, dimension) == name
 
 
 def test_an_index_of_another_model_is_refused(world, tmp_path):
@@ -150,7 +154,7 @@ def test_a_search_parameter_that_the_index_has_not(world, tmp_path):
 )
 def test_what_faiss_cannot_build_is_one_line(world, tmp_path, index, message):
     with pytest.raises(SystemExit) as exit:
-        call("index", tmp_path / "manifest.json", {"index": wanted(index), "seed": 1}, corpus=world.corpus.manifests)
+        call("rankers.dense index", tmp_path / "manifest.json", wanted(index), corpus=world.corpus.manifests)
     said = str(exit.value)
     assert said.startswith("error: index ") and f"of {ROWS} passages, {DIMENSION} dimensions: {message}" in said
     assert len(said.splitlines()) == 1
@@ -174,10 +178,6 @@ def test_vectors_in_memory_give_what_exact_search_gives(world):
 def test_an_artifact_is_made_whole(world, tmp_path):
     """Nothing is left of an index that could not be built."""
     with pytest.raises(SystemExit):
-        call(
-            "index",
-            tmp_path / "i" / "manifest.json",
-            {"index": wanted("Nonsense7"), "seed": 1},
-            corpus=world.corpus.manifests,
-        )
+        output = tmp_path / "i" / "manifest.json"
+        call("rankers.dense index", output, wanted("Nonsense7"), corpus=world.corpus.manifests)
     assert not any((tmp_path / "i").iterdir())

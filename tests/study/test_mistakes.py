@@ -35,7 +35,7 @@ GRAMMAR = [
     (
         "{file: c.csv}",
         "{file: c.csv, columns: {titel: x}}",
-        "datasets.own.corpus.columns.titel.(name): Input should be 'id'",
+        "datasets.own.corpus.columns.titel: Input should be 'id'",
     ),
     # values
     (

@@ -13,7 +13,12 @@ from dewpoint.data.negatives import write_negatives
 from dewpoint.data.runs import ranked, write_run
 from dewpoint.data.tokenizer import load_tokenizer, train_wordpiece
 from dewpoint.data.tokens import write_tokens
+from dewpoint.program import namespace
+from dewpoint.recipes.retriever import Given
+from dewpoint.study.kind import work_of
+from dewpoint.training.given import Pace, Side, Text
 
+SIDES = ("passages", "queries")
 WORDS = ["dew", "air", "water", "cold", "warm", "glass", "grass", "cloud", "vapour", "night", "stone", "leaf", "river"]
 
 
@@ -81,7 +86,8 @@ def settings(**changed) -> dict:
         "mlm": True,
         "held_out": 0.2,
         "measurements": 2,
-        "temperature": 1.0,
+        "loss": {"name": "contrast", "temperature": 1.0},
+        "batches": {"name": "random"},
         "split": "train",
         "query_source": None,
         "pooling": None,
@@ -101,18 +107,27 @@ def settings(**changed) -> dict:
     } | changed
 
 
-def of_a_retriever(world) -> dict:
-    """What its program reads beside what every training reads."""
-    queries = {"query_tokens": world.tokens, "query_tokenizer": world.tokenizer}
-    return queries | {"negatives": world.negatives, "development": [], "query_parent": None}
+def read_by(world, recipe: str, parent: Path | None = None, **others: Path | list[Path]) -> dict:
+    """What a recipe's program reads, by its flags; `others` go before."""
+    text = {"tokens": world.tokens, "tokenizer": world.tokenizer, "parent": parent}
+    if recipe == "retriever":
+        queries = text | {"parent": None}
+        text = {f"{side}_{what}": of[what] for side, of in zip(SIDES, (text, queries), strict=True) for what in of}
+        text |= {"negatives": world.negatives, "development": []}
+    return {"dataset": world.dataset} | text | others
+
+
+def opened(recipe: str, read: dict) -> Text | Given:
+    """What its work is handed."""
+    if recipe != "retriever":
+        return Text(**read)
+    sides = [Side(*(read[f"{side}_{what}"] for what in ("tokens", "tokenizer", "parent"))) for side in SIDES]
+    return Given(read["dataset"], *sides, read["negatives"], read["development"])
 
 
 @pytest.fixture(scope="session")
 def trained(world):
     """Trains a recipe in this process and gives the artifact's manifest; `parent` is another such manifest."""
-    from dewpoint.recipes import cocondenser, condenser, mlm, retriever
-
-    recipes = {"mlm": mlm, "condenser": condenser, "cocondenser": cocondenser, "retriever": retriever}
 
     def train(
         recipe: str,
@@ -125,18 +140,9 @@ def trained(world):
     ) -> Path:
         values = settings(**{"source": "study" if parent else "scratch"} | changed)
         artifact = Artifact(world.root / name / "manifest.json", values, "code", [parent] if parent else [])
-        options = json.loads(json.dumps(values), object_hook=lambda pairs: SimpleNamespace(**pairs))
-        more = of_a_retriever(world) if recipe == "retriever" else {}
+        read = opened(recipe, read_by(world, recipe, parent, **files or {}))
         try:
-            recipes[recipe].train(
-                artifact,
-                options,
-                world.dataset,
-                **{"tokens": world.tokens, "tokenizer": world.tokenizer} | more | (files or {}),
-                parent=parent,
-                chunk=chunk,
-                checkpoint=checkpoint,
-            )
+            work_of("recipes", recipe)(artifact, namespace(json.dumps(values)), read, Pace(chunk, checkpoint))
             artifact.seal()
         finally:
             artifact.discard()

@@ -11,9 +11,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dewpoint.training import devices
-from programs import SCRIPTS, arguments, shell
-from training.conftest import of_a_retriever, settings
+from dewpoint.program import launch
+from dewpoint.rankers import bm25
+from dewpoint.recipes import mlm, released, retriever
+from programs import arguments, command, shell
+from training.conftest import read_by, settings
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
@@ -28,14 +30,13 @@ def test_one_process_equals_two(world, bert, tmp_path, way):
     recipe, untied = way.split()[-1], way.startswith("untied")
     values = settings(source="study", steps=8, epochs=1, spans_of="passage", batch_size=7, learning_rate=1e-2)
     values |= UNTIED | {"development": DEVELOPMENT | {"patience": None}, "epochs": 2} if untied else {}
-    files = {name: getattr(world, name) for name in ("dataset", "tokens", "tokenizer")} | {"parent": bert}
-    files |= of_a_retriever(world) if recipe == "retriever" else {}
-    files |= {"query_parent": bert, "development": [world.run]} if untied else {}
+    files = read_by(world, recipe, bert, **{"queries_parent": bert, "development": [world.run]} if untied else {})
     one, two = (tmp_path / name / "manifest.json" for name in ("one", "two"))
-    alone = shell(recipe, one, values, **files, chunk=70, checkpoint=2)
+    alone = shell(f"recipes.{recipe} work", one, values, **files, chunk=70, checkpoint=2)
     assert alone.returncode == 0, alone.stderr
     words = arguments(two, values, **files, chunk=70, checkpoint=2)
-    together = subprocess.run([*TORCHRUN, SCRIPTS / f"{recipe}.py", *words], capture_output=True, text=True)
+    several = [*TORCHRUN, *command(f"recipes.{recipe} work"), *words]
+    together = subprocess.run(several, capture_output=True, text=True)
     assert together.returncode == 0, together.stderr[-3000:]
     said = [re.search(r"(\d+) rows a step, by (\w+) process", done.stderr) for done in (alone, together)]
     assert said[0][1] == said[1][1] and (said[0][2], said[1][2]) == ("one", "2")
@@ -63,30 +64,39 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def test_a_mistake_is_said_once(world, bert, tmp_path):
-    files = {name: getattr(world, name) for name in ("dataset", "tokens", "tokenizer")} | {"parent": bert}
+    files = read_by(world, "condenser", bert, chunk=0, checkpoint=9)
     words = arguments(tmp_path / "x" / "manifest.json", settings(source="study", early_layers=2), **files)
-    command = [*TORCHRUN, SCRIPTS / "condenser.py", *words, "--chunk", "0", "--checkpoint", "9"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    several = [*TORCHRUN, *command("recipes.condenser work"), *words]
+    done = subprocess.run(several, capture_output=True, text=True)
     assert done.returncode != 0
     assert done.stderr.count("error: early_layers: 2 of 2 layers leave none after the split") == 1
     assert not list((tmp_path / "x").glob(".partial*"))
 
 
 @pytest.mark.parametrize(("visible", "processes"), [("0,1,2", 3), ("4", None), ("", None), (None, None)])
-def test_a_program_starts_once_for_each_gpu_that_it_was_given(monkeypatch, visible, processes):
-    started = []
+@pytest.mark.parametrize("work", [mlm.work, retriever.work])
+def test_a_training_starts_once_for_each_gpu_that_it_was_given(monkeypatch, visible, processes, work):
+    started, called = [], ["scripts/work.py", "recipes.some", "work", "--output", "x"]
     monkeypatch.setattr(os, "execv", lambda path, words: started.append(words))
-    monkeypatch.setattr(sys, "argv", ["scripts/mlm.py", "--output", "x"])
+    monkeypatch.setattr(sys, "argv", called)
     monkeypatch.delenv("RANK", raising=False)
     if visible is None:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    devices.launch()
-    assert [words[-4:] for words in started] == (
-        [[f"--nproc-per-node={processes}", "scripts/mlm.py", "--output", "x"]] if processes else []
-    )
+    launch(work)
+    assert [words[-6:] for words in started] == ([[f"--nproc-per-node={processes}", *called]] if processes else [])
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    devices.launch()
+    launch(work)
     assert len(started) == (1 if processes else 0)
+
+
+@pytest.mark.parametrize("work", [bm25.index, bm25.rank, released.work])
+def test_what_is_no_training_starts_once(monkeypatch, work):
+    started = []
+    monkeypatch.setattr(os, "execv", lambda path, words: started.append(words))
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    launch(work)
+    assert not started

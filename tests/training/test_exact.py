@@ -6,23 +6,24 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from dewpoint.training.losses import span_loss
 from torch import nn
 
 from benchmarks import plain
 from dewpoint.data.lots import keys
 from dewpoint.data.masking import WordMasker
 from dewpoint.data.tokens import Slices
+from dewpoint.losses import contrast
 from dewpoint.models import dropout
 from dewpoint.models.backbone import from_scratch
 from dewpoint.models.condenser import Condenser, Pretrained
 from dewpoint.training.chunks import batch, chunks
-from dewpoint.training.pretraining import Objective
+from dewpoint.training.pretraining import Objective, Spans
 
 WORDS, LENGTH, ROWS = 60, 24, 10
 SPECIAL = {"pad": 0, "cls": 2, "sep": 3, "mask": 4}
 ROBERTA = {"cls": 0, "pad": 1, "sep": 2, "mask": 4}
 SEED, STEP = 7, 3
+SPANS = Spans(contrast.work, SimpleNamespace(temperature=1.0))
 
 
 def condenser(family: str = "bert", rate: float = 0.1, late_mlm: bool = True, heads: int = 2) -> Condenser:
@@ -78,9 +79,9 @@ def gradients(model: nn.Module) -> dict[str, torch.Tensor]:
     return found
 
 
-def run(model: Condenser, parts, contrast: bool) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
+def run(model: Condenser, parts, spans: bool) -> tuple[dict[str, float], dict[str, torch.Tensor]]:
     model.zero_grad(set_to_none=True)
-    objective = Objective(model, SimpleNamespace(precision="float32"), span_loss if contrast else None)
+    objective = Objective(model, SimpleNamespace(precision="float32"), SPANS if spans else None)
     return objective(parts), gradients(model)
 
 
@@ -113,33 +114,33 @@ def plain_rows(special) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     )
 
 
-@pytest.mark.parametrize("contrast", [False, True], ids=["condenser", "cocondenser"])
+@pytest.mark.parametrize("spans", [False, True], ids=["condenser", "cocondenser"])
 @pytest.mark.parametrize("family", ["bert", "roberta"])
 @pytest.mark.parametrize("late_mlm", [True, False])
 @pytest.mark.parametrize("size", [3, ROWS])
-def test_losses_and_gradients_equal_a_plain_implementation(contrast, family, late_mlm, size):
+def test_losses_and_gradients_equal_a_plain_implementation(spans, family, late_mlm, size):
     special = SPECIAL if family == "bert" else ROBERTA
     model = condenser(family, rate=0, late_mlm=late_mlm)
     stock = copy.deepcopy(model)
     stock.language_model.set_attn_implementation("eager")
     rival = plain.PlainCondenser(stock.language_model, stock.head, 1, late_mlm)
-    step = plain.cocondenser_step if contrast else plain.condenser_step
+    step = plain.cocondenser_step if spans else plain.condenser_step
     expected = step(rival, plain_rows(special))
-    losses, got = run(model, made(size, special), contrast)
+    losses, got = run(model, made(size, special), spans)
     assert sum(losses.values()) == pytest.approx(expected, rel=1e-5)
     assert_close(got, gradients(stock))
 
 
 @pytest.mark.parametrize("size", [1, 3])
 @pytest.mark.parametrize("late_mlm", [True, False])
-@pytest.mark.parametrize("contrast", [False, True], ids=["condenser", "cocondenser"])
-def test_chunks_never_matter_dropout_on(size, late_mlm, contrast):
+@pytest.mark.parametrize("spans", [False, True], ids=["condenser", "cocondenser"])
+def test_chunks_never_matter_dropout_on(size, late_mlm, spans):
     model = condenser(rate=0.3, late_mlm=late_mlm)
-    losses, whole = run(model, made(ROWS), contrast)
-    chunked_losses, chunked = run(model, made(size), contrast)
+    losses, whole = run(model, made(ROWS), spans)
+    chunked_losses, chunked = run(model, made(size), spans)
     assert chunked_losses == pytest.approx(losses, rel=1e-5)
     assert_close(chunked, whole)
-    _, other = run(condenser(rate=0, late_mlm=late_mlm), made(ROWS), contrast)
+    _, other = run(condenser(rate=0, late_mlm=late_mlm), made(ROWS), spans)
     name = "language_model.bert.embeddings.word_embeddings.weight"
     assert (other[name] - whole[name]).abs().max() > 1e-2 * whole[name].abs().max()  # dropout was on
 

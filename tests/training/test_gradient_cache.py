@@ -1,17 +1,20 @@
 """The cache changes where memory goes, never the gradient."""
 
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
 import torch
-from dewpoint.training.losses import span_loss
 from torch import Tensor, nn
 
+from dewpoint.losses import contrast
 from dewpoint.models.dropout import Dropout, keyed
 from dewpoint.training import gradient_cache
 from dewpoint.training.chunks import Batch
+from dewpoint.training.pretraining import Spans
 
 ROWS = 10
+SPANS = Spans(contrast.work, SimpleNamespace(temperature=1.0))
 
 
 class Part(NamedTuple):
@@ -33,7 +36,7 @@ def gradients(size: int, once: bool, dropout: float, order: Tensor) -> tuple[flo
         return vectors, (vectors**2).sum() / ROWS if whole else None
 
     parts = [Part(rows, inputs[rows]) for rows in order.split(size)]
-    value = gradient_cache.backward(Batch(ROWS, parts, once), encode, 4, span_loss)
+    value = gradient_cache.backward(Batch(ROWS, parts, once), encode, 4, SPANS)
     return value, [parameter.grad for parameter in model.parameters()], encodings
 
 

@@ -16,10 +16,11 @@ from safetensors.torch import load_file
 
 from dewpoint.artifact import read_manifest
 from dewpoint.errors import UserError
+from dewpoint.losses import contrast
 from dewpoint.training import loop
 from dewpoint.training.proxy import MEASURE, Proxy
-from programs import SCRIPTS, arguments
-from training.conftest import of_a_retriever, settings
+from programs import arguments, command
+from training.conftest import read_by, settings
 
 
 def same(one, other):
@@ -67,14 +68,13 @@ def test_killed_equals_straight(world, bert, tmp_path, recipe):
     """SIGKILL wherever it strikes, a checkpoint every third step; the second time it goes on, and ends up the same."""
     watched = {"split": "train", "queries": 6, "depth": 5, "passages": 9, "measurements": 6}
     values = settings(source="study", steps=60, measurements=4, epochs=20, development=watched | KEEP)
-    files = {name: getattr(world, name) for name in ("dataset", "tokens", "tokenizer")} | {"parent": bert}
-    files |= of_a_retriever(world) | {"development": [world.run]} if recipe == "retriever" else {}
+    files = read_by(world, recipe, bert, **{"development": [world.run]} if recipe == "retriever" else {})
 
     def start(name):
         output = tmp_path / name / "manifest.json"
         words = arguments(output, values, **files, chunk=60, checkpoint=3)
         log = open(tmp_path / f"{name}.log", "a")
-        return output, subprocess.Popen([sys.executable, SCRIPTS / f"{recipe}.py", *words], stderr=log)
+        return output, subprocess.Popen([sys.executable, *command(f"recipes.{recipe} work"), *words], stderr=log)
 
     straight, process = start("straight")
     assert process.wait() == 0
@@ -101,17 +101,14 @@ def test_divergence_stops(trained, world):
 
 
 def test_nan_leaves_the_last_good_checkpoint(trained, world, monkeypatch):
-    from dewpoint.recipes import cocondenser
-    from dewpoint.training import losses
+    calls, right = 0, contrast.work
 
-    calls = 0
-
-    def breaks(spans, temperature):
+    def breaks(scores, known, settings):
         nonlocal calls
         calls += 1
-        return losses.span_loss(spans, temperature) * (1 if calls < 4 else torch.nan)
+        return right(scores, known, settings) * (1 if calls < 4 else torch.nan)
 
-    monkeypatch.setattr(cocondenser, "span_loss", breaks)
+    monkeypatch.setattr(contrast, "work", breaks)
     with pytest.raises(
         UserError, match=r"diverged at step 3 .*lower learning_rate; the last good checkpoint is .*/checkpoint$"
     ) as e:

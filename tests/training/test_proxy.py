@@ -12,7 +12,7 @@ from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import read_run
 from dewpoint.data.tokens import TokenStore, assemble
 from dewpoint.models.folder import read_retriever
-from dewpoint.training import proxy
+from dewpoint.training import proxy, ranking
 from dewpoint.training.proxy import MEASURE, Proxy, development_queries, reciprocal_rank
 
 
@@ -84,11 +84,9 @@ def test_it_measures_what_plain_vectors_say(world, trained, bert):
 
 
 def test_queries_that_are_measured_are_not_trained_on(world, trained, bert, monkeypatch):
-    from dewpoint.recipes import retriever
-
     seen = []
-    stream = retriever.RetrieverBatches
-    monkeypatch.setattr(retriever, "RetrieverBatches", lambda *args: seen.append(args) or stream(*args))
+    stream = ranking.RetrieverBatches
+    monkeypatch.setattr(ranking, "RetrieverBatches", lambda *args: seen.append(args) or stream(*args))
     wanted = {"split": "train", "queries": 6, "depth": 4, "passages": 7, "measurements": 1, "keep": "last"}
     trained("retriever", "held-out", bert, development=wanted | {"patience": None}, files={"development": [world.run]})
     chosen = seen[0][4]

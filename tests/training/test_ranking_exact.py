@@ -1,22 +1,24 @@
 """The retriever's loss is what the papers define: equal to a plain implementation, in any chunks, dropout on."""
 
 import copy
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from dewpoint.training.losses import ranking_loss
 
 from benchmarks import plain
+from dewpoint.batches import random
 from dewpoint.data.instances import RetrieverBatches, pick_queries
 from dewpoint.data.negatives import Negatives
 from dewpoint.data.tokens import Ragged, Texts, assemble
+from dewpoint.losses import contrast
 from dewpoint.models import dropout
 from dewpoint.models.backbone import from_scratch, load_encoder
 from dewpoint.models.encoder import Encoder, Retriever
-from dewpoint.recipes.retriever import Objective, Rows
 from dewpoint.training.chunks import Room
+from dewpoint.training.ranking import Objective, Rows
 from models.families import FAMILIES, make
 from training.test_exact import assert_close, gradients
 
@@ -35,7 +37,8 @@ WAYS = {
 
 
 def settings(negatives=1, pooling="cls", normalize=False, projection=None, temperature=1.0, in_batch=True, **_):
-    shape = {"pooling": pooling, "normalize": normalize, "projection": projection, "temperature": temperature}
+    shape = {"pooling": pooling, "normalize": normalize, "projection": projection}
+    shape |= {"loss": SimpleNamespace(name="contrast", temperature=temperature)}
     stream = {"negatives_per_query": negatives, "batch_size": 7, "positives": "rotating", "in_batch": in_batch}
     return SimpleNamespace(seed=3, precision="float32", **shape, **stream)
 
@@ -63,12 +66,17 @@ def retriever(rate: float = 0.2, untied: bool = False, narrow: bool = False, **w
     return model.train()
 
 
-def stream(wanted) -> RetrieverBatches:
+def stream(wanted, kind: type[RetrieverBatches] = RetrieverBatches) -> RetrieverBatches:
     queries, passages = Texts([texts(QUERIES, 12, 1)], 12), Texts([texts(PASSAGES, 3, 2), texts(PASSAGES, 30, 3)], 20)
     pools = np.random.default_rng(4).integers(0, PASSAGES, (QUERIES, 9)).astype(np.int32)
     negatives = Negatives(np.arange(QUERIES), pools.ravel(), np.arange(QUERIES + 1) * 9)
     chosen = pick_queries(JUDGED[:, 0], None, np.zeros(0), 3)
-    return RetrieverBatches(queries, passages, (JUDGED[:, 0], JUDGED[:, 1]), negatives, chosen, wanted)
+    compose = partial(random.work, settings=None)
+    return kind(queries, passages, (JUDGED[:, 0], JUDGED[:, 1]), negatives, chosen, wanted, compose)
+
+
+def objective(model: Retriever, wanted) -> Objective:
+    return Objective(model, wanted, partial(contrast.work, settings=wanted.loss))
 
 
 def shown_and_asked(made) -> tuple[np.ndarray, np.ndarray]:
@@ -82,7 +90,7 @@ def run(model: Retriever, room: Room, way: dict, step: int = 0):
     model.zero_grad(set_to_none=True)
     wanted = settings(**way)
     made = Rows(stream(wanted), SPECIAL, SPECIAL, room, seed=3).batch(step)
-    return Objective(model, wanted)(made)["ranking"], gradients(model), made
+    return objective(model, wanted)(made)["contrast"], gradients(model), made
 
 
 CASES = [(name, negatives) for name in WAYS for negatives in (0, 1, 7) if negatives or WAYS[name].get("in_batch", True)]
@@ -112,7 +120,7 @@ def test_loss_and_gradients_equal_a_plain_implementation(name, negatives, step):
     for row, query in enumerate(queries.tolist()):
         beside = range(len(passages)) if wanted.in_batch else range(row * each, (row + 1) * each)
         others.append([at for at in beside if passages[at] not in judged[query]])
-    expected = plain.ranking(*sides, [row * each for row in range(len(queries))], others, wanted.temperature)
+    expected = plain.ranking(*sides, [row * each for row in range(len(queries))], others, wanted.loss.temperature)
     expected.backward()
     loss, got, _ = run(model, HELD, way, step)
     assert loss == pytest.approx(expected.item(), rel=1e-5)
@@ -137,14 +145,14 @@ def test_cached_equals_uncached_dropout_on(name, negatives, chunk):
 def test_what_is_judged_relevant_pulls_no_gradient_as_a_negative():
     """dL_i / dp_j is zero for every passage j that is judged relevant to query i and is not its target."""
     made = stream(settings(negatives=3)).batch(0)
-    queries, passages = torch.randn(made.masked.shape[0], 5), torch.randn(made.masked.shape[1], 5, requires_grad=True)
-    targets, masked = torch.from_numpy(made.targets), torch.from_numpy(made.masked)
+    targets, masked = (torch.from_numpy(made.known[name]) for name in ("targets", "masked"))
+    queries, passages = torch.randn(masked.shape[0], 5), torch.randn(masked.shape[1], 5, requires_grad=True)
     rows, asked = shown_and_asked(made)
     judged, met = set(map(tuple, JUDGED.tolist())), 0
     for row in range(len(queries)):
-        (gradient,) = torch.autograd.grad(
-            ranking_loss(queries[row : row + 1], passages, targets[row : row + 1], masked[row : row + 1]), passages
-        )
+        known = {"targets": targets[row : row + 1], "masked": masked[row : row + 1]}
+        loss = contrast.work(queries[row : row + 1] @ passages.T, known, settings().loss)
+        (gradient,) = torch.autograd.grad(loss, passages)
         for at, passage in enumerate(rows.tolist()):
             relevant = (int(asked[row]), passage) in judged and at != targets[row]
             met += relevant
@@ -163,7 +171,7 @@ def test_every_family_learns_the_same_in_any_chunks(family, tmp_path):
     def run(room):
         model.zero_grad(set_to_none=True)
         made = Rows(stream(settings()), special, special, room, seed=3).batch(0)
-        return Objective(model, settings())(made)["ranking"], gradients(model)
+        return objective(model, settings())(made)["contrast"], gradients(model)
 
     loss, whole = run(HELD)
     cached_loss, cached = run(Room(30, 0))
@@ -184,7 +192,7 @@ def test_every_family_learns_about_the_same_in_bfloat16(family, tmp_path):
         wanted = settings(normalize=True)
         wanted.precision = precision
         made = Rows(stream(wanted), special, special, HELD, seed=3).batch(0)
-        loss = Objective(model, wanted)(made)["ranking"]
+        loss = objective(model, wanted)(made)["contrast"]
         found[precision] = loss, torch.cat([gradient.flatten() for gradient in gradients(model).values()])
     (exact, one), (low, other) = found.values()
     assert low == pytest.approx(exact, rel=0.05) and low != exact

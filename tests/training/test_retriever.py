@@ -1,12 +1,14 @@
 """The retriever: its loss is the papers', and its folder loads in other libraries with the same vectors."""
 
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from dewpoint.batches import random
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.instances import RetrieverBatches, pick_queries
 from dewpoint.data.negatives import read_negatives
@@ -25,7 +27,7 @@ def test_first_loss_is_the_papers(trained, world, bert):
     """-log( exp s(q,p+) / Σ exp s(q,p) ) over all passages of the batch, texts one at a time."""
     root = trained("mlm", "without-dropout", architecture=settings()["architecture"] | {"dropout": 0.0})
     one_step = trained("retriever", "one-step", root, epochs=1, batch_size=20)
-    logged = json.loads((one_step.parent / "metrics.jsonl").read_text().splitlines()[0])["ranking"]
+    logged = json.loads((one_step.parent / "metrics.jsonl").read_text().splitlines()[0])["contrast"]
     store, dataset = TokenStore(world.tokens), Dataset(world.dataset)
     options = SimpleNamespace(**settings(batch_size=20, seed=3))
     judged = dataset.positives("train")
@@ -36,6 +38,7 @@ def test_first_loss_is_the_papers(trained, world, bert):
         read_negatives(world.negatives),
         pick_queries(judged[0], None, np.zeros(0), 3),
         options,
+        partial(random.work, settings=None),
     )
     batch = stream.batch(0)
     model = read_encoder(root.parent).eval()
@@ -45,14 +48,14 @@ def test_first_loss_is_the_papers(trained, world, bert):
         return torch.cat([model(row, torch.ones_like(row)) for row in rows])
 
     scores = vectors(batch.queries) @ vectors(batch.passages).T
-    scores[torch.from_numpy(batch.masked)] = -torch.inf
-    expected = -torch.log_softmax(scores, 1)[np.arange(20), batch.targets].mean()
+    scores[torch.from_numpy(batch.known["masked"])] = -torch.inf
+    expected = -torch.log_softmax(scores, 1)[np.arange(20), batch.known["targets"]].mean()
     assert logged == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_training_lowers_the_loss(trained, bert):
     manifest = trained("retriever", "longer", bert, epochs=25, learning_rate=3e-3)
-    values = [json.loads(line)["ranking"] for line in (manifest.parent / "metrics.jsonl").open()]
+    values = [json.loads(line)["contrast"] for line in (manifest.parent / "metrics.jsonl").open()]
     assert np.mean(values[-4:]) < 0.8 * np.mean(values[:4])
 
 

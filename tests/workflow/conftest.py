@@ -38,7 +38,7 @@ class Project:
         jobs: dict[str, set[str]] = {}
         for rule, output in JOB.findall(told.stdout + told.stderr):
             subject = (output.removeprefix("results/mini/").split("/") * 2)[1]
-            jobs.setdefault(rule, set()).add(Path(subject).stem)
+            jobs.setdefault(rule, set()).add(subject.split(".")[0] if rule == "negatives" else Path(subject).stem)
         return jobs
 
     def change(self, section: str, name: str, **values) -> None:

@@ -29,18 +29,19 @@ def test_every_stage_leaves_its_artifact(finished):
         "second",
         "hybrid",
     ]
-    assert table.notna().all(axis=None) and ((table >= 0) & (table <= 1)).all(axis=None)
+    assert table.notna().all(axis=None) and (table["R@100"] >= table["MRR@10"]).all()
     for name in ("condenser", "cocondenser"):
         assert (results / "models" / name / "head.safetensors").exists()
     record = json.loads((results / "models" / "second" / "manifest.json").read_text())
-    assert str(results.relative_to(finished.folder) / "negatives" / "second.json") in record["inputs"]
+    assert any(path.startswith("results/mini/negatives/bm25+first.pydocs.train-") for path in record["inputs"])
     assert record["run"]["seconds"] > 0 and record["run"]["peak_memory_mb"] > 0
 
 
 def test_no_training_query_meets_its_positive_as_a_negative(finished):
     judged = pq.read_table(finished.folder / "data/pydocs/judgements.train.parquet").to_pandas()
     positives = set(zip(judged["query"], judged["passage"], strict=True))
-    negatives = pq.read_table(finished.folder / "results/mini/negatives/second.parquet").to_pandas()
+    (path,) = (finished.folder / "results/mini/negatives").glob("bm25+first.*.parquet")
+    negatives = pq.read_table(path).to_pandas()
     assert set(negatives["source"]) == {0, 1}
     pairs = {
         (query, passage)

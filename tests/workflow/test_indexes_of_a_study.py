@@ -86,8 +86,8 @@ def test_a_parameter_of_the_search_builds_nothing_anew(indexed):
     study.write_text(before.replace("efSearch: 400", "efSearch: 300"))
     jobs = indexed.pending()
     study.write_text(before)
-    assert set(jobs) == {"rank_index", "latency", "evaluate", "fuse", "table", "report"}
-    assert jobs["rank_index"] == {"graph"} and not indexed.pending()
+    assert set(jobs) == {"probe_dense", "latency_dense", "evaluate", "rank_fusion", "table", "report"}
+    assert jobs["probe_dense"] == {"graph"} and not indexed.pending()
 
 
 def ask(project: Project, *words: str) -> subprocess.CompletedProcess:

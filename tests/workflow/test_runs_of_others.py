@@ -44,11 +44,11 @@ def pending(project: Project) -> set[str]:
 
 def test_tuned_weights_are_an_input_of_the_fusion(words):
     results = words.folder / "results/words"
-    tuned = json.loads((results / "fusions/best/docs.json").read_text())
+    tuned = json.loads((results / "indexes/best/docs/manifest.json").read_text())
     assert tuned["facts"]["tried"] == 5 and sum(tuned["facts"]["weights"]) == 1
     assert {path.split("/")[-1] for path in tuned["inputs"]} == {"manifest.json", "docs.dev.json"}
     fused = json.loads((results / "runs/best/docs.test.json").read_text())
-    assert "results/words/fusions/best/docs.json" in fused["inputs"]
+    assert "results/words/indexes/best/docs/manifest.json" in fused["inputs"]
     assert "Tuned weights" in (results / "report.html").read_text()
 
 
@@ -77,4 +77,4 @@ def test_an_export_comes_in_again_as_the_same_ranker(words):
     assert pd.read_parquet(words.folder / "results/words/comparisons/t.parquet")["bootstrap"].tolist() == [1, 1]
     assert pending(words) == set()
     (words.folder / "trec.gz").write_bytes(gzip.compress(b""))
-    assert {"rank_file", "evaluate"} <= pending(words) and "fuse" not in pending(words)
+    assert {"rank_file", "evaluate"} <= pending(words) and "rank_fusion" not in pending(words)

@@ -170,8 +170,9 @@ def located(type_: Any, parts: tuple) -> tuple[list[str], Any]:
             type_ = member
             continue
         holder = _bare(type_)
-        place.append("(name)" if part == "[key]" else str(part))
-        type_ = _inner(holder, part)
+        if part != "[key]":  # the name is wrong, and has been said
+            place.append(str(part))
+            type_ = _inner(holder, part)
     return place, holder
 
 
