@@ -6,8 +6,8 @@ from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import read_run
 from dewpoint.evaluation.metrics import agreement, measure
+from dewpoint.evaluation.registry import LATENCY, is_latency
 from dewpoint.program import Settings, run
-from dewpoint.study.grammar import LATENCY, is_latency
 
 
 def main(

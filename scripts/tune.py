@@ -10,12 +10,13 @@ from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import abreast
 from dewpoint.errors import UserError
 from dewpoint.evaluation.metrics import Judgements
+from dewpoint.evaluation.registry import goes_by
 from dewpoint.evaluation.tuning import grid, tune
 from dewpoint.program import Settings, run
 
 
 def main(artifact: Artifact, settings: Settings, dataset: Path, runs: list[Path]) -> None:
-    judged = Judgements.of(Dataset(dataset), settings.split)
+    judged = Judgements.of(Dataset(dataset), settings.split, goes_by(settings.metric))
     if not (judged.grade >= judged.relevant).any():
         raise UserError(f"{dataset.parent}: no query of {settings.split} has a positive to tune weights on")
     weights = grid(len(runs), settings.steps)

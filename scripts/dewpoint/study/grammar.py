@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,26 +19,31 @@ from pydantic import (
 )
 
 from dewpoint.data.sources.reading import qrels
+from dewpoint.evaluation.registry import (
+    HIT,  # noqa: F401
+    JUDGEMENTS,
+    LATENCY,
+    OF_RUNS,
+    PAGES,
+    RPREC,  # noqa: F401
+    TIME,
+    is_latency,
+    names,
+    pattern,
+)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]  # names a `vary` may make
-LATENCY = "latency"  # latency@10: milliseconds until a batch of 10 queries is answered
 BATCHES = {1: 300, 10: 100, 2000: 5}  # queries at once: how often latency is measured
-QUALITY = ("MRR", "R", "nDCG", "Hit", "Success", "P")  # each with a cutoff
+QUALITY = tuple(names(*OF_RUNS, cutoff=True))
 METRICS = (*QUALITY, LATENCY)
-RPREC = "Rprec"  # precision at as many passages as are relevant
-HIT = "Hit"  # by answers that a passage contains; all others go by judgements
-Quality = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(QUALITY)})@[1-9][0-9]*$")]
-Metric = Annotated[str, StringConstraints(pattern=rf"^({RPREC}|({'|'.join(METRICS)})@[1-9][0-9]*)$")]
+Quality = Annotated[str, StringConstraints(pattern=pattern(JUDGEMENTS, PAGES))]  # what weights are tuned by
+Metric = Annotated[str, StringConstraints(pattern=pattern(*OF_RUNS, TIME))]
 Count = Annotated[int, Field(ge=1)]
-
-
-def is_latency(metric: str) -> bool:
-    """All other metrics are of quality: each query has a value."""
-    return metric.startswith(f"{LATENCY}@")
-
-
 Share = Annotated[float, Field(ge=0, le=1)]
+Grade = Annotated[
+    float, Field(gt=0, allow_inf_nan=False), AfterValidator(lambda grade: int(grade) if grade == int(grade) else grade)
+]
 
 
 class Strict(BaseModel):
@@ -139,7 +145,7 @@ class QueryFile(Strict):
 class JudgementFile(Strict):
     file: str
     columns: dict[Literal["query", "passage", "grade"], str] = Field({}, description="our name: the file's name")
-    relevant: Count = Field(1, description="grade from which a passage counts as relevant; nDCG's gains are the grades")
+    relevant: Grade = Field(1, description="grade from which a passage counts as relevant; nDCG's gains are the grades")
 
 
 class Tables(Source):

@@ -10,11 +10,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from dewpoint.errors import UserError
+from dewpoint.evaluation import registry
 from dewpoint.study.grammar import (
     BATCHES,
     HIT,
-    METRICS,
-    RPREC,
     CoCondenser,
     Condenser,
     Config,
@@ -205,11 +204,13 @@ def _known_keys(kind: type[BaseModel], location: list[str]) -> list[str]:
 def _expected(pattern: str, found: str) -> str:
     """What a pattern stands for, in words."""
     if "MRR" in pattern:
-        kinds = {kind.lower(): kind for kind in METRICS}
+        known = [metric for metric in registry.known() if re.match(pattern, metric)]
+        kinds = {metric.split("@")[0].lower(): metric for metric in known}
         kind, _, cutoff = found.partition("@")
         close = difflib.get_close_matches(kind.lower(), kinds, 1, 0.5)
-        nearest = f"; did you mean '{kinds[close[0]]}@{cutoff or 10}'?" if close else ""
-        return f"unknown metric '{found}', write {', '.join(f'{kind}@10' for kind in METRICS)}, {RPREC}{nearest}"
+        close = close and kinds[close[0]].replace("@10", f"@{cutoff or 10}")
+        nearest = f"; did you mean '{close}'?" if close else ""
+        return f"unknown metric '{found}', write {', '.join(known)}{nearest}"
     name = f"a name of letters, digits, {'., ' if '.' in pattern else ''}- and _"
     expected = "paper/table" if "/" in pattern and "A-Z" not in pattern else "dataset/split" if "/" in pattern else name
     return f"expected {expected}, found '{found}'"
@@ -224,7 +225,8 @@ def _cross_check(study: Study, path: str) -> None:
             raise UserError(f"{path}: {place}: no {what} '{name}'" + nearest(name, list(known)))
 
     def expect_split(split: str, dataset: str, place: str, metrics: Iterable[str] = ("MRR@10",)) -> None:
-        for what in sorted({"answered" if metric.startswith(f"{HIT}@") else "judged" for metric in metrics}):
+        kinds = {"answered" if registry.goes_by(metric) == registry.ANSWERS else "judged" for metric in metrics}
+        for what in sorted(kinds):
             asked = study.datasets[dataset]
             known = asked.answered if what == "answered" else asked.judged
             if known is not None and split not in known:
@@ -268,7 +270,7 @@ def _cross_check(study: Study, path: str) -> None:
         if isinstance(ranker, Fusion):
             for part in ranker.of:
                 expect(part, study.rankers, f"rankers.{name}.of", "ranker")
-            cutoff = int(ranker.tune.metric.split("@")[1]) if ranker.tune else 0
+            cutoff = registry.entry(ranker.tune.metric)[1] or 0 if ranker.tune else 0
             if cutoff > ranker.depth:
                 raise UserError(
                     f"{path}: rankers.{name}.tune.metric: {ranker.tune.metric}, but depth is {ranker.depth}"
@@ -293,7 +295,7 @@ def _cross_check(study: Study, path: str) -> None:
             for ranker, metric in itertools.product(table.rankers, metrics):
                 if is_latency(metric):
                     _check_latency(metric, study.rankers[ranker].kind, f"{path}: tables.{name}.metrics")
-                elif metric != RPREC and int(metric.split("@")[1]) > study.rankers[ranker].depth:
+                elif (registry.entry(metric)[1] or 0) > study.rankers[ranker].depth:
                     raise UserError(
                         f"{path}: tables.{name}.metrics: {metric}, but ranker '{ranker}' keeps only "
                         f"{study.rankers[ranker].depth} passages; raise its depth"
