@@ -1,4 +1,4 @@
-"""Prepare a dataset: passages, queries and judgements of a source, as Parquet."""
+"""Prepare a dataset: passages, queries and judgements of a source, or its examples, as Parquet."""
 
 from pathlib import Path
 
@@ -22,11 +22,11 @@ def main(artifact: Artifact, settings: Settings, study: str, files: list[Path]) 
 
 
 def refuse_other_counts(source: str, found: dict, expected: Settings) -> None:
-    """Stop when there are not as many passages, queries and judgements as were published."""
+    """Stop when there are not as many passages, queries, judgements and examples as were published."""
     for what, wanted in vars(expected).items():
         splits = vars(wanted) if isinstance(wanted, Settings) else {"": wanted}
         for split, number in splits.items():
-            count = found[what].get(split, 0) if split else found[what]
+            count = found.get(what, {}).get(split, 0) if split else found[what]
             if count != number:
                 what = f"{split} {what}".strip()
                 raise UserError(f"{source}: {count:,} {what}, expected {number:,}; are the files another version's?")

@@ -55,12 +55,13 @@ JUDGEMENTS = {
         ("query,passage\nq1,p1\nq3,p2\n", ":3: judgement names unknown query 'q3'"),
         ("query,passage\nq1,p1\nq2,p3\n", ":3: judgement names unknown passage 'p3'"),
         ('query,passage\n"q\n1",p1\n', ":2: judgement names unknown query 'q 1'"),
-        ("query,passage,grade\nq1,p1,good\n", ":2: grade 'good' is not a whole number"),
-        ("query,passage,grade\nq1,p1,0.5\n", ":2: grade '0.5' is not a whole number"),
-        ("query,passage,grade\nq1,p1,nan\n", ":2: grade 'nan' is not a whole number"),
-        ("query,passage,grade\nq1,p1,4e9\n", ":2: grade '4e9' is not a whole number"),
-        ("query,passage,grade\nq1,p1,\n", ":2: grade '' is not a whole number"),
+        ("query,passage,grade\nq1,p1,good\n", ":2: grade 'good' is not a finite number"),
+        ("query,passage,grade\nq1,p1,-inf\n", ":2: grade '-inf' is not a finite number"),
+        ("query,passage,grade\nq1,p1,nan\n", ":2: grade 'nan' is not a finite number"),
+        ("query,passage,grade\nq1,p1,4e38\n", ":2: grade '4e38' is not a finite number"),
+        ("query,passage,grade\nq1,p1,\n", ":2: grade '' is not a finite number"),
         ("query,passage,grade\nq1,p1,1\nq1,p1,0\n", ":3: query 'q1', passage 'p1': grade 0, but 1 before"),
+        ("query,passage,grade\nq1,p1,1.0\nq1,p1,1.5\n", ":3: query 'q1', passage 'p1': grade 1.5, but 1 before"),
     ]
 }
 BEIR = {
@@ -74,7 +75,7 @@ BEIR = {
         ("q1 0 p1 1\n", ":1: 1 fields, expected query-id, corpus-id, score separated by tabs"),
         ("query-id\tcorpus-id\tscore\nq9\tp1\t1\n", ":2: judgement names unknown query 'q9'"),
         ("query-id\tcorpus-id\tscore\nq1\tp9\t1\n", ":2: judgement names unknown passage 'p9'"),
-        ("query-id\tcorpus-id\tscore\nq1\tp1\tx\n", ":2: grade 'x' is not a whole number"),
+        ("query-id\tcorpus-id\tscore\nq1\tp1\tx\n", ":2: grade 'x' is not a finite number"),
     ],
 }
 

@@ -171,7 +171,7 @@ LARGE_TAR = tar(
         (TITLES, tar({"para.title.txt": "1\ta\n1\tb\n"}), "/para.title.txt:2: passage '1' has a second title"),
         (TRIPLES, "10\t0\t4\n", ": unknown passage '4'"),
         (TRIPLES, "10\t0\n", ": not lines of query, positive, negative ("),
-        ("2019qrels-pass.txt", "47923 Q0 0 x\n", ":1: grade 'x' is not a whole number"),
+        ("2019qrels-pass.txt", "47923 Q0 0 x\n", ":1: grade 'x' is not a finite number"),
         ("msmarco-test2020-queries.tsv.gz", b"no", ": broken .gz after line 0 ("),
     ],
 )

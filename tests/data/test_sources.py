@@ -3,6 +3,7 @@
 import gzip
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -90,6 +91,26 @@ def test_grades_that_are_relevant(tmp_path):
         assert dataset.relevant("test") == relevant
         assert [part.tolist() for part in dataset.positives("test")] == positives
         assert dataset.judgements("test")[2].tolist() == [1, 2, 3, -1]
+
+
+@pytest.mark.parametrize("name", ["judgements.csv", "judgements.jsonl"])
+def test_grades_are_numbers_however_they_are_written(tmp_path, name):
+    """0.1 has no exact number in float32; what is relevant from 0.1 on is so all the same."""
+    grades = ["1", "1.0", "3.75", "-2e-1", "0.1"]
+    pairs = [("q1", "p1"), ("q1", "p2"), ("q2", "p1"), ("q2", "p2"), ("q3", "p1")]
+    rows = zip(pairs, grades, strict=True)
+    if name.endswith("csv"):
+        judged = "query,passage,grade\n" + "".join(f"{q},{p},{grade}\n" for (q, p), grade in rows)
+    else:
+        judged = "".join(f'{{"query": "{q}", "passage": "{p}", "grade": {grade}}}\n' for (q, p), grade in rows)
+    settings = tables(tmp_path, {name: judged, "queries.csv": "id,text\nq1,a?\nq2,b?\nq3,c?\n"})
+    for relevant, positives in ((1, 3), (0.1, 4), (3.5, 1), (3.75, 1), (4, 0)):
+        settings["judgements"]["test"]["relevant"] = relevant
+        manifest = prepare(tmp_path, settings, str(relevant))
+        dataset, facts = Dataset(manifest), read_manifest(manifest)["facts"]
+        assert dataset.judgements("test")[2].tolist() == np.array([1, 1, 3.75, -0.2, 0.1], np.float32).tolist()
+        assert len(dataset.positives("test")[0]) == positives
+        assert dataset.relevant("test") == relevant == facts.get("relevant", {"test": 1})["test"]
 
 
 def lists_of(folder, lists):

@@ -11,6 +11,7 @@ from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset, DatasetWriter
 from dewpoint.data.tokenizer import train_tokenizer, train_wordpiece
 from dewpoint.data.tokens import Texts, TokenStore, assemble, batches, input_lengths, ragged_range, write_tokens
+from dewpoint.errors import UserError
 from programs import call, prepare, tables
 from ragged import SPECIAL, padded, ragged
 
@@ -159,3 +160,40 @@ def test_the_vocabulary_has_the_size_that_was_asked_for():
     tokenizer = train_wordpiece(lambda: iter([["some words of a text", "and more words"]]), 40)
     assert sorted(tokenizer.get_vocab().values()) == list(range(len(tokenizer)))
     assert tokenizer.get_vocab()["[PAD]"] == 0
+
+
+TEXTS = st.text("ab cd.é", min_size=1, max_size=12).filter(str.strip)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.data(), st.integers(2, 4), st.booleans())
+def test_examples_are_read_back_by_position(tmp_path_factory, data, count, with_corpus):
+    """Each text is what the tokenizer says, cut like any other; with a corpus and without one."""
+    rows = data.draw(st.lists(st.tuples(*[TEXTS] * count), min_size=1, max_size=9))
+    folder = tmp_path_factory.mktemp("examples")
+    writer = DatasetWriter(made := Artifact(folder / "data" / "manifest.json"))
+    if with_corpus:
+        writer.passage("", "p", "One. Two.")
+    for row in rows:
+        writer.example("", "train", row)
+    writer.example("", "dev", ("a", "b"))
+    writer.finish()
+    made.seal()
+    tokenizer = train_tokenizer("bert", lambda: [["abcd. cd ab é"]], 40)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dewpoint.data.tokens.BATCH", 4)
+        write_tokens(Dataset(made.manifest), tokenizer, tokens := Artifact(folder / "tokens" / "manifest.json"))
+    tokens.seal()
+    store = TokenStore(tokens.manifest)
+    assert (folder / "tokens/corpus.sentences.npy").exists() == with_corpus
+    positions = store.examples("train", 7, [5])
+    assert [len(texts) for texts in positions] == [len(rows)] * count
+    picked = np.array(data.draw(st.lists(st.integers(0, len(rows) - 1), min_size=1, max_size=5)))
+    for position, texts in enumerate(positions):
+        expected = tokenizer([rows[row][position] for row in picked], add_special_tokens=False)["input_ids"]
+        ids = assemble(texts[picked], store.special)
+        assert [[token for token in row if token != store.special["pad"]] for row in ids.tolist()] == [
+            [store.special["cls"], 5, *text[:4], store.special["sep"]] for text in expected
+        ]
+    with pytest.raises(UserError, match=r"tokens/manifest.json: no examples of split 'test'; there is train, dev$"):
+        store.examples("test", 8)

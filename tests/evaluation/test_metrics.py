@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.dataset import Dataset, DatasetWriter
 from dewpoint.data.runs import Run
+from dewpoint.errors import UserError
 from dewpoint.evaluation.metrics import Judgements, agreement, by_document, evaluate, measure
 from programs import call
 from stored import change, store_run
@@ -27,7 +28,7 @@ def columns(rows, *types):
 
 
 def judged_of(rows, relevant=1):
-    return Judgements(*columns(rows, np.int32, np.int32, np.int32), relevant)
+    return Judgements(*columns(rows, np.int32, np.int32, np.float32), relevant)
 
 
 def run_of(found):
@@ -122,11 +123,44 @@ def test_equal_to_trec_eval(found, grades, relevant):
     ours = evaluate(run, judged, list(wanted))
     ids = {"query_id": judged.query.astype(str), "doc_id": judged.passage.astype(str)}
     rows = {"query_id": run.query.astype(str), "doc_id": run.passage.astype(str), "score": run.score}
-    qrels, names = pd.DataFrame(ids | {"relevance": judged.grade}), {str(of): name for name, of in wanted.items()}
+    qrels, names = (
+        pd.DataFrame(ids | {"relevance": judged.grade.astype(int)}),
+        {str(of): name for name, of in wanted.items()},
+    )
     theirs = pd.DataFrame(0.0, ours.index, ours.columns)
     for value in ir_measures.iter_calc(list(wanted.values()), qrels, pd.DataFrame(rows)):
         theirs.loc[int(value.query_id), names[str(value.measure)]] = value.value
     pd.testing.assert_frame_equal(ours, theirs)
+
+
+NAMES = ["nDCG@3", "MRR@3", "R@10", "P@10", "Rprec"]
+FRACTIONS = st.dictionaries(PAIR, st.floats(-1, 4, width=16), min_size=1, max_size=25)
+
+
+@settings(max_examples=150, deadline=None)
+@given(RANKED, FRACTIONS, st.floats(0.25, 4, width=16))
+def test_grades_may_be_fractions(found, grades, relevant):
+    """Query by query, in plain numbers."""
+    values = evaluate(
+        run_of(dict(sorted(found.items()))), judged_of([(*p, g) for p, g in grades.items()], relevant), NAMES
+    )
+    for query in values.index:
+        of = {passage: grade for (other, passage), grade in grades.items() if other == query}
+        ranked = [of.get(passage, 0) for passage in found.get(query, [])]
+        right = sum(grade >= relevant for grade in of.values())
+        known = [passage in of and of[passage] >= relevant for passage in found.get(query, [])]
+        gains = [
+            sum(max(grade, 0) / log2(rank + 1) for rank, grade in enumerate(order[:3], 1))
+            for order in (ranked, sorted(of.values(), reverse=True))
+        ]
+        expected = {
+            "nDCG@3": gains[0] / gains[1] if gains[1] else 0,
+            "MRR@3": next((1 / rank for rank, one in enumerate(known[:3], 1) if one), 0),
+            "R@10": sum(known[:10]) / max(right, 1),
+            "P@10": sum(known[:10]) / 10,
+            "Rprec": sum(known[:right]) / max(right, 1),
+        }
+        assert values.loc[query].to_dict() == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("order", "value"), [([9, 10, 11], 1 / 3), ([11, 10, 9], 1.0), ([10, 11, 9], 1 / 2)])
@@ -210,6 +244,40 @@ def test_judgements_of_documents(dataset):
     assert measure(run_of(ORDER), dataset, "test", names)["MRR@10"].tolist() == [0, 1 / 2]
 
 
+def test_pages_are_relevant_by_a_passage_and_rank_by_their_best(dataset):
+    """Query 0's page 1 is third; query 1's page 3 is second. Passages are measured beside them as ever."""
+    names = ["PageR@2", "R@5", "PageR@3", "PageRprec", "Rprec", "PageR@1"]
+    found = measure(run_of(ORDER), dataset, "test", names)
+    assert found.loc[0].tolist() == [0, 1 / 2, 1, 0, 0, 0]
+    assert found.loc[1].tolist() == [1, 1, 1, 0, 1 / 2, 0]
+    pd.testing.assert_frame_equal(found[["R@5", "Rprec"]], measure(run_of(ORDER), dataset, "test", ["R@5", "Rprec"]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(RANKED, FRACTIONS, st.lists(st.integers(0, 5), min_size=12, max_size=12), st.floats(0.25, 4, width=16))
+def test_pages_equal_slow_ones(tmp_path_factory, found, grades, pages, relevant):
+    folder = tmp_path_factory.mktemp("pages")
+    writer = DatasetWriter(Artifact(folder / "manifest.json"))
+    for row, page in enumerate(pages):
+        writer.passage("", f"p{row}", "text", document=f"d{page}")
+    for row in range(5):
+        writer.query("", "test", f"q{row}", "which?")
+    for (query, passage), grade in grades.items():
+        writer.judgement("", "test", f"q{query}", f"p{passage}", grade)
+    writer.relevant["test"] = relevant
+    writer.finish()
+    writer.artifact.seal()
+    values = measure(
+        run_of(dict(sorted(found.items()))), Dataset(folder / "manifest.json"), "test", ["PageR@2", "PageRprec"]
+    )
+    assert values.index.tolist() == sorted({query for query, _ in grades})
+    for query in values.index:
+        right = {pages[passage] for (other, passage), grade in grades.items() if other == query and grade >= relevant}
+        order = list(dict.fromkeys(pages[passage] for passage in found.get(query, [])))
+        shares = [len(right & {*order[:k]}) / max(len(right), 1) for k in (2, len(right))]
+        assert values.loc[query].tolist() == pytest.approx(shares)
+
+
 def test_a_hit_is_an_answer_among_the_first_and_averaged_over_queries_with_answers(dataset):
     """Query 0's first answer is at rank 2, query 2's at 3; query 1 has none and does not count, as query 2 not in R."""
     found = measure(run_of(ORDER), dataset, "test", ["Hit@1", "R@10", "Hit@2", "Hit@3"])
@@ -233,3 +301,18 @@ def test_a_split_without_judgements_has_hits_alone(dataset, tmp_path):
     assert str(exit.value) == line
     with pytest.raises(SystemExit, match=r"^error: .*/data: no query of plain has any answers to look for$"):
         score("plain", "Hit@1")
+
+
+@pytest.mark.parametrize(
+    ("metric", "message"),
+    [
+        ("Spearman", "Spearman is no metric of a run; write MRR@10, R@10, PageR@10, "),
+        ("latency@1", "latency@1 is no metric of a run; write MRR@10, "),
+        ("MRR", "unknown metric 'MRR', write MRR@10, R@10, "),
+        ("Rprec@5", "unknown metric 'Rprec@5', write MRR@10, "),
+        ("R@0", "unknown metric 'R@0', write MRR@10, "),
+    ],
+)
+def test_what_is_no_metric_of_a_run(dataset, metric, message):
+    with pytest.raises(UserError, match=f"^{message}[^\n]*$"):
+        measure(run_of(ORDER), dataset, "test", ["R@5", metric])

@@ -16,11 +16,12 @@ from dewpoint.evaluation.metrics import Judgements, evaluate
 from dewpoint.evaluation.tuning import grid, tune
 from dewpoint.search.fusion import fuse
 from programs import call, prepare, tables
+from stored import store_run
 
-METRICS = ["MRR@2", "MRR@10", "R@3", "nDCG@2", "nDCG@10", "Success@1", "P@5"]
+METRICS = ["MRR@2", "MRR@10", "R@3", "nDCG@2", "nDCG@10", "Success@1", "P@5", "Rprec"]
 PAIR = st.tuples(st.integers(0, 5), st.integers(0, 9))
 RUN = st.dictionaries(PAIR, st.integers(0, 3), max_size=30)
-JUDGED = st.dictionaries(PAIR, st.integers(0, 3), min_size=1, max_size=12)
+JUDGED = st.dictionaries(PAIR, st.integers(-2, 6).map(lambda halves: halves / 2), min_size=1, max_size=12)
 
 
 def run_of(scores: dict[tuple[int, int], float], depth: int = 1000) -> Run:
@@ -28,9 +29,9 @@ def run_of(scores: dict[tuple[int, int], float], depth: int = 1000) -> Run:
     return ranked(pairs[:, 0], pairs[:, 1], np.array(list(scores.values()), np.float32), depth)
 
 
-def judgements(judged: dict[tuple[int, int], int], relevant: int = 1) -> Judgements:
+def judgements(judged: dict[tuple[int, int], float], relevant: float = 1) -> Judgements:
     pairs = np.array(list(judged), np.int32)
-    return Judgements(pairs[:, 0], pairs[:, 1], np.array(list(judged.values()), np.int32), relevant)
+    return Judgements(pairs[:, 0], pairs[:, 1], np.array(list(judged.values()), np.float32), relevant)
 
 
 def how(**changed) -> SimpleNamespace:
@@ -44,7 +45,7 @@ def how(**changed) -> SimpleNamespace:
     st.sampled_from(METRICS),
     st.sampled_from([("weighted", "min-max"), ("weighted", "z"), ("reciprocal_rank", None)]),
     st.integers(1, 7),
-    st.integers(1, 2),
+    st.sampled_from([0.5, 1, 2]),
     st.booleans(),
 )
 def test_values_are_the_metric_of_the_fused_runs(scores, judged, metric, method, size, relevant, of_documents):
@@ -143,6 +144,21 @@ def test_of_equal_weights_the_most_even(world, tmp_path):
         "rankers.fusion index", tmp_path / "tuned/manifest.json", options, dataset=dataset, runs=[runs[0], runs[0]]
     )
     assert read_manifest(tuned)["facts"]["weights"] == [0.6, 0.4]
+
+
+def test_weights_may_be_tuned_by_pages(tmp_path):
+    """p0 and p1 are a page: the first ranker has it first by p0, and the judged p1 last."""
+    files = {
+        "corpus.csv": "id,text,document\np0,word,a\np1,word,a\np2,word,b\n",
+        "judgements.csv": "query,passage\nq1,p1\n",
+    }
+    dataset = prepare(tmp_path, tables(tmp_path, files))
+    scores = [{(0, 0): 3, (0, 2): 2, (0, 1): 1}, {(0, 2): 3, (0, 1): 2, (0, 0): 1}]
+    runs = [store_run(tmp_path, name, run_of(one)) for name, one in zip("ab", scores, strict=True)]
+    for metric, value in (("PageRprec", 1.0), ("Rprec", 0.0)):
+        options = SETTINGS | {"split": "test", "metric": metric, "steps": 1}
+        tuned = call("tune", tmp_path / "tuned.json", options, dataset=dataset, runs=runs)
+        assert (read_manifest(tuned)["facts"]["weights"], read_manifest(tuned)["facts"][metric]) == ([1, 0], value)
 
 
 def test_without_a_positive_there_is_nothing_to_tune_on(world, tmp_path):

@@ -1,4 +1,4 @@
-"""Datasets: passages, queries and judgements as Parquet, every reference a row number."""
+"""Datasets: passages, queries and judgements, or examples of texts, as Parquet; every reference is a row number."""
 
 import logging
 from array import array
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dewpoint.artifact import Artifact, member, read_manifest
@@ -18,14 +19,19 @@ log = logging.getLogger(__name__)
 
 CORPUS = pa.schema([("id", pa.string()), ("title", pa.string()), ("text", pa.string()), ("document", pa.string())])
 QUERIES = pa.schema([("id", pa.string()), ("text", pa.string()), ("answers", pa.list_(pa.string()))])
-JUDGEMENTS = pa.schema([("query", pa.int32()), ("passage", pa.int32()), ("grade", pa.int32())])
+JUDGEMENTS = pa.schema([("query", pa.int32()), ("passage", pa.int32()), ("grade", pa.float32())])
 LISTED = pa.schema([("query", pa.int32()), ("passage", pa.int32())])
+EXAMPLES = pa.schema([("texts", pa.list_(pa.string())), ("score", pa.float32())])
+LARGEST = float(np.finfo(np.float32).max)
 BATCH = 50_000
 DOCUMENTS = "documents"  # what is judged, where it is not passages
 
 
 class DatasetWriter:
-    """Checks rows as a source hands them over, and streams them to Parquet. Passages come before judgements."""
+    """Checks rows as a source hands them over, and streams them to Parquet. Passages come before judgements.
+
+    A dataset has passages, examples, or both.
+    """
 
     def __init__(self, artifact: Artifact):
         self.artifact = artifact
@@ -34,8 +40,10 @@ class DatasetWriter:
         self.documents = Ids()
         self.starts = array("q")  # each document's first passage
         self.queries: dict[str, Ids] = {}
-        self.judged: dict[str, dict[tuple[int, int], int]] = {}
-        self.relevant: dict[str, int] = {}  # the grade from which a passage is, where it is not 1
+        self.judged: dict[str, dict[tuple[int, int], float]] = {}
+        self.paired: dict[str, int] = {}  # judgements that came many at once
+        self.relevant: dict[str, float] = {}  # the grade from which a passage is, where it is not 1
+        self.examples: dict[str, tuple[int, bool]] = {}  # (texts of each, whether they have scores)
         self.lists: dict[str, dict[str, TableWriter]] = {}
         self.count = self.empty = 0
 
@@ -69,7 +77,7 @@ class DatasetWriter:
         _add(self.queries.setdefault(split, Ids()), place, id, f"{split} query")
         self._table(f"queries.{split}", QUERIES).add(id, text, list(answers))
 
-    def judgement(self, place: str, split: str, query: str, passage: str, grade: int = 1) -> None:
+    def judgement(self, place: str, split: str, query: str, passage: str, grade: float = 1) -> None:
         """A judgement of a passage or document; a repeated one must agree with the first, and is kept once."""
         kind, ids = ("document", self.documents) if len(self.documents) else ("passage", self.passages)
         pair = self._query(place, split, query, "judgement"), _row(ids, place, passage, kind, "judgement")
@@ -80,7 +88,43 @@ class DatasetWriter:
             for row in range(*rows):
                 self._table(f"judgements.{split}", JUDGEMENTS).add(pair[0], row, grade)
         elif judged[pair] != grade:
-            raise UserError(f"{place}: query '{query}', {kind} '{passage}': grade {grade}, but {judged[pair]} before")
+            both = f"grade {plain_number(grade)}, but {plain_number(judged[pair])} before"
+            raise UserError(f"{place}: query '{query}', {kind} '{passage}': {both}")
+
+    def pairs(
+        self, place: str, split: str, query: np.ndarray, passage: np.ndarray, grade: np.ndarray | None = None
+    ) -> None:
+        """Many judgements at once, by rows, of grade 1 where none is given; nothing is remembered of them.
+
+        So no pair may come twice, here or as `judgement`: that is for the source to know.
+        """
+        for what, row, count in (("query", query, len(self.queries.get(split, ()))), ("passage", passage, self.count)):
+            wrong = np.flatnonzero((row < 0) | (row >= count))
+            if len(wrong):
+                raise UserError(f"{place}: judgement names {what} row {row[wrong[0]]}, there are {count:,}")
+        grade = np.ones(len(query), np.float32) if grade is None else grade
+        self._table(f"judgements.{split}", JUDGEMENTS).write([query, passage, grade])
+        self.paired[split] = self.paired.get(split, 0) + len(query)
+
+    def example(self, place: str, split: str, texts: tuple[str, ...], score: float | None = None) -> None:
+        """Texts that belong together, such as a pair or a triplet, and how alike they are, if that is known.
+
+        All of a split are of as many texts, and all or none have a score.
+        """
+        if len(texts) < 2:
+            raise UserError(f"{place}: an example has two texts or more, this one {len(texts)}")
+        for number, text in enumerate(texts, 1):
+            if not text.strip():
+                raise UserError(f"{place}: text {number} of the example is empty")
+        if score is not None and not abs(score) <= LARGEST:
+            raise UserError(f"{place}: score {score} is not a finite number")
+        count, scored = self.examples.setdefault(split, (len(texts), score is not None))
+        if len(texts) != count:
+            raise UserError(f"{place}: an example of {len(texts)} texts, those of {split} before have {count}")
+        if scored != (score is not None):
+            has, have = ("no score", "one") if scored else ("a score", "none")
+            raise UserError(f"{place}: an example with {has}, those of {split} before have {have}")
+        self._table(f"examples.{split}", EXAMPLES).add(texts, score)
 
     def listed(self, place: str, list: str, split: str, query: str, passages: Iterable[str]) -> None:
         """A query's passages in a list, in order; a repeated one counts once. Queries come in their rows' order."""
@@ -97,6 +141,8 @@ class DatasetWriter:
 
     def finish(self) -> None:
         """Close the files, and note what is in them; `judgements` are counted as they were given."""
+        if not self.count and not self.examples:
+            raise UserError(f"{self.artifact.folder}: no passage and no example was found; a dataset needs either")
         for split in self.queries:
             self._table(f"judgements.{split}", JUDGEMENTS)
         for table in self.tables.values():
@@ -107,12 +153,15 @@ class DatasetWriter:
             "passages": self.count,
             "empty_passages": self.empty,
             "queries": {split: len(ids) for split, ids in self.queries.items()},
-            "judgements": {split: len(self.judged.get(split, ())) for split in self.queries},
+            "judgements": {
+                split: len(self.judged.get(split, ())) + self.paired.get(split, 0) for split in self.queries
+            },
         }
-        relevant = {split: grade for split, grade in self.relevant.items() if grade > 1}
+        relevant = {split: plain_number(grade) for split, grade in self.relevant.items() if grade != 1}
         judged = DOCUMENTS if len(self.documents) else None
         lists = {list: {split: table.count for split, table in of.items()} for list, of in self.lists.items()}
-        more = {"relevant": relevant, "judged": judged, "lists": lists}
+        examples = {split: self.tables[f"examples.{split}"].count for split in self.examples}
+        more = {"relevant": relevant, "judged": judged, "lists": lists, "examples": examples}
         self.artifact.facts |= {name: fact for name, fact in more.items() if fact}
 
     def _query(self, place: str, split: str, id: str, what: str) -> int:
@@ -155,6 +204,11 @@ class TableWriter:
             self.write(zip(*rows, strict=True))
 
 
+def plain_number(value: float) -> float:
+    """As one would write it: 2 for 2.0."""
+    return int(value) if value == int(value) else value
+
+
 def _add(ids: Ids, place: str, id: str, kind: str) -> None:
     if not id:
         raise UserError(f"{place}: a {kind} without an id")
@@ -176,20 +230,29 @@ class Dataset:
 
     @property
     def splits(self) -> list[str]:
+        """Those of queries."""
         return list(read_manifest(self.manifest)["facts"]["queries"])
 
+    @property
+    def example_splits(self) -> list[str]:
+        return list(read_manifest(self.manifest)["facts"].get("examples", {}))
+
+    @property
+    def has_corpus(self) -> bool:
+        return "corpus.parquet" in read_manifest(self.manifest)["files"]
+
     def rows(self, table: str) -> int:
-        return pq.ParquetFile(member(self.manifest, f"{table}.parquet")).metadata.num_rows
+        return pq.ParquetFile(self._file(table)).metadata.num_rows
 
     def column(self, table: str, column: str) -> pa.Array:
-        return pq.read_table(member(self.manifest, f"{table}.parquet"), columns=[column])[column].combine_chunks()
+        return pq.read_table(self._file(table), columns=[column])[column].combine_chunks()
 
     def batches(self, table: str, columns: list[str], size: int = BATCH) -> Iterator[pa.RecordBatch]:
-        return pq.ParquetFile(member(self.manifest, f"{table}.parquet")).iter_batches(size, columns=columns)
+        return pq.ParquetFile(self._file(table)).iter_batches(size, columns=columns)
 
     def documents(self) -> np.ndarray:
         """For each passage, the number of its document, counted in order of first appearance."""
-        path = member(self.manifest, "corpus.parquet")
+        path = self._file("corpus")
         column = pq.read_table(path, columns=["document"], read_dictionary=["document"])["document"]
         return column.unify_dictionaries().combine_chunks().indices.to_numpy()
 
@@ -200,10 +263,10 @@ class Dataset:
 
     def judgements(self, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(query rows, passage rows, grades) of a split."""
-        table = pq.read_table(member(self.manifest, f"judgements.{split}.parquet"))
+        table = pq.read_table(self._file(f"judgements.{split}"))
         return tuple(table[name].to_numpy() for name in ("query", "passage", "grade"))
 
-    def relevant(self, split: str) -> int:
+    def relevant(self, split: str) -> float:
         """The grade from which a passage of a split is relevant."""
         return read_manifest(self.manifest)["facts"].get("relevant", {}).get(split, 1)
 
@@ -215,5 +278,18 @@ class Dataset:
 
     def listed(self, list: str, split: str) -> tuple[np.ndarray, np.ndarray]:
         """(query rows, passage rows) of a list: by query, each query's passages in the list's order."""
-        table = pq.read_table(member(self.manifest, f"lists.{list}.{split}.parquet"))
+        table = pq.read_table(self._file(f"lists.{list}.{split}"))
         return tuple(table[name].to_numpy() for name in LISTED.names)
+
+    def examples(self, split: str) -> tuple[list[pa.ChunkedArray], np.ndarray | None]:
+        """(all first texts, all second texts, …; scores) of a split; None where it has no scores."""
+        table = pq.read_table(self._file(f"examples.{split}"))
+        texts = [pc.list_element(table["texts"], position) for position in range(len(table["texts"][0]))]
+        return texts, None if table["score"].null_count else table["score"].to_numpy()
+
+    def _file(self, table: str) -> Path:
+        files = read_manifest(self.manifest)["files"]
+        if f"{table}.parquet" not in files:
+            has = ", ".join(name.removesuffix(".parquet") for name in files)
+            raise UserError(f"{self.manifest.parent}: this dataset has no {table}, only {has}")
+        return member(self.manifest, f"{table}.parquet")

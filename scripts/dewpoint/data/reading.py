@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import logging
+import math
 import re
 import tarfile
 import time
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 
 LARGEST = 1 << 26  # characters that an object of a JSON array may have
 FIELD = 1 << 17  # characters that a field may have where stray quotes are taken; a quote never closed ends there
+LARGEST_GRADE = 2**128 - 2**104  # of float32
 LOG_SECONDS = 10
 BETWEEN = re.compile(r"\s*([\[,]?)\s*(\]?)")  # what stands between the objects of a JSON array
 TEXT_FORMATS = (".txt", ".jsonl", ".json")
@@ -129,7 +131,7 @@ def _broken(path: Path, last: str, error: Exception) -> UserError:
     return UserError(f"{path}: broken {path.suffix} after {last} ({error}); fetch it again")
 
 
-def trec_judgements(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str, int]]:
+def trec_judgements(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str, str, float]]:
     """(place, query, passage, grade) of TREC's qrels: query, 0, passage, grade with tabs or spaces."""
     for place, line in rows:
         fields = line.split()
@@ -291,12 +293,12 @@ def text(row: dict[str, Any], column: str, place: str, default: str | None = Non
     return value
 
 
-def grade(value: Any, place: str) -> int:
-    """A grade as a whole number; files write 1, "1" and 1.0."""
+def grade(value: Any, place: str) -> float:
+    """A grade as a number that float32 holds; files write 1, "1", 1.0 and 3.75."""
     try:
         number = float(value)
-        if number == int(number) and abs(number) < 2**31:
-            return int(number)
     except (TypeError, ValueError, OverflowError):
-        pass
-    raise UserError(f"{place}: grade {value!r} is not a whole number")
+        number = math.nan
+    if not abs(number) <= LARGEST_GRADE:
+        raise UserError(f"{place}: grade {value!r} is not a finite number")
+    return number

@@ -32,7 +32,7 @@ def write_split(
     writer: "DatasetWriter",
     split: str,
     queries: dict[str, tuple[str, str]],
-    judgements: Iterable[tuple[str, str, str, int]],
+    judgements: Iterable[tuple[str, str, str, float]],
 ) -> None:
     """The queries that judgements (place, query, passage, grade) name, in their order; others are left out."""
     written = set()

@@ -13,6 +13,7 @@ import numpy as np
 
 from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.data.dataset import Dataset
+from dewpoint.errors import UserError
 from dewpoint.progress import Progress
 
 BATCH = 4096  # texts tokenised at once; an encoding takes some hundred bytes a token while it lasts
@@ -20,21 +21,30 @@ SENTENCE_END = re.compile(r"[.!?]['\"”’)\]]*\s+|[。！？]\s*|\n\s*\n\s*")
 
 
 def write_tokens(dataset: Dataset, tokenizer, artifact: Artifact) -> None:
-    """Tokenise the corpus and the queries of every split, a batch at a time."""
+    """Tokenise the corpus, and the queries and examples of every split, a batch at a time.
+
+    An example's texts come one after the other.
+    """
     type = np.dtype(np.uint16 if len(tokenizer) <= 2**16 else np.int32)
     encoder = tokenizer.backend_tokenizer
     encoder.no_truncation()
     encoder.no_padding()
-    sentences = _Appended(artifact.path("corpus.sentences.npy"), np.int64)
-    counts = {}
-    for table in ["corpus", *(f"queries.{split}" for split in dataset.splits)]:
-        columns = ["title", "text"] if table == "corpus" else ["text"]
+    sentences = _Appended(artifact.path("corpus.sentences.npy"), np.int64) if dataset.has_corpus else None
+    tables = {"corpus": ["title", "text"]} if dataset.has_corpus else {}
+    tables |= {f"queries.{split}": ["text"] for split in dataset.splits}
+    tables |= {f"examples.{split}": ["texts"] for split in dataset.example_splits}
+    counts, positions = {}, {}
+    for table, columns in tables.items():
         files = {column: _TextWriter(artifact, f"{table}.{column}", type) for column in columns}
         progress = Progress(dataset.rows(table), f"texts of {table}")
         for batch in dataset.batches(table, columns, BATCH):
             made = 0
             for column, file in files.items():
-                texts = batch[column].to_pylist()
+                values = batch[column]
+                if column == "texts":
+                    values = values.flatten()
+                    positions[table.removeprefix("examples.")] = len(values) // batch.num_rows
+                texts = values.to_pylist()
                 if (table, column) == ("corpus", "text"):
                     encoded = encoder.encode_batch(texts, add_special_tokens=False)
                     sentences.append(file.tokens.count + _sentence_starts(texts, encoded))
@@ -43,8 +53,10 @@ def write_tokens(dataset: Dataset, tokenizer, artifact: Artifact) -> None:
                 made += file.append(encoded)
             progress.add(batch.num_rows, made)
         counts[table] = sum(file.close() for file in files.values())
-    sentences.close()
+    if sentences:
+        sentences.close()
     artifact.facts |= {"tokens": counts, "special": special_tokens(tokenizer), "vocabulary": len(tokenizer)}
+    artifact.facts |= {"examples": positions} if positions else {}
 
 
 def special_tokens(tokenizer) -> dict[str, int]:
@@ -131,6 +143,7 @@ class TokenStore:
         facts = read_manifest(self.manifest)["facts"]
         self.special: dict[str, int] = facts["special"]
         self.vocabulary: int = facts["vocabulary"]
+        self.positions: dict[str, int] = facts.get("examples", {})  # texts of each example of a split
 
     def column(self, table: str, column: str = "text") -> Ragged:
         return Ragged(self._array(f"{table}.{column}"), self._array(f"{table}.{column}.offsets"))
@@ -142,6 +155,14 @@ class TokenStore:
 
     def queries(self, split: str, length: int, prefix: Sequence[int] = ()) -> "Texts":
         return Texts([self.column(f"queries.{split}")], length, prefix)
+
+    def examples(self, split: str, length: int, prefix: Sequence[int] = ()) -> list["Texts"]:
+        """All first texts of a split's examples, all second ones, …"""
+        if split not in self.positions:
+            known = ", ".join(self.positions) or "none"
+            raise UserError(f"{self.manifest}: no examples of split '{split}'; there is {known}")
+        texts, count = self.column(f"examples.{split}", "texts"), self.positions[split]
+        return [Texts([texts], length, prefix, first=position, step=count) for position in range(count)]
 
     def sentences(self) -> np.ndarray:
         """Where sentences start among all tokens of the passages' texts, in order."""
@@ -172,13 +193,15 @@ class Texts:
     length: int
     prefix: Sequence[int] = ()
     apart: bool = True  # segments are divided by [SEP]
+    first: int = 0  # of the segments' rows these, and every `step`-th from there on
+    step: int = 1
 
     def __len__(self) -> int:
-        return len(self.segments[0])
+        return len(self.segments[0]) // self.step
 
     def __getitem__(self, rows: np.ndarray) -> list[Slices]:
         """The rows' pieces. Each segment but the last keeps at most half of the room; the last takes what is left."""
-        prefix = np.array(self.prefix, np.int64)
+        rows, prefix = self.first + self.step * rows, np.array(self.prefix, np.int64)
         cut = [Slices(prefix, np.zeros(len(rows), np.int64), np.full(len(rows), len(prefix)), False)]
         cut = cut if len(prefix) else []
         room = np.full(len(rows), self.length - 1 - len(prefix))

@@ -1,9 +1,10 @@
-"""Metrics of a run, per query, as trec_eval defines them: all come from the ranks of what is judged.
+"""What metrics of a run, per query, and of examples are computed from.
 
-Hit goes by answers that a passage contains instead, as DPR has it.
+Of a run it is the ranks of what is judged, as trec_eval has it, or of passages with an answer, as DPR has it.
 """
 
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,18 @@ from dewpoint.data.answers import with_answer
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import Run, find, pair_numbers
 from dewpoint.errors import UserError
+from dewpoint.evaluation.registry import (
+    ANSWERS,
+    JUDGEMENTS,
+    OF_EXAMPLES,
+    OF_RUNS,
+    PAGES,
+    SCORES,
+    TRIPLETS,
+    entry,
+    goes_by,
+    known,
+)
 
 CUTOFFS = (10, 100, 1000)
 
@@ -24,37 +37,89 @@ class Judgements:
     query: np.ndarray
     passage: np.ndarray
     grade: np.ndarray
-    relevant: int = 1  # the grade from which on a passage counts as relevant; nDCG's gains are all grades
+    relevant: float = 1  # the grade from which on a passage counts as relevant; nDCG's gains are all grades
     documents: np.ndarray | None = None  # each passage's, where these are judged
 
     @classmethod
-    def of(cls, dataset: Dataset, split: str) -> "Judgements":
+    def of(cls, dataset: Dataset, split: str, by: str = JUDGEMENTS) -> "Judgements":
+        """As they were given; by pages, a document has the highest grade of its passages."""
         query, passage, grade = dataset.judgements(split)
-        if not dataset.judges_documents:
+        if by != PAGES and not dataset.judges_documents:
             return cls(query, passage, grade, dataset.relevant(split))
         documents = dataset.documents()
-        document = documents[passage]
-        first = ~repeated(query, document)
-        return cls(query[first], document[first], grade[first], dataset.relevant(split), documents)
+        document, falling = documents[passage], np.argsort(-grade, kind="stable")
+        rows = np.sort(falling[~repeated(query[falling], document[falling])])
+        return cls(query[rows], document[rows], grade[rows], dataset.relevant(split), documents)
 
     def part(self, wanted: np.ndarray) -> "Judgements":
         """The wanted rows."""
         return Judgements(self.query[wanted], self.passage[wanted], self.grade[wanted], self.relevant, self.documents)
 
 
+@dataclass
+class Ranks:
+    """The ranks of what is judged for queries 0 … queries - 1, what metrics are computed from; rank 0: not found."""
+
+    query: np.ndarray
+    grade: np.ndarray
+    rank: np.ndarray
+    relevant: float
+    queries: int
+
+    def __post_init__(self):
+        self.right = self.grade >= self.relevant
+        self.relevant_of_each = np.bincount(self.query[self.right], minlength=self.queries)
+        self.relevant_or_one = np.maximum(self.relevant_of_each, 1)
+
+    def seen(self, k: int | np.ndarray) -> np.ndarray:
+        """What is among the first k of its query."""
+        return (self.rank > 0) & (self.rank <= (k if isinstance(k, int) else k[self.query]))
+
+    def found(self, k: int | np.ndarray) -> np.ndarray:
+        """How many of a query's relevant ones are among its first k."""
+        return np.bincount(self.query[self.seen(k) & self.right], minlength=self.queries)
+
+    def best(self, k: int) -> np.ndarray:
+        """1 / the rank of a query's first relevant one, 0 beyond k."""
+        best, rows = np.zeros(self.queries), self.seen(k) & self.right
+        np.maximum.at(best, self.query[rows], 1 / self.rank[rows])
+        return best
+
+    def gain(self, k: int) -> np.ndarray:
+        """Σ grade / log2(rank + 1) over a query's first k."""
+        rows = self.seen(k)
+        gains = np.maximum(self.grade[rows], 0) / np.log2(self.rank[rows] + 1)
+        return np.bincount(self.query[rows], weights=gains, minlength=self.queries)
+
+    def ideal_gain(self, k: int) -> np.ndarray:
+        """The same of the best order of all that is judged."""
+        order = np.lexsort([-self.grade, self.query])
+        rank = np.arange(len(order)) - np.searchsorted(self.query[order], self.query[order]) + 1
+        return Ranks(self.query[order], self.grade[order], rank, self.relevant, self.queries).gain(k)
+
+    def value(self, metric: str) -> np.ndarray:
+        """A metric of each query."""
+        found, cutoff = entry(metric)
+        return found.value(self) if cutoff is None else found.value(self, cutoff)
+
+
 def measure(run: Run, dataset: Dataset, split: str, metrics: list[str]) -> pd.DataFrame:
     """One row a query that is judged or has answers, one column a metric; nothing where a query does not count."""
-    by_answers = [metric for metric in metrics if metric.startswith("Hit@")]
-    by_judgements = [metric for metric in metrics if metric not in by_answers]
+    sorts = {metric: goes_by(metric) for metric in metrics}
+    for metric, by in sorts.items():
+        if by not in OF_RUNS:
+            raise UserError(f"{metric} is no metric of a run; write {', '.join(known(*OF_RUNS))}")
     parts = []
-    if by_judgements or not by_answers:
-        judged = Judgements.of(dataset, split)
-        if by_judgements and not len(judged.query):
-            folder = dataset.manifest.parent
-            raise UserError(f"{folder}: no query of {split} is judged, so there is no {by_judgements[0]}, only Hit@k")
-        parts.append(evaluate(run, judged, by_judgements))
-    if by_answers:
-        parts.append(answered(run, dataset, split, by_answers))
+    for by in dict.fromkeys(sorts.values()) or [JUDGEMENTS]:
+        asked = [metric for metric in metrics if sorts[metric] == by]
+        if by == ANSWERS:
+            parts.append(answered(run, dataset, split, asked))
+            continue
+        judged = Judgements.of(dataset, split, by)
+        if asked and not len(judged.query):
+            folder, other = dataset.manifest.parent, ", ".join(known(ANSWERS)).replace("@10", "@k")
+            raise UserError(f"{folder}: no query of {split} is judged, so there is no {asked[0]}, only {other}")
+        parts.append(evaluate(run, judged, asked))
     return pd.concat(parts, axis=1).sort_index()[metrics]
 
 
@@ -62,20 +127,50 @@ def evaluate(run: Run, judged: Judgements, metrics: list[str]) -> pd.DataFrame:
     """One row a judged query, one column a metric: 0 where the run lacks the query or nothing relevant is known."""
     queries, number = np.unique(judged.query, return_inverse=True)
     rank = ranks(run if judged.documents is None else by_document(run, judged.documents), judged)
-    values = {m: of_ranks(m, number, judged.grade, rank, judged.relevant, len(queries)) for m in metrics}
-    return pd.DataFrame(values, index=pd.Index(queries, name="query"))
+    of = Ranks(number, judged.grade, rank, judged.relevant, len(queries))
+    return pd.DataFrame({m: of.value(m) for m in metrics}, index=pd.Index(queries, name="query"))
 
 
 def answered(run: Run, dataset: Dataset, split: str, metrics: list[str]) -> pd.DataFrame:
     """One row a query with answers, one column a Hit@k: is there an answer in one of the first k passages?"""
-    seen = run.rank <= max(int(metric.split("@")[1]) for metric in metrics)
+    seen = run.rank <= max(entry(metric)[1] for metric in metrics)
     run = Run(run.query[seen], run.passage[seen], run.score[seen])
     right, rank = with_answer(run, dataset, split), run.rank
     answers = dataset.column(f"queries.{split}", "answers")
     queries = np.flatnonzero(pc.list_value_length(answers).to_numpy(zero_copy_only=False))
     number, ones = np.searchsorted(queries, run.query[right]), np.ones(int(right.sum()), np.int32)
-    values = {metric: of_ranks(metric, number, ones, rank[right], 1, len(queries)) for metric in metrics}
-    return pd.DataFrame(values, index=pd.Index(queries, name="query"))
+    of = Ranks(number, ones, rank[right], 1, len(queries))
+    return pd.DataFrame({m: of.value(m) for m in metrics}, index=pd.Index(queries, name="query"))
+
+
+def measure_examples(predicted: np.ndarray, dataset: Dataset, split: str, metrics: list[str]) -> dict[str, float]:
+    """Each metric of a split's examples; `predicted` has a row for each, how alike its texts 1 and 2 are.
+
+    Of triplets it has three columns: texts 1 and 2, 1 and 3, 2 and 3.
+    """
+    place = f"{dataset.manifest.parent}: examples of {split}"
+    texts, scores = dataset.examples(split)
+    pairs = comb(len(texts), 2)
+    predicted = predicted[:, None] if predicted.ndim == 1 else predicted
+    if predicted.shape != (len(texts[0]), pairs):
+        shape = " × ".join(map(str, predicted.shape))
+        raise UserError(f"{place}: {shape} similarities were predicted, expected {len(texts[0])} × {pairs}")
+    if not np.isfinite(predicted).all():
+        raise UserError(f"{place}: predicted similarities are not all finite numbers")
+    values = {}
+    for metric in metrics:
+        found, _ = entry(metric)
+        if found.by not in OF_EXAMPLES:
+            raise UserError(f"{metric} is no metric of examples; write {', '.join(known(*OF_EXAMPLES))}")
+        if found.by == SCORES and len(texts) == 2 and scores is not None:
+            if min(len(np.unique(part)) for part in (predicted, scores)) < 2:
+                raise UserError(f"{place}: no {metric}, as the scores or what was predicted are all the same")
+            values[metric] = found.value(predicted[:, 0], scores)
+        elif found.by == TRIPLETS and len(texts) == 3:
+            values[metric] = found.value(predicted)
+        else:
+            raise UserError(f"{place}: {metric} needs {'triplets' if found.by == TRIPLETS else 'pairs with scores'}")
+    return values
 
 
 def by_document(run: Run, documents: np.ndarray) -> Run:
@@ -101,36 +196,6 @@ def ranks(run: Run, judged: Judgements) -> np.ndarray:
     rank, rows = np.zeros(len(wanted), np.int64), rows[order[at]]
     rank[found] = 1 + rows - np.searchsorted(run.query, run.query[rows])
     return rank
-
-
-def of_ranks(
-    metric: str, query: np.ndarray, grade: np.ndarray, rank: np.ndarray, relevant: int, queries: int
-) -> np.ndarray:
-    """A metric of queries 0 … queries - 1 from the grades and ranks of what is judged; rank 0: not found."""
-    kind, _, cutoff = metric.partition("@")
-    right = grade >= relevant
-    count = np.bincount(query[right], minlength=queries)
-    depth = int(cutoff) if cutoff else count[query]  # Rprec's is as many as are relevant
-    seen = (rank > 0) & (rank <= depth)
-    if kind == "nDCG":
-        order = np.lexsort([-grade, query])
-        ideal = np.arange(len(query)) - np.searchsorted(query[order], query[order]) + 1
-        best = _gain(query[order], grade[order], ideal, ideal <= depth, queries)
-        return _gain(query, grade, rank, seen, queries) / np.where(best > 0, best, 1)
-    seen &= right
-    if kind == "MRR":
-        first = np.zeros(queries)
-        np.maximum.at(first, query[seen], 1 / rank[seen])
-        return first
-    found = np.bincount(query[seen], minlength=queries)
-    if kind == "P":
-        return found / depth
-    return found / np.maximum(count, 1) if kind in ("R", "Rprec") else (found > 0).astype(float)
-
-
-def _gain(query: np.ndarray, grade: np.ndarray, rank: np.ndarray, seen: np.ndarray, queries: int) -> np.ndarray:
-    gains = np.maximum(grade[seen], 0) / np.log2(rank[seen] + 1)
-    return np.bincount(query[seen], weights=gains, minlength=queries)
 
 
 def agreement(run: Run, exact: Run, depth: int) -> dict[str, float]:

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from dewpoint.data.runs import Run, find, pair_numbers, ranked
-from dewpoint.evaluation.metrics import Judgements, evaluate, of_ranks
+from dewpoint.evaluation.metrics import Judgements, Ranks, evaluate
 from dewpoint.search.fusion import Candidates, candidates
 
 
@@ -30,16 +30,16 @@ def tune(blocks: Iterable[list[Run]], judged: Judgements, weights: list[list[flo
 
 def of_passages(found: Candidates, judged: Judgements, weights: list[list[float]], settings) -> np.ndarray:
     """The metric's sum over queries; candidates are not sorted, each weights' scores only give positives a rank."""
-    judged = judged.part(judged.grade > 0)
+    judged = judged.part((judged.grade > 0) | (judged.grade >= judged.relevant))
     queries, number = np.unique(judged.query, return_inverse=True)
     rows, at = locate(found, judged.query, judged.passage)
-    total, rank = np.zeros(len(weights)), np.zeros(len(number), np.int64)
+    total = np.zeros(len(weights))
+    of = Ranks(number, judged.grade, np.zeros(len(number), np.int64), judged.relevant, len(queries))
     if len(rows):
         places = Places(found.query, at)
         for tried, weight in enumerate(weights):
-            rank[rows] = places.ranks(found.scores(weight))
-            values = of_ranks(settings.metric, number, judged.grade, rank, judged.relevant, len(queries))
-            total[tried] = values.sum()
+            of.rank[rows] = places.ranks(found.scores(weight))
+            total[tried] = of.value(settings.metric).sum()
     return total
 
 

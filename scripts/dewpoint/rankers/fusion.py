@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from dewpoint.artifact import Artifact, read_manifest
+from dewpoint.evaluation.registry import entry, goes_by
 from dewpoint.study.bases import Inputs, Ranker, Resources
 from dewpoint.study.kind import For, Names, Strict
 from dewpoint.study.sizes import written
@@ -103,7 +104,7 @@ class Fusion(Ranker):
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
-        if self.tune and int(self.tune.metric.split("@")[1]) > self.depth:
+        if self.tune and (entry(self.tune.metric)[1] or 0) > self.depth:
             yield "tune.metric", f"{self.tune.metric}, but depth is {self.depth}"
 
     def check_on(self, study, name: str, dataset: str, split: str, shown: bool) -> Iterator[tuple[str, str]]:
@@ -136,7 +137,7 @@ def index(artifact: Artifact, settings, dataset: Path, runs: list[Path]) -> None
     from dewpoint.evaluation.metrics import Judgements
     from dewpoint.evaluation.tuning import grid, tune
 
-    judged = Judgements.of(Dataset(dataset), settings.split)
+    judged = Judgements.of(Dataset(dataset), settings.split, goes_by(settings.metric))
     if not (judged.grade >= judged.relevant).any():
         raise UserError(f"{dataset.parent}: no query of {settings.split} has a positive to tune weights on")
     weights = grid(len(runs), settings.steps)

@@ -12,7 +12,7 @@ from dewpoint.data.reading import grade, plain, records, text
 from dewpoint.errors import UserError
 from dewpoint.study.bases import Source
 from dewpoint.study.kind import Strict
-from dewpoint.study.types import Count, Name
+from dewpoint.study.types import Grade, Name
 
 if TYPE_CHECKING:
     from dewpoint.data.dataset import DatasetWriter
@@ -31,7 +31,7 @@ class QueryFile(Strict):
 class JudgementFile(Strict):
     file: str
     columns: dict[Literal["query", "passage", "grade"], str] = Field({}, description="our name: the file's name")
-    relevant: Count = Field(1, description="grade from which a passage counts as relevant; nDCG's gains are the grades")
+    relevant: Grade = Field(1, description="grade from which a passage counts as relevant; nDCG's gains are the grades")
 
 
 class Tables(Source):

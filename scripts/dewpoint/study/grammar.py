@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from dewpoint.evaluation.registry import HIT, is_latency
+from dewpoint.evaluation.registry import ANSWERS, goes_by, is_latency
 from dewpoint.study.bases import Asked, Node
 from dewpoint.study.kind import Names, Strict, any_of, kinds
 from dewpoint.study.types import Count, Label, Metric, Name, Place
@@ -153,7 +153,7 @@ class Study(Strict):
 
     def lacks_split(self, dataset: str, split: str, metrics: list[str] | tuple[str, ...] = ("MRR@10",)) -> str | None:
         """What is wrong when a dataset has no such split for these metrics."""
-        for what in sorted({"answered" if metric.startswith(f"{HIT}@") else "judged" for metric in metrics}):
+        for what in sorted({"answered" if goes_by(metric) == ANSWERS else "judged" for metric in metrics}):
             asked = self.datasets[dataset]
             known = asked.answered if what == "answered" else asked.judged
             if known is not None and split not in known:

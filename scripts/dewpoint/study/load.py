@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, Tag, ValidationError
 
 from dewpoint.errors import UserError
-from dewpoint.evaluation.registry import BATCHES, METRICS, RPREC, is_latency
+from dewpoint.evaluation import registry
+from dewpoint.evaluation.registry import BATCHES, is_latency
 from dewpoint.study.grammar import SECTIONS, Config, Study, Table
 from dewpoint.study.kind import Kind, Strict, kinds
 from dewpoint.study.published import printed_table
@@ -218,11 +219,13 @@ def _keys(holder: Any) -> list[str]:
 def _expected(pattern: str, found: str) -> str:
     """What a pattern stands for, in words."""
     if "MRR" in pattern:
-        kinds = {kind.lower(): kind for kind in METRICS}
+        known = [metric for metric in registry.known() if re.match(pattern, metric)]
+        kinds = {metric.split("@")[0].lower(): metric for metric in known}
         kind, _, cutoff = found.partition("@")
         close = difflib.get_close_matches(kind.lower(), kinds, 1, 0.5)
-        nearest = f"; did you mean '{kinds[close[0]]}@{cutoff or 10}'?" if close else ""
-        return f"unknown metric '{found}', write {', '.join(f'{kind}@10' for kind in METRICS)}, {RPREC}{nearest}"
+        close = close and kinds[close[0]].replace("@10", f"@{cutoff or 10}")
+        nearest = f"; did you mean '{close}'?" if close else ""
+        return f"unknown metric '{found}', write {', '.join(known)}{nearest}"
     name = f"a name of letters, digits, {'., ' if '.' in pattern else ''}- and _"
     expected = "paper/table" if "/" in pattern and "A-Z" not in pattern else "dataset/split" if "/" in pattern else name
     return f"expected {expected}, found '{found}'"
@@ -288,7 +291,7 @@ def _table_mistakes(study: Study) -> Mistakes:
             for ranker, metric in itertools.product(table.rankers, metrics):
                 if is_latency(metric):
                     yield from ((f"{place}.metrics", wrong) for wrong in _not_timed(metric, study.rankers[ranker]))
-                elif "@" in metric and int(metric.split("@")[1]) > study.rankers[ranker].depth:
+                elif (registry.entry(metric)[1] or 0) > study.rankers[ranker].depth:
                     depth = study.rankers[ranker].depth
                     yield (
                         f"{place}.metrics",

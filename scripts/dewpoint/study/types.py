@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from dewpoint.evaluation.registry import METRICS, QUALITY, RPREC
+from dewpoint.evaluation.registry import JUDGEMENTS, OF_RUNS, PAGES, TIME, pattern
 from dewpoint.study.kind import Strict
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
@@ -13,8 +13,11 @@ Place = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]+/[A-Za-z0-9_-]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
-Quality = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(QUALITY)})@[1-9][0-9]*$")]
-Metric = Annotated[str, StringConstraints(pattern=rf"^({RPREC}|({'|'.join(METRICS)})@[1-9][0-9]*)$")]
+Quality = Annotated[str, StringConstraints(pattern=pattern(JUDGEMENTS, PAGES))]  # what weights are tuned by
+Metric = Annotated[str, StringConstraints(pattern=pattern(*OF_RUNS, TIME))]
+Grade = Annotated[
+    float, Field(gt=0, allow_inf_nan=False), AfterValidator(lambda grade: int(grade) if grade == int(grade) else grade)
+]
 
 
 class Row(Strict):
