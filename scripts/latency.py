@@ -49,10 +49,10 @@ def main(
 def load(settings: Settings, model: Path | None, corpus: list[Path], index: Path | None) -> live.Ranker:
     if not model:
         return live.bm25_ranker(index)
-    from dewpoint.models.backbone import pick_device
+    from dewpoint.models.device import take_device
 
     parameters = vars(settings.parameters)
-    return live.dense_ranker(model, corpus, index, parameters, settings, settings.precision, pick_device())
+    return live.dense_ranker(model, corpus, index, parameters, settings, settings.precision, take_device())
 
 
 def summary(seconds: pd.DataFrame) -> dict[str, dict[str, float]]:

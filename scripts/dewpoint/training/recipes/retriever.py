@@ -17,9 +17,9 @@ from dewpoint.data.negatives import read_negatives
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import TokenStore
 from dewpoint.models import dropout
-from dewpoint.models.backbone import chosen, pick_device, precision
 from dewpoint.models.card import card
-from dewpoint.models.encoder import Retriever
+from dewpoint.models.device import precision, precision_in_use, take_device
+from dewpoint.models.encoder import Retriever, prefix_tokens
 from dewpoint.models.folder import read_retriever, write_retriever
 from dewpoint.training import gradient_cache, loop
 from dewpoint.training.chunks import Batch, Chunk, Room, batch, chunks, room
@@ -49,7 +49,8 @@ def train(
     data, store, query_store = Dataset(dataset), TokenStore(tokens), TokenStore(query_tokens)
     words, query_words = (load_tokenizer(made.parent) for made in (tokenizer, query_tokenizer))
     model = start(settings, parent, query_parent)
-    prefix, query_prefix = model.fit(words, query_words, settings)
+    model.check_fits(words, query_words, settings)
+    prefix, query_prefix = prefix_tokens(words, query_words, settings)
     passages = store.passages(settings.passage_length, prefix, settings.title)
     queries = partial(query_store.queries, prefix=query_prefix)
     judged, watched = data.positives(settings.split), settings.development
@@ -65,7 +66,7 @@ def train(
         settings,
     )
     log.info("%s", stream.summary)
-    space = room(chunk, pick_device(), model.passages.backbone.config)
+    space = room(chunk, take_device(), model.passages.backbone.config)
     rows = Rows(stream, query_store.special, store.special, space, settings.seed)
     objective, measuring = Objective(model, settings), None
     if watched:
@@ -73,7 +74,7 @@ def train(
         measuring = loop.Measuring(measure, watched.measurements, MEASURE, watched.keep == "best", watched.patience)
     steps = settings.epochs * stream.epochs.steps
     loop.train(model, rows.batch, objective, settings, steps, artifact, checkpoint, measuring)
-    artifact.facts |= {"precision": chosen(settings.precision, model.passages.backbone)}
+    artifact.facts |= {"precision": precision_in_use(settings.precision, model.passages.backbone)}
     artifact.facts |= stream.facts | model.facts | {"retrieves": True}
     write_retriever(artifact.path("."), model, (words, query_words), settings, card(artifact, settings, dataset))
 
@@ -83,7 +84,7 @@ def start(settings, parent: Path | None, query_parent: Path | None) -> Retriever
     model = read_retriever(
         parent.parent if parent else settings.source, query_parent.parent if query_parent else settings.query_source
     )
-    model.shape(settings.pooling, settings.normalize, settings.projection, settings.seed)
+    model.set_output(settings.pooling, settings.normalize, settings.projection, settings.seed)
     dropout.install(model, *(encoder.backbone for encoder in model.encoders))
     return model
 
@@ -119,7 +120,7 @@ class Objective:
 
     def _encode(self, chunk: Chunk, whole: bool) -> tuple[Tensor, None]:
         encoder = self.model.queries if chunk.queries else self.model.passages
-        with dropout.keyed(chunk.keys), self.precision():
+        with dropout.keyed(self.model, chunk.keys), self.precision():
             return encoder(chunk.ids, chunk.mask), None
 
     def measure(self, proxy: Proxy, query_special: Special, special: Special, tokens: int) -> dict[str, float]:
