@@ -28,7 +28,7 @@ from benchmarks.common import program, say
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.negatives import read_negatives
 from dewpoint.data.tokens import TokenStore
-from dewpoint.models.backbone import precision
+from dewpoint.models.device import precision
 from dewpoint.models.folder import read_retriever
 from dewpoint.training.proxy import MEASURE, Proxy
 

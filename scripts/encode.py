@@ -8,7 +8,7 @@ import numpy as np
 from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.tokenizer import load_tokenizer, prefix_ids
 from dewpoint.data.tokens import TokenStore
-from dewpoint.models.backbone import pick_device
+from dewpoint.models.device import take_device
 from dewpoint.models.folder import query_folder, read_encoder
 from dewpoint.program import Settings, run
 from dewpoint.search.encode import encode, ready, shard_bounds
@@ -28,8 +28,8 @@ def main(artifact: Artifact, settings: Settings, tokens: Path, model: Path, shar
         texts = store.queries(settings.part.removeprefix("queries."), settings.length, prefix)
     else:
         texts = store.passages(settings.length, prefix, settings.title)
-    encoder = read_encoder(folder).to(pick_device())
-    encoder.fit(store.vocabulary, settings.length, settings.part)
+    encoder = read_encoder(folder).to(take_device())
+    encoder.check_fits(store.vocabulary, settings.length, settings.part)
     first, end = shard_bounds(len(texts), shard, shards)
     artifact.facts |= {
         "model": f"{model.parent.name} ({record['content'][:12]})",

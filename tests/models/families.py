@@ -9,7 +9,9 @@ from dewpoint.data.tokenizer import train_tokenizer
 
 TEXTS = ["dew point of warm air", "cold glass and morning grass", "the vapour of a river at night: stone, leaf!"]
 SMALL = {"num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 24}
-DISTIL = {"n_layers": 2, "dim": 16, "n_heads": 2, "hidden_dim": 24}
+SMALL |= {"max_position_embeddings": 64}
+DISTIL = {"n_layers": 2, "dim": 16, "n_heads": 2, "hidden_dim": 24, "max_position_embeddings": 64}
+T5 = {"num_layers": 2, "d_model": 16, "num_heads": 2, "d_kv": 8, "d_ff": 24}
 FAMILIES = {
     "bert": ("bert", "Bert", SMALL),
     "distilbert": ("bert", "DistilBert", DISTIL),
@@ -22,6 +24,7 @@ FAMILIES = {
         SMALL | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False},
     ),
     "mpnet": ("bert", "MPNet", SMALL),
+    "t5": ("bert", "T5", T5),
 }
 
 
@@ -31,11 +34,9 @@ def make(family: str, folder: Path) -> Path:
     tokenizer = train_tokenizer(tokens, lambda: [TEXTS], 300)
     special = {"pad_token_id": tokenizer.pad_token_id, "bos_token_id": tokenizer.cls_token_id}
     special |= {"eos_token_id": tokenizer.sep_token_id}
-    config = getattr(transformers, f"{name}Config")(
-        vocab_size=len(tokenizer), max_position_embeddings=64, **special, **shape
-    )
+    config = getattr(transformers, f"{name}Config")(vocab_size=len(tokenizer), **special, **shape)
     torch.manual_seed(0)
-    model = getattr(transformers, f"{name}Model")(config)
+    model = getattr(transformers, "T5EncoderModel" if name == "T5" else f"{name}Model")(config)
     with torch.no_grad():
         for parameter in model.parameters():  # so that texts differ
             parameter += 0.1 * torch.randn_like(parameter)

@@ -5,7 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from dewpoint.models.dropout import Dropout, attend, install, kept, keyed
+from dewpoint.errors import UserError
+from dewpoint.models.dropout import attend, install, kept, keyed
+from dewpoint.models.parts import layers
+from models.families import FAMILIES, make
 
 
 def keys(rows: int, first: int = 0) -> torch.Tensor:
@@ -14,8 +17,7 @@ def keys(rows: int, first: int = 0) -> torch.Tensor:
 
 
 def keep(site=3, p=0.1, shape=(64, 40, 96), first=0) -> torch.Tensor:
-    with keyed(keys(shape[0], first)):
-        return kept(site, p, shape)
+    return kept(keys(shape[0], first), site, p, shape)
 
 
 @pytest.mark.parametrize("p", [0.05, 0.1, 0.5, 0.9])
@@ -46,68 +48,115 @@ def test_pairs_of_channels_are_dropped_together_as_often_as_chance():
 
 def test_other_rows_and_padding_have_no_part():
     whole = keep(shape=(6, 5, 9, 16))
-    with keyed(keys(6)[[4, 1]]):
-        assert torch.equal(kept(3, 0.1, (2, 5, 7, 16)), whole[[4, 1], :, :7])
+    assert torch.equal(kept(keys(6)[[4, 1]], 3, 0.1, (2, 5, 7, 16)), whole[[4, 1], :, :7])
 
 
 def test_what_is_kept_grows_and_the_gradient_goes_the_same_way():
-    module = Dropout(0.25)
-    module.site = 2
+    model = nn.Sequential(nn.Identity(), nn.Dropout(0.25))
+    install(model)
     x = torch.ones(4, 5, 6, requires_grad=True)
-    with keyed(keys(4)):
-        y = module(x)
+    with keyed(model, keys(4)):
+        y = model(x)
         y.sum().backward()
-        stays = kept(2, 0.25, x.shape)
+    stays = kept(keys(4), 2, 0.25, x.shape)
     assert torch.equal(y.detach(), stays / 0.75) and torch.equal(x.grad, stays / 0.75)
-    assert module.eval()(x) is x
+    assert model.eval()(x) is x
 
 
 def test_without_keys_it_refuses():
+    one, other = (nn.Sequential(nn.Dropout(0.1)) for _ in range(2))
+    install(one)
+    install(other)
+    x = torch.ones(2, 3)
     with pytest.raises(RuntimeError, match="keys of its rows"):
-        kept(1, 0.1, (2, 3))
-    with pytest.raises(RuntimeError, match="keys of its rows"), keyed(keys(3)):
-        kept(1, 0.1, (2, 3))
+        one(x)
+    with pytest.raises(RuntimeError, match="keys of its rows"), keyed(one, keys(3)):
+        one(x)
+    with pytest.raises(RuntimeError, match="keys of its rows"), keyed(one, keys(2)):
+        other(x)  # each model has its own
+    with keyed(one, keys(2)):
+        with keyed(one, keys(3)):
+            one(torch.ones(3, 3))
+        one(x)
 
 
-def test_attention_equals_its_formula_and_so_do_its_gradients():
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+def test_attention_equals_its_formula_and_so_do_its_gradients(rate, biased):
     torch.manual_seed(0)
-    query, key, value = (torch.randn(3, 2, 5, 4, dtype=torch.double, requires_grad=True) for _ in range(3))
+    query, key, value = (torch.randn(3, 2, 5, 4, requires_grad=True) for _ in range(3))
+    bias = torch.randn(1, 2, 5, 5, requires_grad=True)
     mask = torch.ones(3, 1, 5, 5, dtype=torch.bool)
     mask[1, ..., 3:] = False
-    module = nn.Module()
-    module.site = 9
-    with keyed(keys(3)):
-        got, _ = attend(module, query, key, value, mask, dropout=0.4, scaling=0.5)
-        drop = kept(9, 0.4, (3, 2, 5, 5)) / 0.6
-    scores = (query @ key.transpose(2, 3) * 0.5).masked_fill(~mask, -torch.inf)
+    model = nn.Sequential(nn.Identity())
+    install(model)
+    with keyed(model, keys(3)):
+        more = {"position_bias": bias} if biased else {}
+        got, _ = attend(model[0], query, key, value, mask, dropout=rate, scaling=0.5, **more)
+    drop = kept(keys(3), 1, rate, (3, 2, 5, 5)) / (1 - rate)
+    scores = (query @ key.transpose(2, 3) * 0.5 + bias * biased).masked_fill(~mask, -torch.inf)
     expected = ((torch.softmax(scores, -1) * drop) @ value).transpose(1, 2)
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
-    weights = torch.randn_like(got)
-    gradients = torch.autograd.grad((got * weights).sum(), (query, key, value))
-    for mine, plain in zip(
-        gradients, torch.autograd.grad((expected * weights).sum(), (query, key, value)), strict=True
-    ):
-        torch.testing.assert_close(mine, plain, rtol=1e-4, atol=1e-6)
+    weights, inputs = torch.randn_like(got), (query, key, value, *([bias] if biased else []))
+    gradients = torch.autograd.grad((got * weights).sum(), inputs)
+    for mine, plain in zip(gradients, torch.autograd.grad((expected * weights).sum(), inputs), strict=True):
+        torch.testing.assert_close(mine, plain, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["DistilBert", "Electra", "Roberta", "MPNet"])
-def test_other_encoders_are_dropped_by_row_too(kind):
-    """In training mode a row's output depends on its key alone, whatever stands beside it."""
-    import transformers
+def trained(family, folder):
+    """A model of a family that is dropped by row."""
+    from dewpoint.models.backbone import load_encoder
 
-    torch.manual_seed(0)
-    config = getattr(transformers, f"{kind}Config")(
-        vocab_size=50, hidden_size=16, dim=16, num_attention_heads=2, n_heads=2
-    )
-    config.num_hidden_layers = config.n_layers = 2
-    config.intermediate_size = config.hidden_dim = 24
-    model = getattr(transformers, f"{kind}Model")(config).train()
+    model = load_encoder(make(family, folder)).train()
     install(model, model)
-    ids = torch.randint(3, 50, (4, 7))
-    with keyed(keys(4)):
-        whole = model(ids, attention_mask=torch.ones_like(ids)).last_hidden_state
-    with keyed(keys(4)[2:3]):
-        alone = model(ids[2:3], attention_mask=torch.ones_like(ids[2:3])).last_hidden_state
-    torch.testing.assert_close(whole[2:3], alone, rtol=1e-4, atol=1e-5)
-    with keyed(keys(4, first=1)):
-        assert not torch.allclose(model(ids, attention_mask=torch.ones_like(ids)).last_hidden_state, whole, atol=1e-2)
+    return model
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_is_dropped_by_row(family, tmp_path):
+    """In training mode a row's output depends on its key alone, whatever stands beside it and what torch draws."""
+    model = trained(family, tmp_path)
+    ids, mask = torch.randint(5, 50, (4, 7)), torch.ones(4, 7, dtype=torch.long)
+    mask[0, 4:] = 0
+
+    def output(rows, keys):
+        with keyed(model, keys):
+            return model(ids[rows], attention_mask=mask[rows]).last_hidden_state
+
+    whole = output(slice(4), keys(4))
+    torch.manual_seed(99)
+    torch.testing.assert_close(whole[2:3], output(slice(2, 3), keys(4)[2:3]), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(output(slice(4), keys(4, first=1)), whole, atol=1e-2)
+    assert not torch.allclose(model.eval()(ids, attention_mask=mask).last_hidden_state, whole, atol=1e-2)
+
+
+def test_installing_draws_nothing_and_leaves_the_mode(tmp_path):
+    model, before = trained("t5", tmp_path).eval(), torch.get_rng_state()
+    install(model, model)
+    assert torch.equal(torch.get_rng_state(), before) and not model.training
+
+
+class Stray(nn.Module):
+    """Drops by torch's own generator, as some families do in their attention."""
+
+    def forward(self, x, *args, **options):
+        return nn.functional.dropout(x, 0.1, self.training)
+
+
+class OfNoRow(nn.Module):
+    """Drops what all rows share."""
+
+    def __init__(self):
+        super().__init__()
+        self.dropout = nn.Dropout(0.1)
+
+    def forward(self, x, *args, **options):
+        return x + self.dropout(torch.ones(1, *x.shape[1:]))
+
+
+@pytest.mark.parametrize("kind", [Stray, OfNoRow])
+def test_dropout_that_is_not_of_rows_is_refused(tmp_path, kind):
+    model = trained("bert", tmp_path)
+    layers(model)[1].output.dense = nn.Sequential(layers(model)[1].output.dense, kind())
+    with pytest.raises(UserError, match=r"^models of class 'bert' have dropout that is not of rows; set its rate to 0"):
+        install(model, model)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from sentence_transformers import SentenceTransformer
+from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 from transformers import AutoModel
 
 from dewpoint.data.tokenizer import load_tokenizer, prefix_ids, train_tokenizer
@@ -15,7 +15,7 @@ from dewpoint.data.tokens import Ragged, Texts
 from dewpoint.errors import UserError
 from dewpoint.models.backbone import load_encoder
 from dewpoint.models.encoder import Encoder, Retriever
-from dewpoint.models.folder import is_retriever, read_encoder, read_retriever, write_retriever
+from dewpoint.models.folder import is_retriever, query_folder, read_encoder, read_retriever, write_retriever
 from dewpoint.search.encode import QuestionEncoder
 from models.families import FAMILIES, TEXTS, make
 
@@ -29,7 +29,7 @@ def written(folder, family="bert", other=None, prefixes=("", ""), pooling=None, 
     encoders = [Encoder(load_encoder(path)) for path in paths]
     tokenizers = [load_tokenizer(path) for path in paths]
     model = Retriever(*encoders)
-    model.shape(pooling, normalize, projection)
+    model.set_output(pooling, normalize, projection)
     with torch.no_grad():
         for encoder in model.encoders:
             for parameter in encoder.projection.parameters() if encoder.projection else ():
@@ -87,6 +87,24 @@ def test_sentence_transformers_gives_the_same_vectors(name, tmp_path):
     assert np.abs(expected[0] - expected[1]).max() > 1e-3
 
 
+@pytest.mark.parametrize("other", [None, "distilbert"])
+@pytest.mark.parametrize("way", [{}, {"projection": LINEAR, "normalize": True}], ids=["plain", "projected"])
+def test_vectors_of_tokens_are_those_of_sentence_transformers(way, other, tmp_path):
+    folder = written(tmp_path, pooling="tokens", other=other, **way)
+    theirs = MultiVectorEncoder(str(folder), device="cpu")
+    for encode, inner in ((theirs.encode_document, folder), (theirs.encode_query, query_folder(folder))):
+        encoder, tokenizer = read_encoder(inner).eval(), load_tokenizer(inner)
+        assert encoder.several and encoder.normalize == bool(way)
+        ids = tokenizer(TEXTS, return_tensors="pt", padding=True, truncation=True, max_length=20)
+        with torch.no_grad():
+            vectors, counts = encoder(ids["input_ids"], ids["attention_mask"]).flat()
+        assert counts.tolist() == ids["attention_mask"].sum(1).tolist()
+        for mine, expected in zip(vectors.split(counts.tolist()), encode(TEXTS), strict=True):
+            np.testing.assert_allclose(mine, expected, atol=1e-5)
+    with pytest.raises(UserError, match="gives a vector for each token"):
+        QuestionEncoder(folder, 24)
+
+
 def test_two_encoders_differ_and_the_folder_of_queries_stands_alone(tmp_path):
     folder = written(tmp_path, other="distilbert", projection=LINEAR)
     both = SentenceTransformer(str(folder), device="cpu")
@@ -108,7 +126,7 @@ def test_what_is_read_is_what_was_written(way, tmp_path):
     folder = written(tmp_path, **way)
     model = read_retriever(folder)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    model.shape(None, None)  # nothing is said, so nothing changes
+    model.set_output(None, None)  # nothing is said, so nothing changes
     settings = SimpleNamespace(query_length=20, passage_length=24, query_prefix="", passage_prefix="")
     words = load_tokenizer(folder), load_tokenizer(folder / "query" if not model.tied else folder)
     write_retriever(tmp_path / "again", model, words, settings, "")
@@ -159,6 +177,15 @@ def test_a_folder_that_is_not_understood(tmp_path, name, change, message):
         read_retriever(folder)
 
 
+def test_vectors_of_some_tokens_are_not_taken_for_those_of_all(tmp_path):
+    folder = written(tmp_path, pooling="tokens")
+    changed(folder, "5_MultiVectorMask/config.json", lambda c: c | {"skiplist_words": [","]})
+    with pytest.raises(
+        UserError, match="its 5_MultiVectorMask leaves tokens out; only vectors of all tokens are known"
+    ):
+        read_retriever(folder)
+
+
 def test_two_encoders_from_a_hub_are_not_taken_for_one(tmp_path, monkeypatch):
     folder = written(tmp_path, other="electra")
     monkeypatch.setattr("transformers.utils.cached_file", lambda source, name, **_: str(folder / name))
@@ -178,23 +205,28 @@ def test_a_projection_without_bias_is_read(tmp_path):
 def test_two_encoders_need_one_size(tmp_path):
     wide = Encoder(load_encoder(make("bert", tmp_path / "a")))
     narrow = Encoder(load_encoder(make("electra", tmp_path / "b")))
-    narrow.shape(None, None, LINEAR)
+    narrow.set_output(None, None, LINEAR)
     with pytest.raises(UserError, match="queries have 6 dimensions, of passages 16; a projection gives both one size"):
-        Retriever(wide, narrow).shape(None, None)
+        Retriever(wide, narrow).set_output(None, None)
 
 
-@pytest.mark.parametrize(("family", "positions"), [("bert", 64), ("roberta", 62), ("deberta", None)])
+@pytest.mark.parametrize(
+    ("family", "positions"),
+    [("bert", 64), ("roberta", 62), ("mpnet", 62), ("distilbert", 64), ("deberta", None), ("t5", None)],
+)
 def test_texts_and_tokens_must_fit(family, positions, tmp_path):
     encoder = Encoder(load_encoder(make(family, tmp_path)))
     vocabulary = encoder.backbone.config.vocab_size
-    encoder.fit(vocabulary, positions or 512, "queries")
+    encoder.check_fits(vocabulary, positions or 512, "queries")
+    ids = torch.full((1, positions or 512), vocabulary - 1)
+    assert encoder(ids, torch.ones_like(ids)).isfinite().all()  # so many there are indeed
     if positions:
         with pytest.raises(
             UserError, match=f"queries: length {positions + 1}, but the model has {positions} positions"
         ):
-            encoder.fit(vocabulary, positions + 1, "queries")
+            encoder.check_fits(vocabulary, positions + 1, "queries")
     with pytest.raises(UserError, match=f"queries: {vocabulary + 1} kinds of tokens, but the model knows {vocabulary}"):
-        encoder.fit(vocabulary + 1, 8, "queries")
+        encoder.check_fits(vocabulary + 1, 8, "queries")
 
 
 def test_a_prefix_must_come_apart_from_the_text(tmp_path):

@@ -4,9 +4,10 @@ import json
 
 import pytest
 import torch
-from transformers import AutoModel, AutoTokenizer
+from transformers import AutoTokenizer
 
 from dewpoint.errors import UserError
+from dewpoint.models.backbone import load_encoder
 from dewpoint.models.stand_in import CLASSES, model_class, stand_in
 
 TEXTS = ["dew point of warm air", "cold glass and morning grass", "the vapour of a river at night: stone, leaf!"]
@@ -14,7 +15,7 @@ TEXTS = ["dew point of warm air", "cold glass and morning grass", "the vapour of
 
 def made(folder, source="org/bert", seed=1):
     kind = stand_in(source, lambda: [TEXTS], seed, folder)
-    return kind, AutoModel.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    return kind, load_encoder(folder), AutoTokenizer.from_pretrained(folder)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,7 @@ def made(folder, source="org/bert", seed=1):
         ("sentence-transformers/all-mpnet-base-v2", "mpnet"),
         ("google/electra-base-discriminator", "electra"),
         ("microsoft/deberta-v3-base", "deberta-v2"),
+        ("sentence-transformers/gtr-t5-base", "t5"),
     ],
 )
 def test_a_hub_models_name_says_its_class(source, kind):

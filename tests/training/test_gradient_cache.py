@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dewpoint.losses import contrast
-from dewpoint.models.dropout import Dropout, keyed
+from dewpoint.models.dropout import install, keyed
 from dewpoint.training import gradient_cache
 from dewpoint.training.chunks import Batch
 from dewpoint.training.pretraining import Spans
@@ -24,14 +24,14 @@ class Part(NamedTuple):
 
 def gradients(size: int, once: bool, dropout: float, order: Tensor) -> tuple[float, list[Tensor], int]:
     torch.manual_seed(5)
-    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), Dropout(dropout), nn.Linear(8, 4))
-    model[2].site = 1
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Dropout(dropout), nn.Linear(8, 4))
+    install(model)
     inputs, encodings = torch.randn(ROWS, 6), 0
 
     def encode(part, whole):
         nonlocal encodings
         encodings += 1
-        with keyed(part.rows.to(torch.int32)):
+        with keyed(model, part.rows.to(torch.int32)):
             vectors = model(part.inputs)
         return vectors, (vectors**2).sum() / ROWS if whole else None
 

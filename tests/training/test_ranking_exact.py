@@ -58,7 +58,7 @@ def retriever(rate: float = 0.2, untied: bool = False, narrow: bool = False, **w
     torch.manual_seed(0)
     queries = Encoder(backbone(8 if narrow else 16, rate)) if untied else None
     model, wanted = Retriever(Encoder(backbone(16, rate)), queries), settings(**way)
-    model.shape(wanted.pooling, wanted.normalize, wanted.projection, seed=1)
+    model.set_output(wanted.pooling, wanted.normalize, wanted.projection, seed=1)
     with torch.no_grad():
         for parameter in model.parameters():  # so that biases and norms count
             parameter += 0.1 * torch.randn_like(parameter)

@@ -21,7 +21,7 @@ from training.test_exact import condenser, made
 def test_the_head_predicts_through_the_late_cls():
     """The head sees of the late layers nothing but CLS: cut that off, and late layers get no gradient from it."""
     model, (part,) = condenser(rate=0), made(10).chunks
-    with keyed(part.keys):
+    with keyed(model, part.keys):
         output = model.language_model.base_model(part.ids, attention_mask=part.mask, output_hidden_states=True)
         late = output.last_hidden_state.clone()
         late[:, 0] = late[:, 0].detach()

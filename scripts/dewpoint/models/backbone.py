@@ -1,57 +1,13 @@
 """Backbones: masked language models of the Hugging Face library, made from scratch or loaded."""
 
-import ctypes
-import os
-from contextlib import suppress
-from functools import cache
 from pathlib import Path
 
 import torch
 
 from dewpoint.errors import UserError
-from dewpoint.lease import take_device
 
-leases = []  # of this process, until it ends
-PAYS_FROM = 128  # hidden size
 POOLED = ("bert", "mpnet", "roberta", "xlm-roberta")  # have a pooler beyond the last layer, unless told not to
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt
-
-
-@cache
-def pick_device() -> torch.device:
-    """The GPU that the scheduler chose, or one that is free; the CPU when there is none."""
-    if not torch.cuda.is_available():
-        _keep_memory()
-        return torch.device("cpu")
-    if "LOCAL_RANK" in os.environ:
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return torch.device("cuda", 0)
-    number, lease = take_device(torch.cuda.device_count())
-    leases.append(lease)
-    return torch.device("cuda", number)
-
-
-def _keep_memory() -> None:
-    """Let the C library keep the memory of freed tensors: to ask the system anew costs a third of the time."""
-    with suppress(AttributeError, OSError):  # another C library than GNU's
-        options = ctypes.CDLL(None).mallopt
-        options(M_MMAP_MAX, 0)
-        options(M_TRIM_THRESHOLD, 2**31 - 1)
-
-
-def precision(name: str, model) -> torch.autocast:
-    """Autocast for a forward pass, when `chosen` says bfloat16; weights and optimizer stay in float32."""
-    return torch.autocast(pick_device().type, torch.bfloat16, enabled=chosen(name, model) == "bfloat16")
-
-
-def chosen(name: str, model) -> str:
-    """What `auto` comes to: bfloat16 on a GPU, and on a processor that multiplies in it unless the model is tiny."""
-    if name != "auto":
-        return name
-    multiplies = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    pays = pick_device().type == "cuda" or (multiplies and model.config.hidden_size >= PAYS_FROM)
-    return "bfloat16" if pays else "float32"
+DECODED = ("t5", "mt5", "umt5")  # have a decoder, which is left where it is
 
 
 def from_scratch(architecture, vocabulary: int, pad: int):
@@ -88,11 +44,12 @@ def load_language_model(source: str | Path):
 
 
 def load_encoder(source: str | Path):
-    """The encoder alone, without language-model head or pooler."""
-    from transformers import AutoConfig, AutoModel
+    """The encoder alone, without language-model head, pooler or decoder."""
+    from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding
 
-    pooler = {"add_pooling_layer": False} if _load(AutoConfig, source).model_type in POOLED else {}
-    return _load(AutoModel, source, dtype=torch.float32, **pooler)
+    kind = _load(AutoConfig, source).model_type
+    pooler = {"add_pooling_layer": False} if kind in POOLED else {}
+    return _load(AutoModelForTextEncoding if kind in DECODED else AutoModel, source, dtype=torch.float32, **pooler)
 
 
 def _load(auto, source: str | Path, **options):

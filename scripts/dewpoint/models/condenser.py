@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dewpoint.errors import UserError
+from dewpoint.models import parts
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Condenser(Pretrained):
     """
 
     def __init__(self, language_model, early_layers: int, head_layers: int, late_mlm: bool = True):
-        layers = language_model.base_model.encoder.layer
+        layers = parts.layers(language_model)
         if early_layers >= len(layers):
             raise UserError(f"early_layers: {early_layers} of {len(layers)} layers leave none after the split")
         super().__init__(language_model)

@@ -11,29 +11,41 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-_keys: Tensor | None = None
+from dewpoint.errors import UserError
+from dewpoint.models import parts
+
+
+class WithoutKeys(RuntimeError):
+    """Something is dropped whose first axis is not the rows that have keys."""
+
+
+class Keys:
+    """The keys of the rows that a model is at work on: one object, which all modules of the model share."""
+
+    def __init__(self):
+        self.rows: Tensor | None = None
 
 
 @contextmanager
-def keyed(keys: Tensor):
-    """Within it, row i of every dropped tensor has `keys[i]` (int32)."""
-    global _keys
-    before, _keys = _keys, keys
+def keyed(model: nn.Module, keys: Tensor):
+    """Within it, row i of every tensor that `model` drops has `keys[i]` (int32)."""
+    shared = model.row_keys
+    before, shared.rows = shared.rows, keys
     try:
         yield
     finally:
-        _keys = before
+        shared.rows = before
 
 
-def kept(site: int, p: float, shape: tuple[int, ...]) -> Tensor:
+def kept(keys: Tensor | None, site: int, p: float, shape: tuple[int, ...]) -> Tensor:
     """Which elements stay, as booleans."""
-    if _keys is None or len(_keys) != shape[0]:
-        raise RuntimeError("dropout without the keys of its rows: training runs within keyed()")
-    hashed = _mix(_keys + site * 0x2545F491)
+    if keys is None or len(keys) != shape[0]:
+        raise WithoutKeys("dropout without the keys of its rows: training runs within keyed()")
+    hashed = _mix(keys + site * 0x2545F491)
     for places in shape[1:-1]:
-        place = torch.arange(1, places + 1, dtype=torch.int32, device=_keys.device)
+        place = torch.arange(1, places + 1, dtype=torch.int32, device=keys.device)
         hashed = _mix(hashed[..., None] + place * 0x3C6EF372)
-    channel = torch.arange(1, shape[-1] + 1, dtype=torch.int32, device=_keys.device)
+    channel = torch.arange(1, shape[-1] + 1, dtype=torch.int32, device=keys.device)
     bits = hashed[..., None] * (_mix(channel * 0x3C6EF372 + site) | 1)
     bits ^= bits >> 15
     bits *= -0x61C88647
@@ -48,7 +60,7 @@ def _mix(x: Tensor) -> Tensor:
 
 
 class Dropout(nn.Module):
-    """Takes the place of nn.Dropout; `install` numbers it."""
+    """Takes the place of nn.Dropout; `install` numbers it and gives it the model's keys."""
 
     def __init__(self, p: float):
         super().__init__()
@@ -57,7 +69,7 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or not self.p:
             return x
-        return _Drop.apply(x, kept(self.site, self.p, x.shape), 1 / (1 - self.p))
+        return _Drop.apply(x, kept(self.row_keys.rows, self.site, self.p, x.shape), 1 / (1 - self.p))
 
 
 class _Drop(torch.autograd.Function):
@@ -74,16 +86,18 @@ class _Drop(torch.autograd.Function):
 
 
 class _Attend(torch.autograd.Function):
-    """O = (S ∘ keep / (1 - p)) V, S = softmax(scale · Q Kᵀ); only Q, K, V, S and `keep` are held for the way back."""
+    """O = (S ∘ keep / (1 - p)) V, S = softmax(scale · Q Kᵀ + B); Q, K, V, S and `keep` are held for the way back."""
 
     @staticmethod
-    def forward(ctx, query, key, value, hidden, keep, scale, grow):
+    def forward(ctx, query, key, value, bias, hidden, keep, scale, grow):
         scores = (query @ key.transpose(2, 3)).float().mul_(scale)
+        if bias is not None:
+            scores += bias
         if hidden is not None:
             scores.masked_fill_(hidden, -torch.inf)
         weights = torch.softmax(scores, -1).to(query.dtype)
         ctx.save_for_backward(query, key, value, weights, keep)
-        ctx.scale, ctx.grow = scale, grow
+        ctx.scale, ctx.grow, ctx.bias = scale, grow, None if bias is None else bias.shape
         return (weights * keep.to(weights.dtype).mul_(grow)) @ value
 
     @staticmethod
@@ -94,18 +108,22 @@ class _Attend(torch.autograd.Function):
         to_weights = (gradient @ value.transpose(2, 3)).mul_(drop)
         weighted = to_weights.float() * weights
         to_scores = weighted - weights * weighted.sum(-1, keepdim=True)
+        to_bias = to_scores.sum_to_size(ctx.bias).clone() if ctx.needs_input_grad[3] else None
         to_scores = to_scores.mul_(ctx.scale).to(query.dtype)
-        return to_scores @ key, to_scores.transpose(2, 3) @ query, to_value, None, None, None, None
+        return to_scores @ key, to_scores.transpose(2, 3) @ query, to_value, to_bias, None, None, None, None
 
 
-def attend(module, query, key, value, mask, dropout=0.0, scaling=None, **_):
+def attend(module, query, key, value, mask, dropout=0.0, scaling=None, position_bias=None, **_):
     """Attention as transformers calls it: its fused kernel when nothing is dropped, keyed dropout when something is."""
-    if not dropout:
-        out = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
+    hidden = None if mask is None else ~mask
+    if dropout:
+        keep = kept(module.row_keys.rows, module.site, dropout, (*query.shape[:3], key.shape[2]))
+        out = _Attend.apply(query, key, value, position_bias, hidden, keep, scaling, 1 / (1 - dropout))
     else:
-        keep = kept(module.site, dropout, (*query.shape[:3], key.shape[2]))
-        hidden = None if mask is None else ~mask
-        out = _Attend.apply(query, key, value, hidden, keep, scaling, 1 / (1 - dropout))
+        if position_bias is not None:
+            mask = position_bias if mask is None else position_bias.masked_fill(hidden, -torch.inf)
+            mask = mask.to(query.dtype)
+        out = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
     return out.transpose(1, 2).contiguous(), None
 
 
@@ -119,14 +137,37 @@ def install(model: nn.Module, *transformers) -> None:
     for transformer in transformers:
         if transformer.config._attn_implementation == "sdpa":
             transformer.set_attn_implementation("keyed")
-        transformer.base_model.embeddings.register_forward_hook(_to_autocast)
+        parts.embeddings(transformer).register_forward_hook(_to_autocast)
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
                 of_rows = name != "pos_dropout"  # DeBERTa's, on relative positions, which belong to no row
                 setattr(module, name, Dropout(child.p if of_rows else 0.0))
+    keys = Keys()
     for site, module in enumerate(model.modules()):
-        module.site = site
+        module.site, module.row_keys = site, keys
+    for transformer in transformers:
+        _refuse_other_dropout(transformer)
+
+
+@torch.no_grad()
+def _refuse_other_dropout(transformer) -> None:
+    """Whatever a model drops must follow from its rows' keys: a forward pass draws nothing from torch's generator."""
+    encoder, device = transformer.base_model, transformer.device
+    generator = torch.cuda if device.type == "cuda" else torch
+    ids, training = torch.ones(3, 4, dtype=torch.long, device=device), encoder.training
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        before = generator.get_rng_state()
+        try:
+            with keyed(encoder, torch.arange(len(ids), dtype=torch.int32, device=device)):
+                encoder.train()(ids, attention_mask=torch.ones_like(ids))
+            by_rows = torch.equal(generator.get_rng_state(), before)
+        except WithoutKeys:
+            by_rows = False
+    encoder.train(training)
+    if not by_rows:
+        kind = transformer.config.model_type
+        raise UserError(f"models of class '{kind}' have dropout that is not of rows; set its rate to 0 in config.json")
 
 
 def _to_autocast(module, inputs, output: Tensor) -> Tensor:

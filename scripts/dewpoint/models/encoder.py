@@ -1,9 +1,10 @@
-"""Encoders: one vector a text. A retriever has one for passages, and the same or another for queries."""
+"""Encoders: one vector a text, or one a token. A retriever has one for passages, the same or another for queries."""
 
 import logging
 import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -12,10 +13,24 @@ from torch import Tensor, nn
 from dewpoint.data.tokenizer import prefix_ids
 from dewpoint.data.tokens import Slices, assemble, batches, first_batch, input_lengths
 from dewpoint.errors import UserError
+from dewpoint.models import parts
+from dewpoint.models.device import device_of
 
 log = logging.getLogger(__name__)
 
 SPREAD = 0.02  # of a new projection's weights
+TOKENS = "tokens"  # the pooling that pools nothing: a vector a token
+
+
+class TokenVectors(NamedTuple):
+    """Several vectors a text."""
+
+    vectors: Tensor  # [texts, tokens, dimension]
+    counted: Tensor  # which of them count, as booleans [texts, tokens]; padding has no part
+
+    def flat(self) -> tuple[Tensor, Tensor]:
+        """(those that count [vectors, dimension], how many each text has [texts])."""
+        return self.vectors[self.counted], self.counted.sum(1)
 
 
 class Encoder(nn.Module):
@@ -29,47 +44,58 @@ class Encoder(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return next(self.parameters()).device
+        return device_of(self)
 
     @property
     def dimension(self) -> int:
-        return self.projection[0].out_features if self.projection else self.backbone.config.hidden_size
+        return self.projection[0].out_features if self.projection else parts.width(self.backbone.config)
 
-    def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
+    @property
+    def several(self) -> bool:
+        """Whether a text has a vector for each of its tokens."""
+        return self.pooling == TOKENS
+
+    def forward(self, ids: Tensor, mask: Tensor) -> Tensor | TokenVectors:
+        """Vectors [texts, dimension]; those of all tokens where there are several a text."""
         hidden = self.backbone(ids, attention_mask=mask).last_hidden_state
         with torch.autocast(hidden.device.type, enabled=False):
-            if self.pooling == "cls":
+            if self.several:
+                vectors = hidden.float()
+            elif self.pooling == "cls":
                 vectors = hidden[:, 0].float()
             else:
                 vectors = (hidden.float() * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
             if self.projection:
                 vectors = self.projection(vectors)
-            return nn.functional.normalize(vectors, dim=1) if self.normalize else vectors
+            vectors = nn.functional.normalize(vectors, dim=-1) if self.normalize else vectors
+        return TokenVectors(vectors, mask.bool()) if self.several else vectors
 
-    def shape(self, pooling: str | None, normalize: bool | None, wanted) -> None:
+    def set_output(self, pooling: str | None, normalize: bool | None, wanted) -> None:
         """Give it a pooling, a length of vectors and a projection; what is not wanted stays as it is."""
         self.pooling = pooling or self.pooling
         self.normalize = self.normalize if normalize is None else normalize
         if wanted:
-            self.projection = projection(self.backbone.config.hidden_size, wanted, self.projection)
+            self.projection = projection(parts.width(self.backbone.config), wanted, self.projection)
 
-    def fit(self, vocabulary: int, length: int, what: str) -> None:
+    def check_fits(self, vocabulary: int, length: int, what: str) -> None:
         """Refuse tokens or lengths that the backbone does not know."""
-        config = self.backbone.config
-        if vocabulary > config.vocab_size:
-            raise UserError(f"{what}: {vocabulary:,} kinds of tokens, but the model knows {config.vocab_size:,}")
-        positions = config.max_position_embeddings - ("roberta" in config.model_type) * (config.pad_token_id + 1)
-        bounded = getattr(config, "position_biased_input", True)  # not so DeBERTa, whose positions are relative
-        if bounded and length > positions:
+        known, positions = self.backbone.config.vocab_size, parts.positions(self.backbone)
+        if vocabulary > known:
+            raise UserError(f"{what}: {vocabulary:,} kinds of tokens, but the model knows {known:,}")
+        if positions is not None and length > positions:
             raise UserError(f"{what}: length {length}, but the model has {positions} positions")
 
     def encode(
-        self, texts: list[Slices], special: dict[str, int], tokens: int, done: Callable[[np.ndarray, Tensor], None]
+        self,
+        texts: list[Slices],
+        special: dict[str, int],
+        tokens: int,
+        done: Callable[[np.ndarray, Tensor | TokenVectors], None],
     ) -> None:
         """Hand over (rows, their vectors) of all texts, those of like lengths together, `tokens` at a time."""
         lengths, low = input_lengths(texts), torch.is_autocast_enabled(self.device.type)
 
-        def vectors(rows: np.ndarray) -> Tensor:
+        def vectors(rows: np.ndarray) -> Tensor | TokenVectors:
             ids = torch.from_numpy(assemble([segment[rows] for segment in texts], special)).to(self.device)
             with torch.inference_mode(), torch.autocast(self.device.type, enabled=low):  # which threads do not inherit
                 return self(ids, (ids != special["pad"]).long())
@@ -152,22 +178,26 @@ class Retriever(nn.Module):
         """What becomes of a text."""
         return {"dimension": self.dimension, "pooling": self.passages.pooling, "normalized": self.passages.normalize}
 
-    def fit(self, words, query_words, settings) -> tuple[list[int], list[int]]:
-        """Refuse tokenizers, lengths, prefixes that do not fit; the prefixes' tokens, of passages and of queries."""
-        self.passages.fit(len(words), settings.passage_length, "passages")
-        self.queries.fit(len(query_words), settings.query_length, "queries")
-        return (
-            prefix_ids(words, settings.passage_prefix, settings.passage_length),
-            prefix_ids(query_words, settings.query_prefix, settings.query_length),
-        )
+    def check_fits(self, words, query_words, settings) -> None:
+        """Refuse tokenizers and lengths that do not fit."""
+        self.passages.check_fits(len(words), settings.passage_length, "passages")
+        self.queries.check_fits(len(query_words), settings.query_length, "queries")
 
-    def shape(self, pooling: str | None, normalize: bool | None, wanted=None, seed: int = 0) -> None:
+    def set_output(self, pooling: str | None, normalize: bool | None, wanted=None, seed: int = 0) -> None:
         """Both encoders alike, weights of a new projection, too; it must make their vectors comparable."""
         for encoder in self.encoders:
             torch.manual_seed(seed)
-            encoder.shape(pooling, normalize, wanted)
+            encoder.set_output(pooling, normalize, wanted)
         if self.passages.dimension != self.queries.dimension:
             raise UserError(
                 f"vectors of queries have {self.queries.dimension} dimensions, of passages {self.passages.dimension}; "
                 "a projection gives both one size"
             )
+
+
+def prefix_tokens(words, query_words, settings) -> tuple[list[int], list[int]]:
+    """The prefixes' tokens, of passages and of queries; refuses prefixes that do not come apart or leave no room."""
+    return (
+        prefix_ids(words, settings.passage_prefix, settings.passage_length),
+        prefix_ids(query_words, settings.query_prefix, settings.query_length),
+    )

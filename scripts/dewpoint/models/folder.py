@@ -12,11 +12,14 @@ from typing import Any
 from torch import nn
 
 from dewpoint.errors import UserError
+from dewpoint.models import parts
 from dewpoint.models.backbone import load_encoder
-from dewpoint.models.encoder import Encoder, Retriever
+from dewpoint.models.encoder import TOKENS, Encoder, Retriever
 
 QUERY = "query"
 TYPES = "sentence_transformers.models."
+SEVERAL = "sentence_transformers.multi_vector_encoder.modules."
+ALL_TOKENS = {"skiplist_words": [], "keep_only_token_ids": None}
 POOLING = {"cls": "pooling_mode_cls_token", "mean": "pooling_mode_mean_tokens"}
 IDENTITY = "torch.nn.modules.linear.Identity"
 
@@ -57,6 +60,10 @@ def read_encoder(source: str | Path) -> Encoder:
             _load(layers[-1], source, path, "norm")
         elif kind == "Normalize":
             encoder.normalize = True
+        elif kind == "MultiVectorMask":
+            if any(_read(source, f"{path}/config.json").get(key) for key in ALL_TOKENS):
+                raise UserError(f"{source}: its {path} leaves tokens out; only vectors of all tokens are known")
+            encoder.pooling = TOKENS
         elif kind != "Transformer":
             raise UserError(f"{source}: its module {kind} is not known here")
     if [type(layer) for layer in layers] not in ([], [nn.Linear], [nn.Linear, nn.LayerNorm]):
@@ -131,7 +138,10 @@ def write_retriever(folder: Path, model: Retriever, tokenizers: tuple, settings,
         _write_encoder(folder / QUERY, model.queries, tokenizers[1], settings.query_length)
         _write_router(folder, model)
     prompts = {"query": settings.query_prefix, "document": settings.passage_prefix}
-    _write(folder / "config_sentence_transformers.json", {"similarity_fn_name": "dot", "prompts": prompts})
+    score = {"similarity_fn_name": "dot"}
+    if model.passages.several:
+        score = {"model_type": "MultiVectorEncoder", "similarity_fn_name": "maxsim"}
+    _write(folder / "config_sentence_transformers.json", score | {"prompts": prompts})
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
@@ -150,17 +160,20 @@ def _write_encoder(folder: Path, encoder: Encoder, tokenizer, length: int) -> No
 
 def _layers(encoder: Encoder) -> list[Module]:
     """What follows the backbone."""
-    hidden, size = encoder.backbone.config.hidden_size, encoder.dimension
+    hidden, size = parts.width(encoder.backbone.config), encoder.dimension
     pooling = {"word_embedding_dimension": hidden} | {key: mode == encoder.pooling for mode, key in POOLING.items()}
-    layers: list[Module] = [("Pooling", "1_Pooling", pooling, None, "")]
+    layers: list[Module] = [] if encoder.several else [("Pooling", "1_Pooling", pooling, None, "")]
+    reads = {"module_input_name": "token_embeddings"} if encoder.several else {}
     if encoder.projection:
         linear = encoder.projection[0]
         dense = {"in_features": hidden, "out_features": size, "bias": linear.bias is not None}
-        layers.append(("Dense", "2_Dense", dense | {"activation_function": IDENTITY}, linear, "linear"))
+        layers.append(("Dense", "2_Dense", dense | {"activation_function": IDENTITY} | reads, linear, "linear"))
         if len(encoder.projection) > 1:
             layers.append(("LayerNorm", "3_LayerNorm", {"dimension": size}, encoder.projection[1], "norm"))
     if encoder.normalize:
-        layers.append(("Normalize", "4_Normalize", {}, None, ""))
+        layers.append(("Normalize", "4_Normalize", reads, None, ""))
+    if encoder.several:
+        layers.append(("MultiVectorMask", "5_MultiVectorMask", ALL_TOKENS, None, ""))
     return layers
 
 
@@ -172,7 +185,7 @@ def _write_router(folder: Path, model: Retriever) -> None:
         for route, (at, encoder) in sides.items()
     }
     router = {
-        "types": {path: TYPES + kind for modules in routes.values() for kind, path in modules},
+        "types": {path: _type(kind) for modules in routes.values() for kind, path in modules},
         "structure": {route: [path for _, path in modules] for route, modules in routes.items()},
         "parameters": {"default_route": "document", "allow_empty_key": True},
     }
@@ -182,9 +195,13 @@ def _write_router(folder: Path, model: Retriever) -> None:
 
 def _write_modules(folder: Path, modules: list[tuple[str, str]]) -> None:
     listed = [
-        {"idx": at, "name": str(at), "path": path, "type": TYPES + kind} for at, (kind, path) in enumerate(modules)
+        {"idx": at, "name": str(at), "path": path, "type": _type(kind)} for at, (kind, path) in enumerate(modules)
     ]
     _write(folder / "modules.json", listed)
+
+
+def _type(kind: str) -> str:
+    return f"{SEVERAL if kind == 'MultiVectorMask' else TYPES}{kind}"
 
 
 def _save(layer: nn.Module, path: Path, prefix: str) -> None:

@@ -8,8 +8,10 @@ import torch
 
 from dewpoint.data.tokenizer import train_tokenizer
 from dewpoint.errors import UserError
+from dewpoint.models.backbone import DECODED
 
 HIDDEN, LAYERS, HEADS, INTERMEDIATE = 32, 2, 2, 64
+POSITIONS = 514
 SPREAD = 0.1  # of weights, so that texts differ
 SHAPE = {
     "hidden_size": HIDDEN,
@@ -17,6 +19,7 @@ SHAPE = {
     "num_attention_heads": HEADS,
     "intermediate_size": INTERMEDIATE,
     "initializer_range": SPREAD,
+    "max_position_embeddings": POSITIONS,
 }
 DISTIL = {
     "dim": HIDDEN,
@@ -24,7 +27,9 @@ DISTIL = {
     "n_heads": HEADS,
     "hidden_dim": INTERMEDIATE,
     "initializer_range": SPREAD,
+    "max_position_embeddings": POSITIONS,
 }
+T5 = {"d_model": HIDDEN, "num_layers": LAYERS, "num_heads": HEADS, "d_kv": HIDDEN // HEADS, "d_ff": INTERMEDIATE}
 RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
 SPECIAL = {"pad_token_id": "pad", "bos_token_id": "cls", "eos_token_id": "sep"}
 CLASSES = {  # transformers' name → tokenizer, what its configuration calls the shape; the first that a name holds
@@ -34,6 +39,7 @@ CLASSES = {  # transformers' name → tokenizer, what its configuration calls th
     "deberta-v2": ("bert", SHAPE | RELATIVE),
     "electra": ("bert", SHAPE | {"embedding_size": 16}),
     "mpnet": ("bert", SHAPE),
+    "t5": ("bert", T5),
     "bert": ("bert", SHAPE),
 }
 
@@ -52,14 +58,15 @@ def model_class(source: str) -> str:
 
 def stand_in(source: str, texts: Callable[[], Iterable[list[str]]], seed: int, folder: Path) -> str:
     """A model and tokenizer in `folder`, the words those of `texts`; returns its class."""
-    from transformers import AutoConfig, AutoModelForMaskedLM
+    from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForTextEncoding
 
     kind = model_class(source)
     words, shape = CLASSES[kind]
     tokenizer = train_tokenizer(words, texts, 1000)
     special = {name: getattr(tokenizer, f"{like}_token_id") for name, like in SPECIAL.items()}
     torch.manual_seed(zlib.crc32(f"{source} {seed}".encode()))  # no two are the same
-    config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), max_position_embeddings=514, **special, **shape)
-    AutoModelForMaskedLM.from_config(config).save_pretrained(folder)
+    config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), **special, **shape)
+    auto = AutoModelForTextEncoding if kind in DECODED else AutoModelForMaskedLM
+    auto.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return kind

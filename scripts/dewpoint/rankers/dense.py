@@ -232,10 +232,10 @@ def probe(artifact: Artifact, settings, queries: Path, index: Path) -> None:
 
 
 def latency(artifact: Artifact, settings, dataset: Path, model: Path, corpus: list[Path], index: Path | None) -> None:
-    from dewpoint.models.backbone import pick_device
+    from dewpoint.models.device import take_device
     from dewpoint.search.latency import measure
 
-    measure(artifact, settings, dataset, live(settings, model, corpus, index, settings.precision, pick_device()))
+    measure(artifact, settings, dataset, live(settings, model, corpus, index, settings.precision, take_device()))
 
 
 def live(

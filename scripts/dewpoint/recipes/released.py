@@ -34,12 +34,14 @@ class Released(Vectors):
 def work(artifact: Artifact, settings, tokenizer: Path, query_tokenizer: Path) -> None:
     from dewpoint.data.tokenizer import load_tokenizer
     from dewpoint.models.card import card
+    from dewpoint.models.encoder import prefix_tokens
     from dewpoint.models.folder import is_retriever, read_retriever, write_retriever
 
     model = read_retriever(settings.source, settings.query_source)
-    model.shape(settings.pooling, settings.normalize)
+    model.set_output(settings.pooling, settings.normalize)
     words, query_words = (load_tokenizer(made.parent) for made in (tokenizer, query_tokenizer))
-    model.fit(words, query_words, settings)
+    model.check_fits(words, query_words, settings)
+    prefix_tokens(words, query_words, settings)  # refuses those that do not fit
     parameters = sum(parameter.numel() for parameter in model.parameters())
     artifact.facts |= model.facts | {"parameters": parameters, "retrieves": is_retriever(settings.source)}
     write_retriever(artifact.path("."), model, (words, query_words), settings, card(artifact, settings, None))

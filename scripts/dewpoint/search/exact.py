@@ -165,9 +165,9 @@ def _knn(wanted: int) -> Callable:
 def by_torch(queries: np.ndarray, blocks: Blocks, wanted: int) -> tuple[np.ndarray, np.ndarray]:
     import torch
 
-    from dewpoint.models.backbone import pick_device
+    from dewpoint.models.device import take_device
 
-    device = pick_device()
+    device = take_device()
     queries = torch.from_numpy(queries).to(device)
     score = torch.full((len(queries), wanted), -torch.inf, device=device)
     passage = torch.full(score.shape, -1, device=device)

@@ -9,6 +9,7 @@ from torch import Tensor
 from dewpoint.data.lots import keys
 from dewpoint.data.masking import WordMasker
 from dewpoint.data.tokens import Slices, assemble, batches, input_lengths
+from dewpoint.models import parts
 from dewpoint.training import devices
 
 CPU_TOKENS = 4096  # more at a time are no faster
@@ -27,7 +28,7 @@ def room(asked: int, device: torch.device, config) -> Room:
     """As asked; when 0 is asked, what suits the device and the model."""
     if asked:
         return Room(asked, asked)
-    each = ACTIVATIONS * config.num_hidden_layers * config.hidden_size
+    each = ACTIVATIONS * parts.depth(config) * parts.width(config)
     if device.type == "cpu":
         held = max(CPU_TOKENS, CPU_BYTES // each)
         return Room(CPU_TOKENS, held)

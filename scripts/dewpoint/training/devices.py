@@ -30,7 +30,7 @@ def joined(device: torch.device):
         dist.destroy_process_group()
 
 
-def total(value: Tensor) -> Tensor:
+def summed(value: Tensor) -> Tensor:
     """The sum over all processes."""
     if WORLD > 1:
         dist.all_reduce(value)

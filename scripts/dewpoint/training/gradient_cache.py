@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dewpoint.training.chunks import Batch, Chunk
-from dewpoint.training.devices import total
+from dewpoint.training.devices import summed
 
 Encode = Callable[[Chunk, bool], tuple[Tensor, Tensor | None]]
 
@@ -29,7 +29,7 @@ def backward(batch: Batch, encode: Encode, dimension: int, loss: Callable[[Tenso
     vectors = torch.zeros(batch.rows, dimension, device=batch.device)
     for chunk, (part, _) in zip(batch.chunks, encoded, strict=True):
         vectors[chunk.rows] = part.detach().float()
-    vectors = total(vectors).requires_grad_()
+    vectors = summed(vectors).requires_grad_()
     value = loss(vectors)
     value.backward()
     for index, chunk in enumerate(batch.chunks):

@@ -21,7 +21,7 @@ from torch import nn
 
 from dewpoint.artifact import Artifact
 from dewpoint.errors import UserError
-from dewpoint.models.backbone import pick_device
+from dewpoint.models.device import take_device
 from dewpoint.progress import Progress
 from dewpoint.training import devices
 from dewpoint.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
@@ -70,7 +70,7 @@ def train(
     measuring: Measuring | None = None,
 ) -> None:
     """Train `model` in place for `steps` steps; losses, and what is measured now and then, go to metrics.jsonl."""
-    device = pick_device()
+    device = take_device()
     model.to(device).train()
     optimizer = torch.optim.AdamW(parameter_groups(model, settings.weight_decay), lr=0.0, fused=True)
     schedule = Schedule(steps, settings.learning_rate, settings.warmup)
@@ -116,7 +116,7 @@ def train(
             progress.add(1, made.tokens * devices.WORLD, note)
             enough = leads and measuring.patience is not None and journal.waited >= measuring.patience
             signs = torch.tensor([stop.asked, leads and journal.diverged, enough], dtype=torch.float, device=device)
-            asked, diverged, enough = devices.total(signs).tolist()
+            asked, diverged, enough = devices.summed(signs).tolist()
             if diverged:
                 raise UserError(_diverged(step, losses, checkpoints))
             if enough:

@@ -23,12 +23,13 @@ from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import Slices, TokenStore
 from dewpoint.errors import UserError
 from dewpoint.models import dropout
-from dewpoint.models.backbone import chosen, from_scratch, load_language_model, pick_device, precision
+from dewpoint.models.backbone import from_scratch, load_language_model
 from dewpoint.models.condenser import Pretrained
+from dewpoint.models.device import device_of, precision, precision_in_use, take_device
 from dewpoint.models.vocabulary import word_loss, word_scores
 from dewpoint.training import given, gradient_cache, loop
 from dewpoint.training.chunks import Batch, Chunk, Room, batch, chunks, room
-from dewpoint.training.devices import total
+from dewpoint.training.devices import summed
 
 log = logging.getLogger(__name__)
 
@@ -81,13 +82,13 @@ def pretrain(
 ) -> None:
     """Train `model` on rows of a kind, with a contrast between them when there is one, and save it."""
     dropout.install(model, model.language_model)
-    space = room(pace.chunk, pick_device(), model.language_model.config)
+    space = room(pace.chunk, take_device(), model.language_model.config)
     text = Text(settings, kind, reading.dataset, reading.store, continuations(reading.words), space)
     objective = Objective(model, settings, contrast)
     held_out = text.held_out() if settings.held_out and settings.measurements else None
     measuring = loop.Measuring(partial(objective.measure, held_out), settings.measurements) if held_out else None
     loop.train(model, text.batch, objective, settings, settings.steps, artifact, pace.checkpoint, measuring)
-    artifact.facts |= {"precision": chosen(settings.precision, model.language_model)}
+    artifact.facts |= {"precision": precision_in_use(settings.precision, model.language_model)}
     model.save(artifact.path("."))
     reading.words.save_pretrained(artifact.path("."))
 
@@ -131,11 +132,11 @@ class Objective:
 
     def __call__(self, batch: Batch) -> dict[str, float]:
         """Run backward over all chunks; the losses of the whole batch."""
-        masked = total(torch.tensor(float(sum(len(chunk.at) for chunk in batch.chunks)), device=batch.device))
+        masked = summed(torch.tensor(float(sum(len(chunk.at) for chunk in batch.chunks)), device=batch.device))
         sums: dict[str, Tensor] = {name: torch.zeros((), device=batch.device) for name in self.model.losses}
 
         def encode(chunk: Chunk, whole: bool) -> tuple[Tensor, Tensor | None]:
-            with dropout.keyed(chunk.keys), precision(self.settings.precision, self.model.language_model):
+            with dropout.keyed(self.model, chunk.keys), precision(self.settings.precision, self.model.language_model):
                 if not whole or not sums:
                     return self.model.vectors(chunk.ids, chunk.mask), None
                 hidden, vectors = self.model(chunk.ids, chunk.mask, chunk.at)
@@ -152,13 +153,13 @@ class Objective:
         else:
             for chunk in batch.chunks:
                 encode(chunk, True)[1].backward()
-        return found | {name: total(value).item() for name, value in sums.items()}
+        return found | {name: summed(value).item() for name, value in sums.items()}
 
     @torch.no_grad()
     def measure(self, batch: Batch) -> dict[str, float]:
         """Losses on held-out rows, the share of masked words and of sibling spans that are found."""
         self.model.eval()
-        batch, names = batch.to(pick_device()), self.model.losses
+        batch, names = batch.to(device_of(self.model)), self.model.losses
         sums = torch.zeros(1 + 2 * len(names), device=batch.device)
         vectors = torch.zeros(batch.rows, self.dimension, device=batch.device)
         for chunk in batch.chunks:
@@ -171,11 +172,11 @@ class Objective:
                 sums[1 + 2 * index] += loss.sum()
                 sums[2 + 2 * index] += right.sum()
         self.model.train()
-        masked, *values = total(sums).tolist()
+        masked, *values = summed(sums).tolist()
         found = {f"held_out_{name}": values[2 * index] / masked for index, name in enumerate(names)}
         found |= {f"held_out_{name}_accuracy": values[2 * index + 1] / masked for index, name in enumerate(names)}
         if self.contrast:
-            vectors = total(vectors)
+            vectors = summed(vectors)
             nearest = (vectors @ vectors.T).fill_diagonal_(-torch.inf).argmax(1).cpu()
             found["held_out_contrast"] = self.contrast(vectors).item()
             found["held_out_span_accuracy"] = (nearest == torch.arange(len(nearest)) ^ 1).float().mean().item()

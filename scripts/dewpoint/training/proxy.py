@@ -15,7 +15,6 @@ from dewpoint.data.lots import rng
 from dewpoint.data.runs import read_run
 from dewpoint.data.streams import PROXY
 from dewpoint.data.tokens import Texts
-from dewpoint.models.backbone import pick_device
 from dewpoint.models.encoder import Encoder, Retriever
 from dewpoint.training import devices
 
@@ -54,14 +53,14 @@ class Proxy:
 
 def vectors(encoder: Encoder, texts: list, special: dict[str, int], tokens: int) -> Tensor:
     """float32 [texts, dimension], made by all devices together."""
-    made = torch.zeros(len(texts[0].counts), encoder.dimension, device=pick_device())
+    made = torch.zeros(len(texts[0].counts), encoder.dimension, device=encoder.device)
     mine = np.arange(devices.RANK, len(made), devices.WORLD)
 
     def keep(rows: np.ndarray, part: Tensor) -> None:
         made[mine[rows]] = part.float()
 
     encoder.encode([segment[mine] for segment in texts], special, tokens, keep)
-    return devices.total(made)
+    return devices.summed(made)
 
 
 @torch.inference_mode()

@@ -16,9 +16,9 @@ from dewpoint.data.streams import Epochs
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import TokenStore
 from dewpoint.models import dropout
-from dewpoint.models.backbone import chosen, pick_device, precision
 from dewpoint.models.card import card
-from dewpoint.models.encoder import Retriever
+from dewpoint.models.device import precision, precision_in_use, take_device
+from dewpoint.models.encoder import Retriever, prefix_tokens
 from dewpoint.models.folder import read_retriever, write_retriever
 from dewpoint.training import gradient_cache, loop
 from dewpoint.training.chunks import Batch, Chunk, Room, batch, chunks, room
@@ -38,7 +38,8 @@ def train(
     store, query_store = (TokenStore(side.tokens) for side in sides)
     words, query_words = (load_tokenizer(side.tokenizer.parent) for side in sides)
     model = start(settings, given.passages.parent, given.queries.parent)
-    prefix, query_prefix = model.fit(words, query_words, settings)
+    model.check_fits(words, query_words, settings)
+    prefix, query_prefix = prefix_tokens(words, query_words, settings)
     passages = store.passages(settings.passage_length, prefix, settings.title)
     queries = partial(query_store.queries, prefix=query_prefix)
     judged, watched = data.positives(settings.split), settings.development
@@ -55,7 +56,7 @@ def train(
         compose,
     )
     log.info("%s", stream.summary)
-    space = room(pace.chunk, pick_device(), model.passages.backbone.config)
+    space = room(pace.chunk, take_device(), model.passages.backbone.config)
     rows = Rows(stream, query_store.special, store.special, space, settings.seed)
     objective, measuring = Objective(model, settings, loss), None
     if watched:
@@ -63,7 +64,7 @@ def train(
         measuring = loop.Measuring(measure, watched.measurements, MEASURE, watched.keep == "best", watched.patience)
     steps = settings.epochs * stream.epochs.steps
     loop.train(model, rows.batch, objective, settings, steps, artifact, pace.checkpoint, measuring)
-    artifact.facts |= {"precision": chosen(settings.precision, model.passages.backbone)}
+    artifact.facts |= {"precision": precision_in_use(settings.precision, model.passages.backbone)}
     artifact.facts |= stream.facts | model.facts | {"retrieves": True}
     write_retriever(artifact.path("."), model, (words, query_words), settings, card(artifact, settings, given.dataset))
 
@@ -73,7 +74,7 @@ def start(settings, parent: Path | None, query_parent: Path | None) -> Retriever
     model = read_retriever(
         parent.parent if parent else settings.source, query_parent.parent if query_parent else settings.query_source
     )
-    model.shape(settings.pooling, settings.normalize, settings.projection, settings.seed)
+    model.set_output(settings.pooling, settings.normalize, settings.projection, settings.seed)
     dropout.install(model, *(encoder.backbone for encoder in model.encoders))
     return model
 
@@ -108,7 +109,7 @@ class Objective:
 
     def _encode(self, chunk: Chunk, whole: bool) -> tuple[Tensor, None]:
         encoder = self.model.queries if chunk.queries else self.model.passages
-        with dropout.keyed(chunk.keys), self.precision():
+        with dropout.keyed(self.model, chunk.keys), self.precision():
             return encoder(chunk.ids, chunk.mask), None
 
     def measure(self, proxy: Proxy, query_special: Special, special: Special, tokens: int) -> dict[str, float]:
