@@ -60,8 +60,9 @@ bench-search: setup ## encoding, search, mining at size (TEXT="file" FIELD=text 
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/search.py $(if $(TEXT),--text $(TEXT)) $(if $(FIELD),--field $(FIELD)) \
 	    $(if $(MODEL),--model $(MODEL))
 
-schema: setup ## the JSON schema of a study, for editors
-	$(BIN)/python scripts/schema.py > docs/study.schema.json
+schema: setup ## the JSON schemas of a study and of config.yaml, for editors
+	$(BIN)/python scripts/schema.py study > docs/study.schema.json
+	$(BIN)/python scripts/schema.py config > docs/config.schema.json
 
 lock: ## pin the environments anew from envs/direct.txt
 	envs/lock.sh
