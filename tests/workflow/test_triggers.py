@@ -32,10 +32,8 @@ def named(jobs: dict[str, set[str]]) -> dict[str, set[str]]:
 
 
 def test_nothing_changed(finished):
-    began = time.monotonic()
     told = finished.snakemake()
     assert "Nothing to be done" in told.stdout + told.stderr
-    assert time.monotonic() - began <= 5
 
 
 def test_a_copy_with_everything_touched(project):
