@@ -43,7 +43,9 @@ def test_every_stage_leaves_its_artifact(finished):
         "hybrid",
     ]
     for ranker in table.index:
-        assert table.loc[ranker].to_dict() == pytest.approx(recounted(finished.folder, ranker))
+        assert table.loc[ranker].to_dict() == pytest.approx(
+            recounted(finished.folder, ranker), abs=5.1e-7
+        )  # six digits
     for name in ("condenser", "cocondenser"):
         assert (results / "models" / name / "head.safetensors").exists()
     record = json.loads((results / "models" / "second" / "manifest.json").read_text())
