@@ -112,19 +112,32 @@ def pretend(project: ours.Project, folder: Path) -> None:
 
 
 def start(folder: Path) -> None:
-    """Reading the quickstart, and what of it is heavy."""
-    project = ours.project(folder, HOME / "studies" / "quickstart.yaml")
+    """Reading the quickstart, beside a workflow of nothing; and what of the project's own modules is heavy."""
+    project = ours.project(folder / "quickstart", HOME / "studies" / "quickstart.yaml")
+    empty = ours.Project(folder / "empty")
+    empty.folder.mkdir()
+    empty.path("Snakefile").write_text("rule all:\n")
+    _, bare, _ = min(timed(empty, "--list") for _ in range(TURNS))
     seconds, core, _ = min(timed(project, "--list") for _ in range(TURNS))
-    say(f"snakemake --list of the quickstart ({core:.1f} s of a core)", seconds, START, "s", most=True)
+    cores = f"{core:.1f} s of a core, {bare:.1f} for an empty Snakefile"
+    say(f"snakemake --list of the quickstart ({cores})", seconds, START, "s", most=True)
+    found = heavy(project)
+    say(f"heavy packages that our modules import there ({', '.join(found) or 'none'})", len(found), 0, most=True)
+
+
+def heavy(project: ours.Project) -> list[str]:
+    """What the project's modules bring with them that Snakemake loads, in a process without Snakemake's own."""
     command = [sys.executable, "-X", "importtime", "-m", "snakemake", "--list"]
     told = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=True, env=ours.environment()
-    ).stderr
-    imported = {
-        line.split("|")[-1].strip().split(".")[0] for line in told.splitlines() if line.startswith("import time:")
-    }
-    found = sorted(HEAVY & imported)
-    say(f"heavy packages that it imports ({', '.join(found) or 'none'})", len(found), 0, "packages", most=True)
+        command, cwd=project.folder, capture_output=True, text=True, check=True, env=ours.environment()
+    )
+    names = {line.split("|")[-1].strip() for line in told.stderr.splitlines() if line.startswith("import time:")}
+    modules = sorted(name for name in names if name.split(".")[0] == "dewpoint")
+    code = f"import sys, {', '.join(modules)}; print(*sorted(set(sys.modules) & {HEAVY!r}))"
+    path = os.environ | {"PYTHONPATH": str(HOME / "scripts")}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=path
+    ).stdout.split()
 
 
 def profile(project: ours.Project, file: Path) -> None:
