@@ -9,8 +9,8 @@ LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
 # a study of studies/, for rehearse and plan
 STUDY ?= quickstart
 
-.PHONY: help setup quickstart ask rehearse plan test lint schema lock clean bench-answers bench-bm25 bench-prepare \
-    bench-pretrain bench-retriever bench-search
+.PHONY: help setup quickstart ask rehearse plan test lint schema lock clean bench-answers bench-bm25 bench-plan \
+    bench-prepare bench-pretrain bench-retriever bench-search
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -41,27 +41,31 @@ lint: $(VENV)/.development ## ruff, snakefmt, snakemake --lint
 bench-pretrain: setup ## pre-training against a plain implementation (TEXT="files" FIELD=text: on your text)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/pretrain.py $(if $(TEXT),--text $(TEXT)) $(if $(FIELD),--field $(FIELD))
 
-bench-retriever: setup ## retriever training against sentence-transformers (DATA=BEIR folder MODEL=folder)
+bench-retriever: setup ## retriever training against sentence-transformers (DATA=BEIR folder MODEL=folder: on yours)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/rival.txt
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/retriever.py $(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL))
 
-bench-bm25: setup ## BM25 against bm25s and tantivy (TEXT=JSON lines with paragraphs QUERIES=JSON lines)
+bench-bm25: setup ## BM25 against bm25s and tantivy (TEXT=JSON lines QUERIES=JSON lines: on yours)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/rival.txt
-	$(BIN)/python benchmarks/bm25.py --text $(TEXT) --queries $(QUERIES)
+	$(BIN)/python benchmarks/bm25.py $(if $(TEXT),--text $(TEXT)) $(if $(QUERIES),--queries $(QUERIES))
 
-bench-answers: setup ## looking for answers in passages (TEXT=JSON lines with paragraphs)
-	$(BIN)/python benchmarks/answers.py --text $(TEXT)
+bench-answers: setup ## looking for answers in passages (TEXT=JSON lines with paragraphs: on yours)
+	$(BIN)/python benchmarks/answers.py $(if $(TEXT),--text $(TEXT))
+
+bench-plan: setup ## seeing what is to be done, for 100, 300 and 1,000 jobs (PROFILE=1: and where our own time goes)
+	$(BIN)/python benchmarks/plan.py $(if $(PROFILE),--profile)
 
 bench-prepare: setup ## preparing at MS MARCO's size (PASSAGES=1000000)
 	$(BIN)/python benchmarks/prepare.py $(if $(PASSAGES),--passages $(PASSAGES))
 
-bench-search: setup ## encoding, search, mining at size (TEXT="file" FIELD=text MODEL=folder: encoding, too)
+bench-search: setup ## encoding, search, mining at size (TEXT="file" FIELD=text MODEL=folder: encoding yours)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/rival.txt
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/search.py $(if $(TEXT),--text $(TEXT)) $(if $(FIELD),--field $(FIELD)) \
 	    $(if $(MODEL),--model $(MODEL))
 
-schema: setup ## the JSON schema of a study, for editors
-	$(BIN)/python scripts/schema.py > docs/study.schema.json
+schema: setup ## the JSON schemas of a study and of config.yaml, for editors
+	$(BIN)/python scripts/schema.py study > docs/study.schema.json
+	$(BIN)/python scripts/schema.py config > docs/config.schema.json
 
 lock: ## pin the environments anew from envs/direct.txt
 	envs/lock.sh

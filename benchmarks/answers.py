@@ -5,12 +5,11 @@ answers are drawn from one of them. Prints a line for each figure.
 """
 
 import argparse
-import gzip
-import json
 import random
 import sys
 import time
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,20 +20,21 @@ import numpy as np
 import pyarrow as pa
 import regex
 
-from benchmarks.common import say
+from benchmarks.common import paragraphs, say, sentences
 from dewpoint.data.answers import Answers
 
-QUESTIONS, RANKS, WORDS = 3610, 100, 100
+QUESTIONS, RANKS, WORDS, GENERATED = 3610, 100, 100, 20_000
 FLAGS = regex.IGNORECASE | regex.UNICODE | regex.MULTILINE
 WORD = regex.compile(r"([\p{L}\p{N}\p{M}]+)|([^\p{Z}\p{C}])", FLAGS)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", type=Path, required=True, help="JSON lines (.gz) with `paragraphs`")
-    parser.add_argument("--questions", type=int, default=QUESTIONS)
+    parser.add_argument("--text", type=Path, help="JSON lines (.gz) with `paragraphs`; generated text when left out")
+    parser.add_argument("--smoke", action="store_true", help="seconds, to see that it runs")
     options = parser.parse_args()
-    texts, answers, text, query = task(options.text, options.questions)
+    written = paragraphs(options.text, "paragraphs") if options.text else sentences(GENERATED, 2 * WORDS, 0)
+    texts, answers, text, query = task(written, 20 if options.smoke else QUESTIONS)
     seconds, _ = timed(lambda: find(texts[:100], answers[:1], text[:1], query[:1] * 0))
     print(f"compiled or loaded in {seconds:.1f} s", flush=True)
     seconds, found = timed(lambda: find(texts, answers, text, query))
@@ -72,14 +72,11 @@ def plain_words(text: str) -> list[str]:
     return [match.group().lower() for match in WORD.finditer(unicodedata.normalize("NFD", text))]
 
 
-def task(path: Path, questions: int) -> tuple[pa.Array, list[list[str]], np.ndarray, np.ndarray]:
+def task(written: Iterable[str], questions: int) -> tuple[pa.Array, list[list[str]], np.ndarray, np.ndarray]:
     """(passages, answers of each question, the passages and the questions of pairs by passage)."""
     texts = []
-    with gzip.open(path, "rt", encoding="utf-8") as file:
-        for line in file:
-            for paragraph in json.loads(line)["paragraphs"]:
-                words = paragraph.split()
-                texts += [" ".join(words[first : first + WORDS]) for first in range(0, len(words), WORDS)]
+    for words in map(str.split, written):
+        texts += [" ".join(words[first : first + WORDS]) for first in range(0, len(words), WORDS)]
     draw, answers, pairs = random.Random(0), [], []
     for question in range(questions):
         first = draw.randrange(len(texts) - RANKS)

@@ -5,41 +5,70 @@ text in its own way (English stop words, stems). Prints a line for each. Wants a
 """
 
 import argparse
-import gzip
-import json
 import multiprocessing
 import resource
 import sys
 import time
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
 HOME = Path(__file__).parents[1]
 sys.path[:0] = [str(HOME / "scripts"), str(HOME)]
 
-K1, B, WORDS = 0.9, 0.4, 40
-SETTINGS = {"k1": K1, "b": B, "words": "standard", "stop_words": "english", "stemmer": "porter", "title": False}
+from benchmarks import ours
+from benchmarks.common import here, paragraphs, sentences
+
+LEAST = 40  # words of a paragraph that is a passage
+PASSAGES, QUERIES, PASSAGE_WORDS, QUERY_WORDS = 100_000, 5_000, 80, 8  # of generated text
+STUDY = {"rankers": {"bm25": {"kind": "bm25", "title": False}}}
+SPLIT = "test"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--text", type=Path, required=True, help="JSON lines (.gz) with `paragraphs`")
-    parser.add_argument("--queries", type=Path, required=True, help="JSON lines with `text`")
+    parser.add_argument("--text", type=Path, help="JSON lines (.gz) with `paragraphs`; generated text when left out")
+    parser.add_argument("--queries", type=Path, help="JSON lines with `text`")
     parser.add_argument("--threads", type=int, default=multiprocessing.cpu_count())
     parser.add_argument("--depths", type=int, nargs="*", default=[100, 1000])
     parser.add_argument("--only", nargs="*", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--work", type=Path, default=HOME / "data" / "benchmarks" / "bm25")
+    parser.add_argument("--smoke", action="store_true", help="seconds, to see that it runs")
     options = parser.parse_args()
-    prepare(options)
+    options.depths = [10] if options.smoke else options.depths
+    project = prepared(options)
+    index = project.made(ours.index("bm25", "text"))
+    world = SimpleNamespace(
+        dataset=project.path(ours.dataset("text")),
+        index=project.path(ours.index("bm25", "text")).parent,
+        k1=index.settings["k1"],
+        b=index.settings["b"],
+        threads=options.threads,
+    )
     for name in options.only:
-        build, search = WAYS[name]
-        folder = options.work / name.replace(" ", "-")
-        took = apart(build, options.work, folder)
+        packages, build, search = WAYS[name]
+        if not here(name, *packages):
+            continue
+        folder = world.index if build is None else options.work / name.replace(" ", "-")
+        took = index if build is None else apart(build, world, folder)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        print(f"{name}: built in {took.seconds:.1f} s, {took.memory} MB; {size / 2**20:.0f} MB on disk", flush=True)
+        print(f"{name}: built in {took.seconds:.1f} s, {took.mb} MB; {size / 2**20:.0f} MB on disk", flush=True)
         for depth in options.depths:
-            took = apart(search, options.work, folder, depth, options.threads)
-            print(f"{name}: depth {depth}, {took.result / took.seconds:,.0f} queries/s, {took.memory} MB", flush=True)
+            took = apart(search, world, folder, depth)
+            print(f"{name}: depth {depth}, {took.result / took.seconds:,.0f} queries/s, {took.mb} MB", flush=True)
+
+
+def prepared(options) -> ours.Project:
+    """The passages and questions as a dataset, indexed by the project."""
+    count = 500 if options.smoke else PASSAGES
+    texts, asked = sentences(count, PASSAGE_WORDS, 0), sentences(count * QUERIES // PASSAGES, QUERY_WORDS, 1)
+    if options.text and options.queries:
+        texts = (text for text in paragraphs(options.text, "paragraphs") if len(text.split()) >= LEAST)
+        asked = paragraphs(options.queries, "text")
+    if options.smoke:
+        texts, asked = islice(texts, count), islice(asked, 20)
+    path = ours.beir(options.work / "files", texts, asked, SPLIT)
+    return ours.project(options.work / "ours", {"datasets": {"text": {"source": "beir", "path": path}}, **STUDY})
 
 
 def apart(work, *arguments) -> SimpleNamespace:
@@ -54,98 +83,67 @@ def measured(work, *arguments) -> SimpleNamespace:
     began = time.perf_counter()
     result = next(task)
     seconds = time.perf_counter() - began
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return SimpleNamespace(result=result, seconds=seconds, memory=memory)
+    mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    return SimpleNamespace(result=result, seconds=seconds, mb=mb)
 
 
-def prepare(options) -> None:
-    """The paragraphs of WORDS words or more as a dataset, in batches to read; the questions as lines."""
-    from dewpoint.artifact import Artifact
-    from dewpoint.data.dataset import DatasetWriter
-
-    manifest = options.work / "data" / "manifest.json"
-    if manifest.exists():
-        return
-    artifact = Artifact(manifest)
-    writer, opened = DatasetWriter(artifact), gzip.open if options.text.suffix == ".gz" else open
-    with opened(options.text, "rt") as file:
-        for line in file:
-            for paragraph in json.loads(line)["paragraphs"]:
-                if len(paragraph.split()) >= WORDS:
-                    writer.paragraph(str(writer.count), paragraph, "", "")
-    with open(options.queries) as file:
-        for number, line in enumerate(file):
-            writer.query("", "test", str(number), json.loads(line)["text"])
-    writer.finish()
-    artifact.seal()
-
-
-def passages(work: Path) -> list[str]:
+def passages(world) -> list[str]:
     from dewpoint.data.dataset import Dataset
 
-    return Dataset(work / "data" / "manifest.json").column("corpus", "text").to_pylist()
+    return Dataset(world.dataset).column("corpus", "text").to_pylist()
 
 
-def questions(work: Path) -> list[str]:
+def questions(world) -> list[str]:
     from dewpoint.data.dataset import Dataset
 
-    return Dataset(work / "data" / "manifest.json").column("queries.test", "text").to_pylist()
+    return Dataset(world.dataset).column(f"queries.{SPLIT}", "text").to_pylist()
 
 
-def build_ours(work: Path, folder: Path):
-    from dewpoint.artifact import Artifact
-    from dewpoint.data.dataset import Dataset
+def search_ours(world, folder: Path, depth: int):
     from dewpoint.search import bm25
 
-    artifact = Artifact(folder / "manifest.json", SETTINGS)
-    yield
-    bm25.build(artifact, Dataset(work / "data" / "manifest.json"), SimpleNamespace(**SETTINGS))
-    yield artifact.seal()
-
-
-def search_ours(work: Path, folder: Path, depth: int, threads: int):
-    from dewpoint.search import bm25
-
-    index, queries = bm25.load(folder), questions(work)
-    bm25.search(index, queries[:4], depth, threads)  # compiles
+    index, queries = bm25.load(folder), questions(world)
+    bm25.search(index, queries[:4], depth, world.threads)  # compiles
     yield
     for first in range(0, len(queries), bm25.QUERIES):
-        bm25.search(index, queries[first : first + bm25.QUERIES], depth, threads, first)
+        bm25.search(index, queries[first : first + bm25.QUERIES], depth, world.threads, first)
     yield len(queries)
 
 
-def build_bm25s(work: Path, folder: Path):
+def build_bm25s(world, folder: Path):
     import bm25s
     import Stemmer
 
     yield
-    index = bm25s.BM25(method="lucene", k1=K1, b=B)
-    words = bm25s.tokenize(passages(work), stopwords="en", stemmer=Stemmer.Stemmer("english"), show_progress=False)
+    index = bm25s.BM25(method="lucene", k1=world.k1, b=world.b)
+    words = bm25s.tokenize(passages(world), stopwords="en", stemmer=Stemmer.Stemmer("english"), show_progress=False)
     index.index(words, show_progress=False)
     yield index.save(folder, show_progress=False)
 
 
-def search_bm25s(work: Path, folder: Path, depth: int, threads: int, backend: str = "numpy"):
+def search_bm25s(world, folder: Path, depth: int, backend: str = "numpy"):
     import bm25s
     import Stemmer
 
-    index, queries, stemmer = bm25s.BM25.load(folder, mmap=True), questions(work), Stemmer.Stemmer("english")
+    index, queries, stemmer = bm25s.BM25.load(folder, mmap=True), questions(world), Stemmer.Stemmer("english")
     index.backend = backend
     if backend == "numba":
         index.activate_numba_scorer()
         words = bm25s.tokenize(queries[:4], stopwords="en", stemmer=stemmer, show_progress=False)
-        index.retrieve(words, k=depth, n_threads=threads, backend_selection="numba", show_progress=False)  # compiles
+        index.retrieve(
+            words, k=depth, n_threads=world.threads, backend_selection="numba", show_progress=False
+        )  # compiles
     yield
     words = bm25s.tokenize(queries, stopwords="en", stemmer=stemmer, show_progress=False)
-    index.retrieve(words, k=depth, n_threads=threads, backend_selection=backend, show_progress=False)
+    index.retrieve(words, k=depth, n_threads=world.threads, backend_selection=backend, show_progress=False)
     yield len(queries)
 
 
-def search_numba(work: Path, folder: Path, depth: int, threads: int):
+def search_numba(world, folder: Path, depth: int):
     import numba
 
-    numba.set_num_threads(threads)
-    yield from search_bm25s(work, folder, depth, threads, "numba")
+    numba.set_num_threads(world.threads)
+    yield from search_bm25s(world, folder, depth, "numba")
 
 
 def schema():
@@ -157,20 +155,20 @@ def schema():
     return builder.build()
 
 
-def build_tantivy(work: Path, folder: Path):
+def build_tantivy(world, folder: Path):
     import tantivy
 
     folder.mkdir(parents=True, exist_ok=True)
     yield
     index = tantivy.Index(schema(), path=str(folder))
     writer = index.writer(500_000_000, 2)
-    for row, text in enumerate(passages(work)):
+    for row, text in enumerate(passages(world)):
         writer.add_document(tantivy.Document.from_dict({"text": text, "row": row}, schema()))
     writer.commit()
     yield writer.wait_merging_threads()
 
 
-def search_tantivy(work: Path, folder: Path, depth: int, threads: int):
+def search_tantivy(world, folder: Path, depth: int):
     import re
     from concurrent.futures import ThreadPoolExecutor
 
@@ -178,7 +176,7 @@ def search_tantivy(work: Path, folder: Path, depth: int, threads: int):
 
     from dewpoint.search.analyser import STOP_WORDS
 
-    index, queries = tantivy.Index(schema(), path=str(folder)), questions(work)
+    index, queries = tantivy.Index(schema(), path=str(folder)), questions(world)
     searcher = index.searcher()
 
     def one(text: str) -> list[tuple[float, int]]:
@@ -188,16 +186,16 @@ def search_tantivy(work: Path, folder: Path, depth: int, threads: int):
         return [(score, address.doc) for score, address in hits]
 
     yield
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(world.threads) as pool:
         list(pool.map(one, queries))
     yield len(queries)
 
 
-WAYS = {
-    "ours": (build_ours, search_ours),
-    "bm25s": (build_bm25s, search_bm25s),
-    "bm25s numba": (build_bm25s, search_numba),
-    "tantivy": (build_tantivy, search_tantivy),
+WAYS = {  # what it needs, how it is built and searched; the workflow builds ours
+    "ours": ((), None, search_ours),
+    "bm25s": (("bm25s", "Stemmer"), build_bm25s, search_bm25s),
+    "bm25s numba": (("bm25s", "Stemmer"), build_bm25s, search_numba),
+    "tantivy": (("tantivy",), build_tantivy, search_tantivy),
 }
 
 if __name__ == "__main__":

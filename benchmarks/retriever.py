@@ -1,8 +1,9 @@
 """How fast retrievers are trained, and how good they become: against sentence-transformers' trainer, in one run.
 
 Both fine-tune the same model on the same queries, positives and BM25 negatives, with the same batch, lengths, epochs,
-learning rate and precision, each in a process of its own, taking turns; the cached loss for the large batch. Then, when
-`snakemake --cores all --config study=benchmarks/two-rounds.yaml` has been run, what the two rounds brought.
+learning rate and precision, each in a process of its own, taking turns; the cached loss for the large batch. Without
+--data and --model: docstrings, and a small BERT that has seen them. Then, when `snakemake --cores all --config
+study=benchmarks/two-rounds.yaml` has been run, what the two rounds brought.
 
 Prints a line for each figure: name, value, goal, ok or short. Wants a quiet machine.
 """
@@ -14,6 +15,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,7 +26,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.common import program, say
+from benchmarks import ours
+from benchmarks.common import here, say
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.negatives import read_negatives
 from dewpoint.data.tokens import TokenStore
@@ -33,13 +36,34 @@ from dewpoint.models.folder import read_retriever
 from dewpoint.training.proxy import MEASURE, Proxy
 
 LENGTH, TEMPERATURE, WARMUP, DECAY = 64, 0.05, 0.1, 0.01
-SEEDS = (1, 2, 3)
-WAYS = {  # queries a step, queries in all, learning rate
-    "uncached": (64, 2048, 2e-5),
-    "cached": (512, 2048, 5e-5),
-}
-GOALS = {"uncached": 1.5, "cached": 1.8}
 MINI_BATCH = 32  # the rival's own default
+GOALS = {"uncached": 1.5, "cached": 1.8}
+RIVAL = ("sentence_transformers", "accelerate", "datasets")
+
+
+@dataclass(frozen=True)
+class Size:
+    ways: dict[str, tuple[int, int, float]]  # queries a step, queries in all, learning rate
+    seeds: tuple[int, ...]
+    packages: tuple[str, ...]  # whose docstrings
+    shape: dict  # of the BERT
+    steps: int  # of its pre-training
+
+
+FULL = Size(
+    {"uncached": (64, 2048, 2e-5), "cached": (512, 2048, 5e-5)},
+    (1, 2, 3),
+    ("stdlib", "numpy", "pandas"),
+    {"layers": 4, "hidden": 256, "heads": 8, "vocabulary": 8000},
+    100,
+)
+SMOKE = Size(
+    {"uncached": (8, 16, 2e-5), "cached": (16, 16, 5e-5)},
+    (1,),
+    ("json", "email"),
+    {"layers": 1, "hidden": 32, "heads": 2, "vocabulary": 500},
+    1,
+)
 
 
 def main() -> None:
@@ -47,81 +71,109 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="a BEIR folder with a train and a test split")
     parser.add_argument("--model", type=Path, help="the folder of a sentence-transformers model")
     parser.add_argument("--precision", default="bfloat16", choices=["bfloat16", "float32"])
-    parser.add_argument("--only", nargs="*", default=[*WAYS, "rounds"])
+    parser.add_argument("--only", nargs="*", default=[*GOALS, "rounds"])
     parser.add_argument("--work", type=Path, default=HOME / "data" / "benchmarks" / "retriever")
     parser.add_argument("--results", type=Path, default=HOME / "results" / "two-rounds")
+    parser.add_argument("--smoke", action="store_true", help="seconds, to see that it runs")
     options = parser.parse_args()
-    if set(options.only) & WAYS.keys():
-        if not (options.data and options.model):
-            sys.exit("error: name the data and the model: make bench-retriever DATA=squad-sent MODEL=minilm")
-        world = prepared(options)
+    size = SMOKE if options.smoke else FULL
+    ways = [way for way in size.ways if way in options.only]
+    if ways:
+        world = prepared(options, size)
         print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {options.precision}", flush=True)
-        for way in (way for way in WAYS if way in options.only):
-            race(way, world, options)
+        rival = here("sentence-transformers' trainer", *RIVAL)
+        for way in ways:
+            race(way, world, size, options.precision, rival)
     if "rounds" in options.only:
         rounds(options.results)
 
 
-def prepared(options) -> SimpleNamespace:
-    """Dataset, tokens and BM25 negatives by the project's programs; one negative a query, the same for both."""
-    work, source = options.work, {"source": "beir", "path": str(options.data)}
-    names = ("dataset", "tokenizer", "tokens", "bm25", "negatives")
-    paths = {name: work / name / "manifest.json" for name in names} | {"run": work / "runs" / "squad.train.json"}
-    files = [options.data / "corpus.jsonl", options.data / "queries.jsonl", *(options.data / "qrels").glob("*")]
-    program("prepare", paths["dataset"], source, study="benchmark", files=files)
-    program("tokenizer", paths["tokenizer"], {"source": str(options.model)}, dataset=[])
-    program("tokenize_texts", paths["tokens"], {}, dataset=paths["dataset"], tokenizer=paths["tokenizer"])
-    program("bm25", paths["bm25"], {"k1": 0.9, "b": 0.4}, dataset=paths["dataset"])
-    ranked = {"depth": 100, "split": "train"}
-    program("rank_bm25", paths["run"], ranked, dataset=paths["dataset"], index=paths["bm25"])
-    chosen = {"depth": 100, "kept": 1, "without": ["judged"], "seed": 1, "split": "train"}
-    program("negatives", paths["negatives"], chosen, dataset=paths["dataset"], runs=[paths["run"]])
-    return SimpleNamespace(**paths)
+def name_of(way: str, seed: int) -> str:
+    return f"{way}-{seed}"
 
 
-def race(way: str, world, options) -> None:
+def prepared(options, size: Size) -> SimpleNamespace:
+    """Where data, tokens, BM25 negatives and the model to start from are, all made by the workflow."""
+    data = {"source": "pydocs", "packages": list(size.packages)}
+    if options.data:
+        data = {"source": "beir", "path": str(options.data.resolve())}
+    start = options.model.resolve() if options.model else started(options.work / "start", size)
+    shared = {
+        "recipe": "retriever",
+        "from": f"path:{start}",
+        "data": "texts",
+        "query_length": LENGTH,
+        "passage_length": LENGTH,
+        "temperature": TEMPERATURE,
+        "negatives": ["bm25"],
+        "negatives_depth": 100,
+        "negatives_kept": 1,
+        "negatives_seed": 1,
+        "negatives_per_query": 1,
+        "positives": "first",
+        "epochs": 1,
+        "warmup": WARMUP,
+        "weight_decay": DECAY,
+    }
+    models = {
+        name_of(way, seed): shared
+        | {"batch_size": batch, "train_queries": queries, "learning_rate": rate, "seed": seed}
+        for way, (batch, queries, rate) in size.ways.items()
+        for seed in size.seeds
+    }
+    study = {"datasets": {"texts": data}, "models": models, "rankers": {"bm25": {"kind": "bm25", "depth": 100}}}
+    project = ours.project(options.work / "ours", study, precision=options.precision, checkpoint_steps=10_000)
+    negatives = ours.negatives(next(iter(models)))  # one a query, the same for all
+    project.make(*map(ours.negatives, models))
+    dataset = project.path(ours.dataset("texts"))
+    return SimpleNamespace(project=project, start=start, dataset=dataset, negatives=project.path(negatives))
+
+
+def started(folder: Path, size: Size) -> Path:
+    """A new BERT that has seen docstrings for some steps, in the form of sentence-transformers."""
+    data = {"texts": {"source": "pydocs", "packages": list(size.packages)}}
+    bert = {"recipe": "mlm", "from": "scratch", "data": "texts", "architecture": size.shape, "steps": size.steps}
+    bert |= {"length": LENGTH, "batch_size": 64, "measurements": 0}
+    project = ours.project(folder / "bert", {"datasets": data, "models": {"bert": bert}})
+    project.make(ours.model("bert"))
+    released = {"recipe": "released", "from": f"path:{project.path(ours.model('bert')).parent.resolve()}"}
+    project = ours.project(folder / "released", {"datasets": data, "models": {"start": released}})
+    project.make(ours.model("start"))
+    return project.path(ours.model("start")).parent.resolve()
+
+
+def race(way: str, world, size: Size, precision: str, rival: bool) -> None:
     """Queries a second and MRR@10 of both, seed by seed."""
-    size, queries, _ = WAYS[way]
-    print(f"{way}: {queries:,} queries, {size} a step, one negative each", flush=True)
+    batch, queries, _ = size.ways[way]
+    print(f"{way}: {queries:,} queries, {batch} a step, one negative each", flush=True)
     rates, quality = {"ours": [], "theirs": []}, {"ours": [], "theirs": []}
-    quality_before = mrr(options.model, world)
-    for seed in SEEDS:
-        made = ours(way, seed, world, options)
-        rates["ours"].append(queries / made["facts"]["training_seconds"])
-        quality["ours"].append(mrr(options.work / f"{way}-{seed}", world))
-        with tempfile.TemporaryDirectory() as folder:
-            with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-                seconds = process.submit(theirs, way, seed, world, str(options.model), options.precision, folder)
-                rates["theirs"].append(queries / seconds.result())
-            quality["theirs"].append(mrr(Path(folder), world))
-        for who in rates:
+    for seed in size.seeds:
+        target = ours.model(name_of(way, seed))
+        # a chunk of its own keeps the gradient cache at work, whatever memory there is
+        chunk = 0 if way == "uncached" else MINI_BATCH * LENGTH
+        made = world.project.made(target, again=True, chunk=chunk)
+        rates["ours"].append(queries / max(made.facts["training_seconds"], 0.05))  # which are rounded
+        quality["ours"].append(mrr(world.project.path(target).parent, world))
+        if rival:
+            with tempfile.TemporaryDirectory() as folder:
+                with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+                    seconds = process.submit(theirs, size.ways[way], way == "cached", seed, world, precision, folder)
+                    rates["theirs"].append(queries / seconds.result())
+                quality["theirs"].append(mrr(Path(folder), world))
+        for who in (who for who in rates if rates[who]):
             print(f"  seed {seed}, {who}: {rates[who][-1]:.1f} queries/s, MRR@10 {quality[who][-1]:.4f}", flush=True)
-    say(f"{way}, queries/s", statistics.median(rates["ours"]) / statistics.median(rates["theirs"]), GOALS[way], "x")
-    means = {who: statistics.mean(values) for who, values in quality.items()}
-    spread = max(statistics.stdev(values) for values in quality.values())
-    print(f"  MRR@10 {quality_before:.4f} before, {means['ours']:.4f} ours, {means['theirs']:.4f} theirs", flush=True)
-    say(f"{way}, MRR@10 less than theirs", max(means["theirs"] - means["ours"], 0), round(2 * spread, 4), most=True)
+    quality_before = mrr(world.start, world)
+    if rival:
+        say(f"{way}, queries/s", statistics.median(rates["ours"]) / statistics.median(rates["theirs"]), GOALS[way], "x")
+        means = {who: statistics.mean(values) for who, values in quality.items()}
+        spread = max(statistics.stdev(values) if len(values) > 1 else 0 for values in quality.values())
+        print(
+            f"  MRR@10 {quality_before:.4f} before, {means['ours']:.4f} ours, {means['theirs']:.4f} theirs", flush=True
+        )
+        say(f"{way}, MRR@10 less than theirs", max(means["theirs"] - means["ours"], 0), round(2 * spread, 4), most=True)
 
 
-def ours(way: str, seed: int, world, options) -> dict:
-    size, queries, rate = WAYS[way]
-    settings = {"recipe": "retriever", "source": str(options.model), "query_source": None}
-    settings |= {"precision": options.precision, "train_queries": queries, "batch_size": size, "learning_rate": rate}
-    settings |= {"query_length": LENGTH, "passage_length": LENGTH, "query_prefix": "", "passage_prefix": ""}
-    settings |= {"title": "pair", "pooling": None, "normalize": None, "projection": None, "temperature": TEMPERATURE}
-    settings |= {"negatives_per_query": 1, "in_batch": True, "positives": "first", "split": "train", "epochs": 1}
-    settings |= {"warmup": WARMUP, "clip": 1.0, "weight_decay": DECAY, "development": None, "seed": seed}
-    files = {"dataset": world.dataset, "tokens": world.tokens, "tokenizer": world.tokenizer}
-    files |= {"query_tokens": world.tokens, "query_tokenizer": world.tokenizer, "negatives": world.negatives}
-    output = options.work / f"{way}-{seed}" / "manifest.json"
-    output.unlink(missing_ok=True)
-    nothing = {"development": [], "parent": [], "query_parent": []}
-    # a chunk of its own keeps the gradient cache at work, whatever memory there is
-    chunk = 0 if way == "uncached" else MINI_BATCH * LENGTH
-    return program("retriever", output, settings, **files, **nothing, chunk=chunk, checkpoint=10_000)
-
-
-def theirs(way: str, seed: int, world, model: str, precision: str, folder: str) -> float:
+def theirs(way: tuple[int, int, float], cached: bool, seed: int, world, precision: str, folder: str) -> float:
     """Seconds that sentence-transformers' trainer takes; the model is left in `folder`."""
     from datasets import Dataset as Rows
     from sentence_transformers import (
@@ -139,12 +191,12 @@ def theirs(way: str, seed: int, world, model: str, precision: str, folder: str) 
         def on_train_end(self, *_, **__):
             self.seconds = time.perf_counter() - self.began
 
-    size, queries, rate = WAYS[way]
-    network = SentenceTransformer(model, device="cpu")
+    size, queries, rate = way
+    network = SentenceTransformer(str(world.start), device="cpu")
     network.max_seq_length = LENGTH
     scale = {"scale": 1 / TEMPERATURE}
     loss = losses.MultipleNegativesRankingLoss(network, **scale)
-    if way == "cached":
+    if cached:
         loss = losses.CachedMultipleNegativesRankingLoss(network, mini_batch_size=MINI_BATCH, **scale)
     clock = Clock()
     arguments = SentenceTransformerTrainingArguments(
@@ -175,7 +227,9 @@ def triples(world, queries: int, seed: int) -> list[dict[str, str]]:
     query, passage = data.positives("train")
     asked, shown = (data.column(table, "text") for table in ("queries.train", "corpus"))
     positive = dict(zip(query[::-1].tolist(), passage[::-1].tolist(), strict=True))  # the first one judged
-    negative = dict(zip(negatives.query.tolist(), negatives.passages[negatives.offsets[:-1]].tolist(), strict=True))
+    some = np.diff(negatives.offsets) > 0
+    first = negatives.passages[negatives.offsets[:-1][some]]
+    negative = dict.fromkeys(query.tolist(), 0) | dict(zip(negatives.query[some].tolist(), first.tolist(), strict=True))
     chosen = pick_queries(query, queries, np.zeros(0), seed).tolist()
     columns = ("anchor", asked, chosen), ("positive", shown, [positive[one] for one in chosen])
     columns += (("negative", shown, [negative[one] for one in chosen]),)
@@ -185,7 +239,7 @@ def triples(world, queries: int, seed: int) -> list[dict[str, str]]:
 
 def mrr(folder: Path, world) -> float:
     """On 1,000 test queries and about 5,000 passages, in the same way for both."""
-    store, data = TokenStore(world.tokens), Dataset(world.dataset)
+    store, data = TokenStore(world.project.tokens("texts")), Dataset(world.dataset)
     wanted = SimpleNamespace(split="test", queries=1000, depth=0, passages=4000)
     settings = SimpleNamespace(seed=0, development=wanted)
     proxy = Proxy(data, [], store.queries("test", LENGTH), store.passages(LENGTH), settings)

@@ -4,7 +4,6 @@ python benchmarks/search.py [--only encode exact mine scale] [--text articles.js
 """
 
 import argparse
-import gzip
 import json
 import os
 import shutil
@@ -12,58 +11,75 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+HOME = Path(__file__).parents[1]
+sys.path[:0] = [str(HOME / "scripts"), str(HOME)]
+
 import numpy as np
-from common import HOME, program, say
 
-sys.path[:0] = [str(HOME / "scripts")]
+from benchmarks import ours
+from benchmarks.common import WORDS, here, paragraphs, say, sentences
 
-PASSAGES, LENGTH = 20_000, 256  # encoded; tokens, as MiniLM's own
-CORPUS, QUERIES, DIMENSION, DEPTH = 1_000_000, 10_000, 384, 200
-MINED, NEGATIVES = 100_000, 30
-SCALES = (1_250_000, 2_500_000, 5_000_000)
-TURNS = 3
+LENGTH, SHORT = 256, 32  # tokens of a passage: as MiniLM's own, and of a generated one
+NEGATIVES = 30
+SHARDS = 4
+
+
+@dataclass(frozen=True)
+class Size:
+    passages: int  # encoded
+    corpus: int  # searched exactly
+    dimension: int
+    queries: int
+    depth: int
+    mined: int  # passages
+    scales: tuple[int, ...]  # passages
+    turns: int
+
+
+FULL = Size(20_000, 1_000_000, 384, 10_000, 200, 100_000, (1_250_000, 2_500_000, 5_000_000), 3)
+SMOKE = Size(50, 2000, 64, 100, 20, 200, (100, 200), 1)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="*", default=["encode", "exact", "mine", "scale"])
-    parser.add_argument("--text", type=Path, help="JSON lines to take the passages from that are encoded")
+    parser.add_argument("--text", type=Path, help="JSON lines to take the passages from that are encoded; or generated")
     parser.add_argument("--field", default="text", help="their field: a string, or a list of paragraphs")
-    parser.add_argument("--model", type=Path, help="a folder of sentence-transformers")
+    parser.add_argument("--model", type=Path, help="a folder of sentence-transformers; or a new BERT")
     parser.add_argument("--work", type=Path, help="where files are written (a temporary folder)")
+    parser.add_argument("--smoke", action="store_true", help="seconds, to see that it runs")
     parser.add_argument("--part", nargs="*", help="(a rival, in a process of its own)")
     arguments = parser.parse_args()
+    size = SMOKE if arguments.smoke else FULL
     if arguments.part:
         name, *paths = arguments.part
-        return RIVALS[name](*map(Path, paths))
-    folder = arguments.work or Path(tempfile.mkdtemp(prefix="dewpoint-"))
+        return RIVALS[name](size, *map(Path, paths))
+    folder = (arguments.work or Path(tempfile.mkdtemp(prefix="dewpoint-"))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if "encode" in arguments.only:
-        if arguments.text and arguments.model:
-            encoding(folder, arguments.text, arguments.field, arguments.model)
-        else:
-            print("encoding: not measured, it needs --text and --model", flush=True)
+        encoding(folder / "encoding", size, arguments)
     if "exact" in arguments.only:
-        exact(folder)
+        exact(folder / "exact", size)
     if "mine" in arguments.only:
-        mining(folder)
+        mining(folder / "mining", size)
     if "scale" in arguments.only:
-        scaling(folder)
+        scaling(folder / "scaling", size)
     if not arguments.work:
         shutil.rmtree(folder)
     return None
 
 
-def rival(name: str, *paths: Path) -> dict:
+def rival(size: Size, name: str, *paths: Path) -> SimpleNamespace:
     """What a rival prints of itself, run in a process of its own."""
-    command = [sys.executable, __file__, "--part", name, *map(str, paths)]
+    command = [sys.executable, __file__, *(["--smoke"] if size == SMOKE else []), "--part", name, *map(str, paths)]
     done = subprocess.run(command, text=True, capture_output=True, env=os.environ | {"HF_HUB_OFFLINE": "1"})
     if done.returncode:
         sys.exit(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
+    return SimpleNamespace(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def told(**figures) -> None:
@@ -72,129 +88,74 @@ def told(**figures) -> None:
     print(json.dumps(figures | {"mb": peak_memory_mb()}))
 
 
-def cost(record: dict) -> SimpleNamespace:
-    return SimpleNamespace(seconds=record["run"]["seconds"], mb=record["run"]["peak_memory_mb"])
-
-
 # --- what is searched ---------------------------------------------------------------------------
 
 
-def dataset(folder: Path, passages, queries=()) -> Path:
-    """A prepared dataset; each query's positive is the passage of the same number."""
-    from dewpoint.artifact import Artifact
-    from dewpoint.data.dataset import DatasetWriter
-
-    manifest = folder / "data" / "manifest.json"
-    if not manifest.exists():
-        artifact = Artifact(manifest)
-        writer = DatasetWriter(artifact)
-        for row, text in enumerate(passages):
-            writer.passage("", str(row), text)
-        writer.end_of_corpus("")
-        for row, text in enumerate(queries):
-            writer.query("", "train", f"q{row}", text)
-            writer.judgement("", "train", f"q{row}", str(row))
-        writer.finish()
-        artifact.seal()
-    return manifest
+def searching(folder: Path, path: str, model: Path, length: int, size: Size, **config) -> ours.Project:
+    """A study of one model as it is: its vectors, its run, and the negatives that the run gives."""
+    texts = {"from": f"path:{model}", "query_length": SHORT, "passage_length": length, "title": "none"}
+    mined = {"negatives": ["near"], "negatives_depth": size.depth, "negatives_kept": NEGATIVES, "data": "texts"}
+    study = {
+        "datasets": {"texts": {"source": "beir", "path": path}},
+        "models": {"m": {"recipe": "released", **texts}, "next": {"recipe": "retriever", **texts, **mined}},
+        "rankers": {"near": {"kind": "dense", "model": "m", "depth": size.depth}},
+    }
+    return ours.project(folder, study, **config)
 
 
-def released(folder: Path, model: Path) -> tuple[Path, Path]:
-    """(tokenizer, model) of a folder of sentence-transformers, as the study's."""
-    tokenizer = folder / "tokenizer" / "manifest.json"
-    program("tokenizer", tokenizer, {"source": str(model)}, dataset=[])
-    texts = {"query_length": 32, "passage_length": LENGTH, "query_prefix": "", "passage_prefix": "", "title": "none"}
-    settings = texts | {"recipe": "released", "source": str(model), "query_source": None}
-    settings |= {"pooling": None, "normalize": None, "seed": 1}
-    made = folder / "model" / "manifest.json"
-    program("released", made, settings, tokenizer=tokenizer, query_tokenizer=tokenizer)
-    return tokenizer, made
-
-
-def tokenised(folder: Path, data: Path, tokenizer: Path) -> tuple[Path, SimpleNamespace]:
-    manifest = folder / "tokens" / "manifest.json"
-    return manifest, cost(program("tokenize_texts", manifest, {}, dataset=data, tokenizer=tokenizer))
-
-
-def encoded(folder: Path, part: str, length: int, tokens: Path, model: Path) -> tuple[Path, SimpleNamespace]:
-    settings = {"part": part, "length": length, "prefix": "", "precision": "auto", "vectors": "float16"}
-    settings |= {"title": "none"} if part == "corpus" else {}
-    manifest = folder / f"{part}-0of1.json"
-    return manifest, cost(program("encode", manifest, settings, tokens=tokens, model=model, shard=0, shards=1))
-
-
-def paragraphs(path: Path, field: str):
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rt") as file:
-        for line in file:
-            text = json.loads(line)[field]
-            yield from (text if isinstance(text, list) else [text])
-
-
-def small(folder: Path, hidden: int, layers: int) -> Path:
-    """A new BERT with a vocabulary of numbers, in the form of sentence-transformers; it has learned nothing."""
+def new(folder: Path, hidden: int) -> Path:
+    """The folder of a new BERT of one layer, with a vocabulary of numbers; it has learned nothing."""
     import torch
-    from sentence_transformers import SentenceTransformer, models
     from transformers import BertConfig, BertModel, BertTokenizerFast
 
-    bert = folder / "bert"
-    bert.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{number}" for number in range(WORDS))]
-    (bert / "vocab.txt").write_text("\n".join(words))
-    BertTokenizerFast(str(bert / "vocab.txt"), model_max_length=LENGTH).save_pretrained(bert)
+    (folder / "vocab.txt").write_text("\n".join(words))
+    BertTokenizerFast(str(folder / "vocab.txt"), model_max_length=LENGTH).save_pretrained(folder)
     torch.manual_seed(0)
-    shape = {"num_hidden_layers": layers, "hidden_size": hidden, "num_attention_heads": hidden // 32}
+    shape = {"num_hidden_layers": 1, "hidden_size": hidden, "num_attention_heads": hidden // 32}
     config = BertConfig(vocab_size=len(words), intermediate_size=4 * hidden, max_position_embeddings=LENGTH, **shape)
-    BertModel(config).save_pretrained(bert)
-    transformer = models.Transformer(str(bert), max_seq_length=32)
-    whole = SentenceTransformer(modules=[transformer, models.Pooling(hidden, "cls")], device="cpu")
-    whole.save(str(folder / "small"))
-    return folder / "small"
-
-
-WORDS = 8000
-
-
-def sentences(count: int, words: int, seed: int):
-    """Texts of so many words on average, the frequent words far more often than the rare."""
-    rng = np.random.default_rng(seed)
-    names = np.array([f"w{number}" for number in range(WORDS)])
-    for first in range(0, count, 10_000):
-        lengths = rng.integers(words // 2, words + words // 2, min(10_000, count - first))
-        drawn = names[(WORDS * rng.random(lengths.sum()) ** 3).astype(int)]
-        yield from (" ".join(text) for text in np.split(drawn, np.cumsum(lengths)[:-1]))
+    BertModel(config).save_pretrained(folder)
+    return folder
 
 
 # --- encoding -----------------------------------------------------------------------------------
 
 
-def encoding(folder: Path, text: Path, field: str, model: Path) -> None:
-    folder = folder / "encoding"
-    texts = [text for text in paragraphs(text, field) if len(text.split()) >= 40]
-    texts = [texts[row] for row in np.random.default_rng(0).permutation(len(texts))[:PASSAGES]]
-    data = dataset(folder, texts)
-    tokenizer, made = released(folder, model.resolve())
-    tokens, tokenising = tokenised(folder, data, tokenizer)
-    shard, ours = encoded(folder, "corpus", LENGTH, tokens, made)
-    theirs = rival("sentence-transformers", model.resolve(), data, folder / "theirs.npy")
+def encoding(folder: Path, size: Size, options) -> None:
+    texts = list(sentences(2 * size.passages, 120, 0))
+    if options.text:
+        texts = [text for text in paragraphs(options.text, options.field) if len(text.split()) >= 40]
+    texts = [texts[row] for row in np.random.default_rng(0).permutation(len(texts))[: size.passages]]
+    path = ours.beir(folder / "files", texts, texts[:1], "train")
+    model = options.model.resolve() if options.model else new(folder / "bert", size.dimension)
+    project, shard = searching(folder / "ours", path, model, LENGTH, size), ours.vectors("m", "texts", "corpus")
+    mine = project.made(shard)
+    tokenising = project.record(str(project.tokens("texts").relative_to(project.folder)))
+    print(
+        f"encoding {len(texts):,} passages: {len(texts) / mine.seconds:.1f} passages/s in {mine.mb:,} MB "
+        f"(tokenised before in {tokenising.seconds:.1f} s)"
+    )
+    if not here("sentence-transformers", "sentence_transformers"):
+        return
+    data, released = project.path(ours.dataset("texts")), project.path(ours.model("m")).parent
+    theirs = rival(size, "sentence-transformers", options.model or released, data, folder / "theirs.npy")
     from dewpoint.search.vectors import Vectors
 
-    mine, other = Vectors([shard]).all(), np.load(folder / "theirs.npy")
-    cosine = (mine * other).sum(1) / np.linalg.norm(mine, axis=1) / np.linalg.norm(other, axis=1)
-    print(
-        f"encoding {len(texts):,} passages: {len(texts) / ours.seconds:.1f} passages/s in {ours.mb:,} MB "
-        f"(tokenised before in {tokenising.seconds:.1f} s), sentence-transformers {len(texts) / theirs['seconds']:.1f} "
-        f"in {theirs['mb']:,} MB"
-    )
-    say("encoding, passages/s", theirs["seconds"] / (ours.seconds + tokenising.seconds), 3.5, "×")
+    vectors, other = Vectors([project.path(shard)]).all(), np.load(folder / "theirs.npy")
+    cosine = (vectors * other).sum(1) / np.linalg.norm(vectors, axis=1) / np.linalg.norm(other, axis=1)
+    print(f"sentence-transformers: {len(texts) / theirs.seconds:.1f} passages/s in {theirs.mb:,} MB")
+    say("encoding, passages/s", theirs.seconds / (mine.seconds + tokenising.seconds), 3.5, "×")
     say("encoding, smallest cosine", float(cosine.min()), 0.999)
 
 
-def sentence_transformers(model: Path, data: Path, output: Path) -> None:
+def sentence_transformers(size: Size, model: Path, data: Path, output: Path) -> None:
     from sentence_transformers import SentenceTransformer
 
     from dewpoint.data.dataset import Dataset
 
     texts, encoder = Dataset(data).column("corpus", "text").to_pylist(), SentenceTransformer(str(model), device="cpu")
+    encoder.max_seq_length = LENGTH
     began = time.perf_counter()
     vectors = encoder.encode(texts)
     told(seconds=time.perf_counter() - began)
@@ -204,97 +165,97 @@ def sentence_transformers(model: Path, data: Path, output: Path) -> None:
 # --- exact search -------------------------------------------------------------------------------
 
 
-def exact(folder: Path) -> None:
-    folder = folder / "exact"
-    corpus = [random_vectors(folder, "corpus", CORPUS, shard, 4) for shard in range(4)]
-    queries = random_vectors(folder, "queries.test", QUERIES)
-    bare, ours = [], []
-    for _ in range(TURNS):
-        bare.append(rival("bare", folder))
-        run = folder / "run" / "d.test.json"
-        run.unlink(missing_ok=True)
-        ours.append(cost(program("rank_exact", run, {"depth": DEPTH}, queries=queries, corpus=corpus)))
-    theirs, mine = np.median([one["seconds"] for one in bare]), np.median([one.seconds for one in ours])
+def exact(folder: Path, size: Size) -> None:
+    """Random vectors lie where the workflow has those of a model."""
+    path = ours.beir(folder / "files", ["one"], ["one"], "train")
+    project = searching(folder / "ours", path, new(folder / "bert", 32), SHORT, size, shards=SHARDS)
+    for shard in range(SHARDS):
+        random_vectors(project, "corpus", size.corpus, size, shard, SHARDS)
+    random_vectors(project, "queries.train", size.queries, size)
+    bare, mine = [], []
+    for _ in range(size.turns):
+        bare.append(rival(size, "bare", project.folder))
+        mine.append(project.made(ours.run("near", "texts", "train"), again=True, only=True))
+    theirs, seconds = (float(np.median([one.seconds for one in turns])) for turns in (bare, mine))
     print(
-        f"exact search, {CORPUS:,} × {DIMENSION}, {QUERIES:,} queries, best {DEPTH}: {mine:.1f} s from files to run, "
-        f"bare index {theirs:.1f} s in memory, {bare[0]['mb'] / 1024:.2f} GiB"
+        f"exact search, {size.corpus:,} × {size.dimension}, {size.queries:,} queries, best {size.depth}: "
+        f"{seconds:.1f} s from files to run, bare index {theirs:.1f} s in memory, {bare[0].mb / 1024:.2f} GiB"
     )
-    say("exact search, time against a bare index", mine / theirs, 1.15, "×", most=True)
-    say("exact search, peak memory", max(one.mb for one in ours) / 1024, 3, "GiB", most=True)
+    say("exact search, time against a bare index", seconds / theirs, 1.15, "×", most=True)
+    say("exact search, peak memory", max(one.mb for one in mine) / 1024, 3, "GiB", most=True)
 
 
-def random_vectors(folder: Path, part: str, total: int, shard: int = 0, shards: int = 1) -> Path:
+def random_vectors(project: ours.Project, part: str, total: int, size: Size, shard: int = 0, shards: int = 1) -> None:
     """A shard of vectors of length one, as encoding writes them."""
     from dewpoint.artifact import Artifact
     from dewpoint.search.encode import WINDOW, shard_bounds
     from dewpoint.search.vectors import VectorWriter
 
-    manifest = folder / f"{part}-{shard}of{shards}.json"
+    manifest = project.path(ours.vectors("m", "texts", part, shard, shards))
     if not manifest.exists():
         artifact, (first, end) = Artifact(manifest), shard_bounds(total, shard, shards)
         rng = np.random.default_rng([len(part), shard])
-        with VectorWriter(artifact.beside(".parquet"), DIMENSION, "float16") as file:
+        with VectorWriter(artifact.beside(".parquet"), size.dimension, "float16") as file:
             for start in range(first, end, WINDOW):
-                vectors = rng.standard_normal((min(WINDOW, end - start), DIMENSION), np.float32)
+                vectors = rng.standard_normal((min(WINDOW, end - start), size.dimension), np.float32)
                 file.write((vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float16))
-        facts = {"model": "random", "dimension": DIMENSION, "first": first, "rows": end - first, "of": total}
+        facts = {"model": "random", "dimension": size.dimension, "first": first, "rows": end - first, "of": total}
         artifact.facts |= facts
         artifact.seal()
-    return manifest
 
 
-def bare(folder: Path) -> None:
+def bare(size: Size, folder: Path) -> None:
     import faiss
 
     from dewpoint.search.vectors import Vectors
 
-    index = faiss.IndexFlatIP(DIMENSION)
-    for _, vectors in Vectors([folder / f"corpus-{shard}of4.json" for shard in range(4)]).blocks():
+    index, shards = faiss.IndexFlatIP(size.dimension), range(SHARDS)
+    files = [folder / ours.vectors("m", "texts", "corpus", shard, SHARDS) for shard in shards]
+    for _, vectors in Vectors(files).blocks():
         index.add(vectors)
-    queries = Vectors([folder / "queries.test-0of1.json"]).all()
+    queries = Vectors([folder / ours.vectors("m", "texts", "queries.train")]).all()
     began = time.perf_counter()
-    index.search(queries, DEPTH)
+    index.search(queries, size.depth)
     told(seconds=time.perf_counter() - began)
 
 
 # --- mining -------------------------------------------------------------------------------------
 
 
-def mining(folder: Path) -> None:
+def mining(folder: Path, size: Size) -> None:
     """From texts to negatives, with an encoder of one layer."""
-    folder = folder / "mining"
-    data = dataset(folder, sentences(MINED, 20, 0), sentences(QUERIES, 8, 1))
-    model = small(folder, DIMENSION, 1)
-    tokenizer, made = released(folder, model)
-    theirs = rival("mine_hard_negatives", model, data)
-    stages = mine(folder, data, tokenizer, made, 32, 32)
+    asked = min(size.queries, size.mined)
+    path = ours.beir(folder / "files", sentences(size.mined, 20, 0), sentences(asked, 8, 1), "train")
+    project = searching(folder / "ours", path, new(folder / "bert", size.dimension), SHORT, size)
+    stages = mine(project)
     seconds, mb = sum(stage.seconds for stage in stages.values()), max(stage.mb for stage in stages.values())
-    print(
-        f"mining {MINED:,} passages for {QUERIES:,} queries: {seconds:.1f} s, {mb:,} MB; sentence-transformers "
-        f"{theirs['seconds']:.1f} s, {theirs['mb']:,} MB; " + shown(stages)
-    )
-    say("mining, speed against sentence-transformers", theirs["seconds"] / seconds, 1, "×")
-    say("mining, memory against sentence-transformers", mb / theirs["mb"], 1, "×", most=True)
+    print(f"mining {size.mined:,} passages for {asked:,} queries: {seconds:.1f} s, {mb:,} MB; {shown(stages)}")
+    if not here("mine_hard_negatives of sentence-transformers", "sentence_transformers", "datasets"):
+        return
+    released, data = project.path(ours.model("m")).parent, project.path(ours.dataset("texts"))
+    theirs = rival(size, "mine_hard_negatives", released, data)
+    print(f"sentence-transformers: {theirs.seconds:.1f} s, {theirs.mb:,} MB")
+    say("mining, speed against sentence-transformers", theirs.seconds / seconds, 1, "×")
+    say("mining, memory against sentence-transformers", mb / theirs.mb, 1, "×", most=True)
 
 
-def mine(folder: Path, data: Path, tokenizer: Path, model: Path, length: int, query_length: int) -> dict:
+def mine(project: ours.Project) -> dict[str, SimpleNamespace]:
     """Every stage from texts to negatives; what each took."""
-    stages = {}
-    tokens, stages["tokenise"] = tokenised(folder, data, tokenizer)
-    corpus, stages["encode"] = encoded(folder, "corpus", length, tokens, model)
-    queries, stages["encode queries"] = encoded(folder, "queries.train", query_length, tokens, model)
-    run = folder / "run" / "data.train.json"
-    stages["rank"] = cost(program("rank_exact", run, {"depth": DEPTH}, queries=queries, corpus=corpus))
-    settings = {"depth": DEPTH, "kept": NEGATIVES, "without": ["judged"], "seed": 1, "split": "train"}
-    stages["negatives"] = cost(program("negatives", folder / "negatives.json", settings, dataset=data, runs=run))
-    return stages
+    project.make(ours.negatives("next"))
+    return {
+        "tokenise": project.record(str(project.tokens("texts").relative_to(project.folder))),
+        "encode": project.record(ours.vectors("m", "texts", "corpus")),
+        "encode queries": project.record(ours.vectors("m", "texts", "queries.train")),
+        "rank": project.record(ours.run("near", "texts", "train")),
+        "negatives": project.record(ours.negatives("next")),
+    }
 
 
 def shown(stages: dict) -> str:
     return ", ".join(f"{name} {stage.seconds:.1f} s {stage.mb:,} MB" for name, stage in stages.items())
 
 
-def mine_hard_negatives(model: Path, data: Path) -> None:
+def mine_hard_negatives(size: Size, model: Path, data: Path) -> None:
     from datasets import Dataset as Table
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.util import mine_hard_negatives as others
@@ -302,12 +263,13 @@ def mine_hard_negatives(model: Path, data: Path) -> None:
     from dewpoint.data.dataset import Dataset
 
     texts = Dataset(data)
-    corpus = texts.column("corpus", "text").to_pylist()
-    pairs = Table.from_dict({"query": texts.column("queries.train", "text").to_pylist(), "answer": corpus[:QUERIES]})
+    corpus, asked = texts.column("corpus", "text").to_pylist(), texts.column("queries.train", "text").to_pylist()
+    pairs = Table.from_dict({"query": asked, "answer": corpus[: len(asked)]})
     encoder = SentenceTransformer(str(model), device="cpu")
     encoder.similarity_fn_name = "dot"
     began = time.perf_counter()
-    options = {"range_max": DEPTH, "num_negatives": NEGATIVES, "sampling_strategy": "random", "use_faiss": True}
+    kept = min(NEGATIVES, size.depth // 2)
+    options = {"range_max": size.depth, "num_negatives": kept, "sampling_strategy": "random", "use_faiss": True}
     others(pairs, encoder, corpus=corpus, output_format="n-tuple", batch_size=32, verbose=False, **options)
     told(seconds=time.perf_counter() - began)
 
@@ -315,20 +277,20 @@ def mine_hard_negatives(model: Path, data: Path) -> None:
 # --- the size of the corpus ---------------------------------------------------------------------
 
 
-def scaling(folder: Path) -> None:
+def scaling(folder: Path, size: Size) -> None:
     """Every stage on corpora of a growing size."""
-    folder, seen = folder / "scaling", {}
-    model = small(folder, 32, 1)
-    for size in SCALES:
-        data = dataset(folder / str(size), sentences(size, 10, 0), sentences(QUERIES, 6, 1))
-        tokenizer, made = released(folder, model)
-        seen[size] = mine(folder / str(size), data, tokenizer, made, 32, 32)
-        print(f"{size:,} passages: {shown(seen[size])}", flush=True)
+    seen, model = {}, new(folder / "bert", 32)
+    for passages in size.scales:
+        asked = min(size.queries, passages)
+        path = ours.beir(folder / f"files-{passages}", sentences(passages, 10, 0), sentences(asked, 6, 1), "train")
+        seen[passages] = mine(searching(folder / str(passages), path, model, SHORT, size))
+        print(f"{passages:,} passages: {shown(seen[passages])}", flush=True)
+    most = size.scales[-1]
     for name in ("tokenise", "encode", "rank", "negatives"):
-        seconds = [seen[size][name].seconds for size in SCALES]
-        say(f"{name}, peak memory at {SCALES[-1]:,} passages", seen[SCALES[-1]][name].mb / 1024, 3, "GiB", most=True)
+        seconds = [max(seen[passages][name].seconds, 0.01) for passages in size.scales]
+        say(f"{name}, peak memory at {most:,} passages", seen[most][name].mb / 1024, 3, "GiB", most=True)
         if name != "negatives":  # which depend on the queries alone
-            exponent = np.polyfit(np.log(SCALES), np.log(seconds), 1)[0]
+            exponent = np.polyfit(np.log(size.scales), np.log(seconds), 1)[0]
             say(f"{name}, exponent of the corpus's size", exponent, 1.1, "", most=True)
 
 

@@ -1,6 +1,8 @@
-"""The JSON schema in docs/ is the grammar's, and accepts the studies that the grammar accepts."""
+"""The JSON schemas in docs/ are the grammar's, and accept what the grammar accepts."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -19,8 +21,28 @@ def written(path: Path) -> dict:
     return yaml.load(path.read_text(), Yaml)
 
 
-def test_the_file_is_the_grammar():
-    assert json.loads((ROOT / "docs" / "study.schema.json").read_text()) == schema(), "run `make schema`"
+def printed(of: str) -> str:
+    """What scripts/schema.py prints."""
+    command = [sys.executable, ROOT / "scripts" / "schema.py", of]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("of", ["study", "config"])
+def test_the_file_is_the_grammar(of):
+    assert (ROOT / "docs" / f"{of}.schema.json").read_text() == printed(of), "run `make schema`"
+
+
+def test_config_yaml_says_every_key_as_the_grammar_does():
+    """Each key stands there with its default, so that who reads it knows them all."""
+    config, known = written(ROOT / "config.yaml"), json.loads(printed("config"))
+    jsonschema.validate(config, known)
+    assert config == {key: one["default"] for key, one in known["properties"].items()}
+
+
+@pytest.mark.parametrize("mistake", [{"shards": 0}, {"precision": "float16"}, {"stduy": "x.yaml"}, {"mirrors": ["x"]}])
+def test_mistakes_in_the_config_are_invalid(mistake):
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(mistake, json.loads(printed("config")))
 
 
 @pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.name)
