@@ -1,62 +1,96 @@
-"""The fingerprint of a program: a hash of its own code and of all it imports below scripts/.
+"""The fingerprint of code: a hash of some definitions and of all others below scripts/ that they lead to.
 
-Comments, docstrings and layout are left out, and so are the modules that cannot change a result.
+Followed are the names that a definition mentions, to functions, classes and constants, through modules. A module that
+is passed around as a value counts whole, and a module's statements that are no definitions always count: they run when
+it is imported. Comments, docstrings and layout are left out, and so are what cannot change a result and declarations,
+which act only through settings and inputs.
 """
 
-import ast
 import hashlib
 from functools import cache
 from pathlib import Path
 
+from dewpoint.errors import UserError
+from dewpoint.study.definitions import GUARDED, STATEMENTS
+from dewpoint.study.modules import Modules, Target
+
 SCRIPTS = Path(__file__).parents[2]
-DOWNLOADS = ("data/catalogue", "data/download")  # what comes is checked; where from is in the settings
-NO_RESULT = {f"dewpoint/{name}.py" for name in ("errors", "program", "progress", "lease", "artifact", *DOWNLOADS)}
+DOWNLOADS = ("data.catalogue", "data.download")  # what comes is checked; where from is in the settings
+# modules and packages that are not followed
+NO_RESULT = {f"dewpoint.{name}" for name in ("errors", "program", "progress", "lease", "artifact", *DOWNLOADS)}
 
 
-def fingerprint(program: str) -> str:
-    """Sixteen digits for scripts/<program>.py, with its modules' templates; the same wherever the project lies."""
+def fingerprint(*roots: str, modules: Modules | None = None) -> str:
+    """Sixteen digits for definitions "module:name"; "module" alone is its `main`, or what its main guard mentions."""
+    modules = modules or _scripts()
+    return hashed(reached(*roots, modules=modules), modules)
+
+
+def hashed(found: set[Target], modules: Modules) -> str:
+    """The fingerprint of these definitions: their code, what the names in it stand for, templates beside them."""
     digest = hashlib.sha256()
-    for path in sorted(reach(SCRIPTS / f"{program}.py")):
-        name = path.relative_to(SCRIPTS).as_posix()
-        if name not in NO_RESULT:
-            digest.update(f"{name}\n{_parse(path)[0]}\n".encode())
-            for template in sorted(path.parent.glob(f"{path.stem}.*.j2")):
-                digest.update(template.read_bytes())
+    for module, name in sorted(found):
+        digest.update(modules.record(module, name))
+    for module in sorted({module for module, _ in found} & modules.templates.keys()):
+        for template in modules.templates[module]:
+            digest.update(template.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def reach(program: Path) -> set[Path]:
-    """The program's file and every file below scripts/ that it imports, directly or not."""
-    found, todo = set(), [program]
+def reached(*roots: str, modules: Modules | None = None) -> set[Target]:
+    """All (module, definition) that count in a fingerprint; a module's statements are one definition."""
+    modules = modules or _scripts()
+    found = {(module, name) for module, name in follow(*roots, modules=modules) if name}
+    return {(module, name) for module, name in found if modules.get(module).definitions[name].statements}
+
+
+def follow(*roots: str, modules: Modules) -> set[Target]:
+    """What the roots lead to, with ("module", "") for one that counts whole."""
+    found: set[Target] = set()
+    todo = [target for root in roots for target in _root(root, modules)]
     while todo:
-        path = todo.pop()
-        if path not in found:
-            found.add(path)
-            todo += _parse(path)[1]
+        module, name = target = todo.pop()
+        if target in found or not module or has_no_result(module):
+            continue
+        read = modules.get(module)
+        if name in read.definitions and modules.is_declaration(module, name):
+            continue
+        found.add(target)
+        imports = read.imports if name in ("", STATEMENTS) else read.definitions[name].imports
+        todo += [(module, STATEMENTS), *_run(imports.modules, modules)]
+        if name:
+            todo += [target for targets in modules.links(module, name).values() for target in targets]
+        else:
+            todo += [(module, part) for part in read.definitions.keys() - {GUARDED}]
+            todo += [(part, "") for part in modules.submodules(module)]
+            passed_on = [target for part in read.imports.names for target in modules.targets(module, (part,))]
+            todo += [(module, part) for module, part in passed_on if part]
+    return found
+
+
+def has_no_result(module: str) -> bool:
+    return any(module == name or module.startswith(f"{name}.") for name in NO_RESULT)
+
+
+def _run(imported: set[str], modules: Modules) -> list[Target]:
+    """The statements that run when these modules are imported, packages around them first."""
+    parts = [name.split(".") for name in imported]
+    names = {".".join(part[:end]) for part in parts for end in range(1, len(part) + 1)}
+    return [(name, STATEMENTS) for name in names if modules.get(name)]
+
+
+def _root(root: str, modules: Modules) -> list[Target]:
+    module, _, name = root.partition(":")
+    if not modules.get(module):
+        raise UserError(f"{root}: no module '{module}' in {modules.folder}")
+    found = modules.targets(module, (name or "main",))
+    if not found and not name and modules.get(module).definitions[GUARDED].statements:
+        return [(module, GUARDED)]
+    if not found:
+        raise UserError(f"{root}: no '{name or 'main'}' in {module}")
     return found
 
 
 @cache
-def _parse(path: Path) -> tuple[str, tuple[Path, ...]]:
-    """(the code without what does not matter, the project's files it imports)."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    imported: set[Path] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            imported |= {file for alias in node.names for file in _files(alias.name)}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            imported |= _files(node.module)
-            imported |= {file for alias in node.names for file in _files(f"{node.module}.{alias.name}")}
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if documented and ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree), tuple(sorted(imported))
-
-
-def _files(module: str) -> set[Path]:
-    """The files that importing a dotted name runs, as far as they are ours."""
-    parts, found = module.split("."), set()
-    for end in range(1, len(parts) + 1):
-        path = SCRIPTS.joinpath(*parts[:end])
-        found |= {file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()}
-    return found
+def _scripts() -> Modules:
+    return Modules(SCRIPTS)
