@@ -26,11 +26,12 @@ models:
   co: {recipe: cocondenser, from: pre, data: w, early_layers: 1}
   mined: {recipe: retriever, from: co, data: dpr, split: nq-train, negatives: [bm25, one], development: {split: nq-dev}}
 rankers:
+  raw: {kind: dense, model: new}
   graph: {kind: dense, model: one, index: {name: hnsw}}
   tuned: {kind: fusion, of: [one, bm25], method: weighted, tune: {split: train}}
   both: {kind: fusion, of: [mined, bm25]}
 tables:
-  d: {rankers: [bm25, new], on: d/test, metrics: [nDCG@10, latency@1]}
+  d: {rankers: [bm25, raw], on: d/test, metrics: [nDCG@10, latency@1]}
   fused: {rankers: [bm25, tuned, graph], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}

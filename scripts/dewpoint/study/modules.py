@@ -27,7 +27,8 @@ class Modules:
             path = self.folder.joinpath(*name.split("."))
             files = [file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()]
             text = files[0].read_text(encoding="utf-8") if files else "" if path.is_dir() else None
-            self.read[name] = None if text is None else Module(name, ast.parse(text), path.is_dir())
+            is_package = path.is_dir() and path.with_suffix(".py") not in files[:1]
+            self.read[name] = None if text is None else Module(name, ast.parse(text), is_package)
         return self.read[name]
 
     def submodules(self, name: str) -> set[str]:
