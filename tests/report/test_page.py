@@ -10,7 +10,8 @@ from dewpoint.artifact import Artifact
 from dewpoint.report.page import duration, page, settings_of
 from dewpoint.report.shown import Pair, shown
 from dewpoint.report.tables import write_table
-from dewpoint.study import fingerprint
+from dewpoint.study.fingerprint import fingerprint
+from dewpoint.study.modules import Modules
 from published_study import load, namespace, write_scores
 
 VOID = {"meta", "path", "rect", "polyline", "br"}
@@ -228,11 +229,10 @@ def test_durations_have_a_fitting_unit():
     assert [duration(s) for s in (0.04, 89, 90, 5400, 200_000)] == ["0.0 s", "89.0 s", "1.5 min", "1.5 h", "2.3 d"]
 
 
-def test_a_template_counts_in_the_fingerprint(tmp_path, monkeypatch):
-    monkeypatch.setattr(fingerprint, "SCRIPTS", tmp_path)
-    (tmp_path / "page.py").write_text("x = 1")
+def test_a_template_counts_in_the_fingerprint(tmp_path):
+    (tmp_path / "page.py").write_text("def main(): pass")
     template = tmp_path / "page.html.j2"
     template.write_text("<p>")
-    before = fingerprint.fingerprint("page")
+    before = fingerprint("page", modules=Modules(tmp_path))
     template.write_text("<div>")
-    assert fingerprint.fingerprint("page") != before
+    assert fingerprint("page", modules=Modules(tmp_path)) != before

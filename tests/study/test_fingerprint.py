@@ -1,127 +1,165 @@
-"""Fingerprints: layout is nothing, code is everything, and only for the programs that run it."""
+"""Fingerprints of the programs: layout and what they do not run is nothing, each definition that they run counts."""
 
+import ast
+import copy
 import shutil
+import subprocess
+import sys
 from modulefinder import ModuleFinder
 from pathlib import Path
 
 import pytest
 
-from dewpoint.study import fingerprint as module
-from dewpoint.study.fingerprint import NO_RESULT, fingerprint, reach
+from dewpoint.study.definitions import GUARDED, STATEMENTS, Definition
+from dewpoint.study.fingerprint import NO_RESULT, fingerprint, follow, hashed, reached
+from dewpoint.study.modules import Modules, Target
 from programs import SCRIPTS
 
 PROGRAMS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
-
-
-@pytest.fixture
-def scripts(tmp_path, monkeypatch):
-    """A copy of scripts/ that may be edited."""
-    shutil.copytree(SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(module, "SCRIPTS", tmp_path / "scripts")
-    return tmp_path / "scripts"
-
-
-def prints(scripts: Path | None = None) -> dict[str, str]:
-    module._parse.cache_clear()
-    return {program: fingerprint(program) for program in PROGRAMS}
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new, 1))
+EDITED = ast.parse("assert 'edited'").body
 
 
 @pytest.fixture(scope="module")
-def imports(tmp_path_factory) -> dict[str, set[str]]:
-    """Our files that each program's byte code imports, by the standard library's finder."""
-    root = tmp_path_factory.mktemp("packages") / "scripts"
-    shutil.copytree(SCRIPTS, root, ignore=shutil.ignore_patterns("__pycache__"))
-    for folder in {path.parent for path in root.rglob("*.py")}:
+def modules() -> Modules:
+    return Modules(SCRIPTS)
+
+
+@pytest.fixture(scope="module")
+def runs(modules) -> dict[str, set[Target]]:
+    """What each program reaches."""
+    return {program: reached(program, modules=modules) for program in PROGRAMS}
+
+
+@pytest.fixture
+def scripts(tmp_path) -> Path:
+    """A copy of scripts/ that may be edited."""
+    shutil.copytree(SCRIPTS, tmp_path / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path / "scripts"
+
+
+def prints(modules: Modules) -> dict[str, str]:
+    return {program: fingerprint(program, modules=modules) for program in PROGRAMS}
+
+
+def test_it_is_the_same_wherever_the_project_lies(scripts, modules):
+    assert prints(Modules(scripts)) == prints(modules)
+
+
+def test_no_program_is_another(modules):
+    assert len(set(prints(modules).values())) == len(PROGRAMS)
+
+
+def test_nothing_is_imported_to_find_it_out():
+    code = "from dewpoint.study.fingerprint import fingerprint; fingerprint('retriever'); print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", f"import sys; {code}"], cwd=SCRIPTS, capture_output=True, text=True)
+    loaded = told.stdout.split()
+    assert "dewpoint.study.fingerprint" in loaded
+    ours = {name for name in loaded if name.startswith("dewpoint.")}
+    assert {name for name in ours if not name.startswith("dewpoint.study")} == {"dewpoint.errors"}
+    assert not {"torch", "numpy", "pydantic"} & set(loaded)
+
+
+def test_what_a_program_reaches_lies_in_what_it_imports(scripts, runs):
+    """By the standard library's finder, which reads byte code."""
+    for folder in {path.parent for path in scripts.rglob("*.py")}:
         (folder / "__init__.py").touch()  # the finder knows no namespace packages
-    found = {}
     for program in PROGRAMS:
-        finder = ModuleFinder([str(root)])
-        finder.run_script(str(root / f"{program}.py"))
-        files = [Path(module.__file__) for module in finder.modules.values() if module.__file__]
-        names = {path.relative_to(root).as_posix() for path in files}
-        found[program] = {name for name in names if (SCRIPTS / name).exists()}
-    return found
+        finder = ModuleFinder([str(scripts)])
+        finder.run_script(str(scripts / f"{program}.py"))
+        assert {module for module, _ in runs[program]} <= {program, *finder.modules}
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_what_a_program_reaches_is_what_it_imports(imports, program):
-    reached = {path.relative_to(SCRIPTS).as_posix() for path in reach(SCRIPTS / f"{program}.py")}
-    assert reached == imports[program]
+# --- what is nothing ------------------------------------------------------------------------------
 
 
-def test_it_is_the_same_wherever_the_project_lies(scripts):
-    moved = prints()
-    module.SCRIPTS = SCRIPTS
-    assert moved == prints()
+def rewritten(path: Path, text: str) -> None:
+    ast.parse(text)
+    path.write_text(text)
 
 
-FILE = "dewpoint/data/masking.py"
+def unused(text: str) -> str:
+    return f"import string\n{text}\n\nUNUSED = string.digits\n\ndef unused():\n    run()\n\nclass Unused:\n    pass\n"
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ('"""', '"""Another word. '),
-        ("import numpy as np\n", "# a comment\n\n\nimport numpy as np  # and another\n"),
-        ("        masked = ids.copy()\n", "\n        masked = (\n            ids.copy()\n        )\n"),
-        ("RATE = 0.15", "RATE = 0.150"),
-    ],
-)
-def test_layout_comments_and_docstrings_are_nothing(scripts, old, new):
-    before = prints()
-    edit(scripts / FILE, old, new)
-    assert prints() == before
+def documented(text: str) -> str:
+    """Another layout, and other docstrings wherever they may stand."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef):
+            if ast.get_docstring(node) is not None:
+                node.body.pop(0)
+            node.body.insert(0, ast.Expr(ast.Constant("Another docstring.")))
+    return f"# a comment\n\n{ast.unparse(tree)}  # and another\n"
 
 
-def test_a_docstring_more_or_less_is_nothing(scripts):
-    path = scripts / "dewpoint/errors_of_ours.py"
-    edit(scripts / FILE, "import numpy as np\n", "import numpy as np\nfrom dewpoint import errors_of_ours\n")
+def reordered(text: str) -> str:
+    """The functions in the opposite order; constants and classes may be needed on the way."""
+    body = ast.parse(text).body
+    at = [index for index, node in enumerate(body) if isinstance(node, ast.FunctionDef) and not node.decorator_list]
+    moved = [body[index] for index in reversed(at)]
+    for index, node in zip(at, moved, strict=True):
+        body[index] = node
+    return ast.unparse(ast.Module(body, []))
+
+
+@pytest.mark.parametrize("change", [unused, documented, reordered])
+def test_what_does_not_run_is_nothing(scripts, modules, change):
+    """In all modules at once, those left out that a program passes around as a whole."""
+    whole = {module for program in PROGRAMS for module, name in follow(program, modules=modules) if not name}
+    for path in scripts.rglob("*.py"):
+        if ".".join(path.relative_to(scripts).with_suffix("").parts) not in whole:
+            rewritten(path, change(path.read_text()))
+    assert prints(Modules(scripts)) == prints(modules)
+
+
+def test_what_cannot_change_a_result_changes_none(scripts, modules):
+    for module in NO_RESULT:
+        path = scripts / f"{module.replace('.', '/')}.py"
+        rewritten(path, f"{path.read_text()}\nprint('edited')\n")
+    assert prints(Modules(scripts)) == prints(modules)
+
+
+def test_a_docstring_more_or_less_is_nothing(tmp_path):
     seen = set()
     for docstring in ("", '    """What it does."""\n', '    """What it does.\n\n    And why.\n    """\n'):
-        path.write_text(f"def f():\n{docstring}    return 1\n\n\nclass A(Exception):\n{docstring or '    pass'}\n")
-        seen.add(prints()["mlm"])
+        (tmp_path / "a.py").write_text(f"def f():\n{docstring}    return A\n\n\nclass A:\n{docstring or '    pass'}\n")
+        seen.add(fingerprint("a:f", modules=Modules(tmp_path)))
     assert len(seen) == 1
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        FILE,
-        "dewpoint/data/runs.py",
-        "dewpoint/training/losses.py",
-        "dewpoint/search/bm25.py",
-        "dewpoint/data/sources/reading.py",
-    ],
-)
-def test_an_edit_changes_the_programs_that_run_it(scripts, imports, file):
-    before = prints()
-    with open(scripts / file, "a") as text:
-        text.write("\nEDITED = True\n")
-    after = prints()
-    changed = {name for name in PROGRAMS if before[name] != after[name]}
-    assert changed == {name for name in PROGRAMS if file in imports[name]} != set()
+# --- what is something ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("file", sorted(NO_RESULT))
-def test_what_cannot_change_a_result_changes_none(scripts, file):
-    before = prints()
-    with open(scripts / file, "a") as text:
-        text.write("\nEDITED = True\n")
-    assert prints() == before
+def edited(definition: Definition, name: str) -> Definition:
+    """It with one more statement, a constant with another value; it mentions nothing else."""
+    statements = copy.deepcopy(definition.statements)
+    last = statements[-1]
+    if name in (STATEMENTS, GUARDED):
+        statements += EDITED
+    elif isinstance(last, ast.FunctionDef | ast.ClassDef):
+        last.body += EDITED
+    else:
+        last.value = ast.Tuple([last.value], ast.Load())
+    return Definition(statements, definition.imports)
 
 
-def test_prepare_is_made_of_every_source():
-    """Sources are picked by name; one that the program did not import would change unseen."""
-    reached = {path.name for path in reach(SCRIPTS / "prepare.py") if path.parent.name == "sources"}
-    assert reached == {path.name for path in (SCRIPTS / "dewpoint/data/sources").glob("*.py")}
+def test_each_definition_changes_the_programs_that_run_it_and_no_others(modules, runs):
+    before = prints(modules)
+    for module, name in sorted(set().union(*runs.values())):
+        definitions = modules.get(module).definitions
+        kept, definitions[name] = definitions[name], edited(definitions[name], name)
+        changed = {program for program in PROGRAMS if hashed(runs[program], modules) != before[program]}
+        definitions[name] = kept
+        assert changed == {program for program in PROGRAMS if (module, name) in runs[program]}, f"{module}:{name}"
+    assert prints(modules) == before
 
 
-def test_no_program_is_another():
-    found = prints()
-    assert len(set(found.values())) == len(found)
+def test_an_edit_of_a_file_changes_the_programs_that_run_it(scripts, modules):
+    before, path = prints(modules), scripts / "dewpoint/training/losses.py"
+    text = path.read_text()
+    changed = {}
+    for loss in ("queries", "spans"):
+        rewritten(path, text.replace(f"scores = {loss}", f"scores = 2 * {loss}"))
+        after = prints(Modules(scripts))
+        changed[loss] = {program for program in PROGRAMS if after[program] != before[program]}
+    assert changed == {"queries": {"retriever"}, "spans": {"cocondenser"}}

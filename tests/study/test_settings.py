@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from dewpoint.errors import UserError
-from dewpoint.study.fingerprint import NO_RESULT, reach
+from dewpoint.study.fingerprint import reached
 from dewpoint.study.grammar import Config, Retriever
 from dewpoint.study.graph import Graph, beir_files
+from dewpoint.study.modules import Modules
 from programs import SCRIPTS, call, tables, write_files
 from sample_study import load
 
@@ -364,16 +365,13 @@ def test_the_most_awaited_model_goes_first(tmp_path):
 
 
 def read_by(program: str) -> set[str]:
-    """Names that a program and what it imports read from their settings."""
-    names = set()
-    for path in reach(SCRIPTS / f"{program}.py"):
-        if path.relative_to(SCRIPTS).as_posix() not in NO_RESULT:
-            for node in ast.walk(ast.parse(path.read_text())):
-                if (
-                    isinstance(node, ast.Attribute)
-                    and getattr(node.value, "attr", getattr(node.value, "id", "")) == "settings"
-                ):
-                    names.add(node.attr)
+    """Names that what a program runs reads from its settings, which `live` calls how to encode."""
+    modules, names = Modules(SCRIPTS), set()
+    for module, name in reached(program, modules=modules):
+        for node in (node for part in modules.get(module).definitions[name].statements for node in ast.walk(part)):
+            of = getattr(node, "value", None)
+            if isinstance(node, ast.Attribute) and getattr(of, "attr", getattr(of, "id", "")) in ("settings", "how"):
+                names.add(node.attr)
     return names
 
 

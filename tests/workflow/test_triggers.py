@@ -55,6 +55,11 @@ def test_a_loss(project):
     assert named(project.pending()) == expected
 
 
+def test_a_loss_that_nobody_uses(project):
+    project.edit("scripts/dewpoint/losses/contrast.py", "def work(", "def another():\n    ...\n\n\ndef work(")
+    assert project.pending() == {}
+
+
 def test_k1_of_bm25(project):
     project.change("rankers", "bm25", k1=1.2)
     expected = {"index_bm25": {"bm25"}, "rank_bm25": {"bm25"}, "negatives": {"bm25", "bm25+first"}, "retriever": RETRIEVERS}

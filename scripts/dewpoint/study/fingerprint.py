@@ -1,9 +1,9 @@
 """The fingerprint of code: a hash of some definitions and of all others below scripts/ that they lead to.
 
-Followed are the names that a definition mentions, to functions, classes and constants, through modules. A module that is
-passed around as a value counts whole, and so do a module's statements that are no definitions: they run when it is
-imported. Comments, docstrings and layout are left out, and so are what cannot change a result and declarations, which
-act only through settings and inputs.
+Followed are the names that a definition mentions, to functions, classes and constants, through modules. A module that
+is passed around as a value counts whole, and a module's statements that are no definitions always count: they run when
+it is imported. Comments, docstrings and layout are left out, and so are what cannot change a result and declarations,
+which act only through settings and inputs.
 """
 
 import hashlib
@@ -17,18 +17,20 @@ from dewpoint.study.modules import Modules, Target
 SCRIPTS = Path(__file__).parents[2]
 DOWNLOADS = ("data.catalogue", "data.download")  # what comes is checked; where from is in the settings
 # modules and packages that are not followed
-NO_RESULT = {f"dewpoint.{name}" for name in ("errors", "program", "progress", "lease", "artifact", *DOWNLOADS)}
+NO_RESULT = {f"dewpoint.{name}" for name in ("errors", "program", "progress", "lease", "artifact", "study", *DOWNLOADS)}
 
 
 def fingerprint(*roots: str, modules: Modules | None = None) -> str:
     """Sixteen digits for definitions "module:name"; "module" alone is its `main`, or what its main guard mentions."""
     modules = modules or _scripts()
-    digest, found = hashlib.sha256(), reached(*roots, modules=modules)
+    return hashed(reached(*roots, modules=modules), modules)
+
+
+def hashed(found: set[Target], modules: Modules) -> str:
+    """The fingerprint of these definitions: their code, what the names in it stand for, templates beside them."""
+    digest = hashlib.sha256()
     for module, name in sorted(found):
-        links = modules.links(module, name)
-        means = sorted(f"{'.'.join(mention)} {':'.join(target)}" for mention in links for target in links[mention])
-        text = modules.get(module).definitions[name].text
-        digest.update("\n".join((f"{module}:{name}", text, *means, "")).encode())
+        digest.update(modules.record(module, name))
     for module in sorted({module for module, _ in found} & modules.templates.keys()):
         for template in modules.templates[module]:
             digest.update(template.read_bytes())

@@ -18,7 +18,8 @@ class Modules:
     def __init__(self, folder: Path):
         self.folder = folder
         self.read: dict[str, Module | None] = {}
-        self.known: dict[Definition, dict[Mention, list[Target]]] = {}
+        self.linked: dict[Definition, dict[Mention, list[Target]]] = {}
+        self.recorded: dict[Definition, bytes] = {}
 
     def get(self, name: str) -> Module | None:
         """None for a module that is not of here."""
@@ -26,7 +27,8 @@ class Modules:
             path = self.folder.joinpath(*name.split("."))
             files = [file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()]
             text = files[0].read_text(encoding="utf-8") if files else "" if path.is_dir() else None
-            self.read[name] = None if text is None else Module(name, ast.parse(text), path.is_dir())
+            is_package = path.is_dir() and path.with_suffix(".py") not in files[:1]
+            self.read[name] = None if text is None else Module(name, ast.parse(text), is_package)
         return self.read[name]
 
     def submodules(self, name: str) -> set[str]:
@@ -46,14 +48,23 @@ class Modules:
     def links(self, module: str, name: str) -> dict[Mention, list[Target]]:
         """All that a definition mentions, and what each stands for; Python's own names are left out."""
         definition = self.get(module).definitions[name]
-        if definition not in self.known:
+        if definition not in self.linked:
             links = {}
             for mention in definition.mentions:
                 origins = definition.imports.names.get(mention[0], ())
                 found = [target for origin in origins for target in self._imported(*origin, mention[1:])]
                 links[mention] = found + self.targets(module, mention)
-            self.known[definition] = {mention: found for mention, found in links.items() if found}
-        return self.known[definition]
+            self.linked[definition] = {mention: found for mention, found in links.items() if found}
+        return self.linked[definition]
+
+    def record(self, module: str, name: str) -> bytes:
+        """All of a definition that matters: where it is, its code, what the names in it stand for."""
+        definition = self.get(module).definitions[name]
+        if definition not in self.recorded:
+            links = self.links(module, name)
+            means = sorted(f"{'.'.join(mention)} {':'.join(target)}" for mention in links for target in links[mention])
+            self.recorded[definition] = "\n".join((f"{module}:{name}", definition.text, *means, "")).encode()
+        return self.recorded[definition]
 
     def targets(self, module: str, mention: Mention) -> list[Target]:
         """What a name at the top of a module, with attributes that are read of it, stands for."""

@@ -1,0 +1,124 @@
+"""Nothing runs that is not hashed: every function that a program calls is in its fingerprint."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dewpoint.study.fingerprint import reached
+from dewpoint.study.kind import TAGS, kind, kinds
+from dewpoint.study.modules import Modules
+from dewpoint.study.written import Yaml
+from programs import TABLES, write_files
+from traced import Call, calls, environment, unhashed
+from workflow.conftest import ROOT, STUDY, Project, copy_project
+from workflow.test_rehearsing import FILES, OWN
+
+MORE = """\
+datasets:
+  d: {source: pydocs, packages: [json]}
+  dpr: {source: dpr, questions: [nq], adversarial: true}
+  marco: {source: msmarco-passage, titles: true, triples: 4}
+  documents: {source: msmarco-document, passages: all}
+  wikipedia: {source: wikipedia}
+models:
+  new: {recipe: mlm, from: scratch, data: d, architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}}
+  co: {recipe: cocondenser, from: pre, data: w, early_layers: 1}
+  mined: {recipe: retriever, from: co, data: dpr, split: nq-train, negatives: [bm25, one], development: {split: nq-dev}}
+rankers:
+  raw: {kind: dense, model: new}
+  graph: {kind: dense, model: one, index: {name: hnsw}}
+  tuned: {kind: fusion, of: [one, bm25], method: weighted, tune: {split: train}}
+  both: {kind: fusion, of: [mined, bm25]}
+tables:
+  d: {rankers: [bm25, raw], on: d/test, metrics: [nDCG@10, latency@1]}
+  fused: {rankers: [bm25, tuned, graph], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
+  dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
+analyses:
+  deep: {kind: recall, rankers: [bm25, raw], on: d/test}
+  marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
+"""
+SUBMITTED = """\
+datasets:
+  t:
+    source: table
+    corpus: {file: corpus.csv}
+    queries: {test: {file: queries.csv}}
+    judgements: {test: {file: judgements.csv}}
+rankers:
+  theirs: {kind: file, on: t, runs: {test: run.trec}}
+tables:
+  t: {rankers: [theirs], on: t/test, metrics: [MRR@10]}
+"""
+
+
+def roots_of(arguments: tuple[str, ...]) -> list[str]:
+    """The roots of the fingerprint that goes with a command line."""
+    program, settings = Path(arguments[0]).stem, {}
+    if "--settings" in arguments:
+        settings = json.loads(arguments[arguments.index("--settings") + 1])
+    if program == "work":
+        module, function = arguments[1:3]
+        written = [("losses", settings.get("loss")), ("batches", settings.get("batches"))]
+        below = [kind(folder, part["name"]).module() for folder, part in written if part]
+        return [f"dewpoint.{module}:{function}", *(f"{one}:work" for one in below)]
+    does = {"prepare": "write", "rehearse": "rehearse"}.get(program)
+    return [program, *([f"{kind('sources', settings['source']).module()}:{does}"] if does else [])]
+
+
+def rehearsed(project: Project) -> None:
+    """Every kind of dataset, model and ranker, as a rehearsal."""
+    study, more = yaml.load(OWN, Yaml), yaml.load(MORE, Yaml)
+    study |= {section: study.get(section, {}) | more[section] for section in more}
+    (project.folder / STUDY).write_text(yaml.safe_dump(study, sort_keys=False))
+    write_files(project.folder, dict.fromkeys(FILES.split(), ""))
+    project.snakemake("--config", "rehearse=true")
+
+
+def submitted(project: Project) -> None:
+    """A run of others, which a rehearsal does not read, and its export."""
+    (project.folder / STUDY).write_text(SUBMITTED)
+    write_files(project.folder, TABLES | {"run.trec": "q1 Q0 p1 1 2.5 x\nq2 Q0 p1 1 2.5 x\n"})
+    project.snakemake()
+    project.snakemake("results/mini/exports/theirs/t.test.trec")
+
+
+@pytest.fixture(scope="module")
+def modules() -> Modules:
+    return Modules(ROOT / "scripts")
+
+
+@pytest.fixture(scope="module")
+def traced(tmp_path_factory, modules) -> dict[tuple[str, ...], set[Call]]:
+    """Command line → calls, of all programs that some small studies run."""
+    folder, found = tmp_path_factory.mktemp("traced"), {}
+    with pytest.MonkeyPatch.context() as patch:
+        for run in (rehearsed, submitted):
+            for name, value in environment(folder / f"{run.__name__}-calls").items():
+                patch.setenv(name, value)
+            run(copy_project(folder / run.__name__))
+            for arguments, made in calls(folder / f"{run.__name__}-calls", modules).items():
+                found.setdefault(arguments, set()).update(made)
+    return found
+
+
+def test_nothing_runs_that_is_not_hashed(traced, modules):
+    missing = {
+        f"{' '.join([Path(arguments[0]).stem, *arguments[1:3]])} runs {':'.join(target)}"
+        for arguments, made in traced.items()
+        for target in unhashed(made, reached(*roots_of(arguments), modules=modules), modules)
+    }
+    assert not missing
+
+
+def test_all_programs_of_the_rules_ran(traced):
+    written = "".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
+    programs = set(re.findall(r'fingerprint\("(\w+)"', written))
+    assert programs - {Path(arguments[0]).stem for arguments in traced} == {"download"}
+
+
+def test_all_kinds_ran(traced):
+    ran = {root.split(":")[0] for arguments in traced for root in roots_of(arguments)}
+    assert {kind.module() for folder in TAGS for kind in kinds(folder).values()} <= ran
