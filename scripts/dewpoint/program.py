@@ -3,8 +3,8 @@
     def main(artifact: Artifact, settings: Settings, dataset: Path, runs: list[Path]): ...
 
 is called as `--settings JSON --dataset PATH --runs PATH PATH --output MANIFEST [--code FINGERPRINT]`. A parameter that
-is a dataclass stands for its fields. All paths are recorded as inputs; an optional one may be left empty. The artifact is
-sealed when `main` returns; when it does not, nothing is left behind.
+is a dataclass stands for its fields. All paths are recorded as inputs; an optional one may be left empty. The artifact
+is sealed when `main` returns; when it does not, nothing is left behind.
 """
 
 import argparse

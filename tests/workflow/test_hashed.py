@@ -36,9 +36,9 @@ tables:
   d: {rankers: [bm25, raw], on: d/test, metrics: [nDCG@10, latency@1]}
   fused: {rankers: [bm25, tuned, graph], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
+  marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
-  marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
 """
 SUBMITTED = """\
 datasets:

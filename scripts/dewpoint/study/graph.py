@@ -191,9 +191,9 @@ class Graph:
         """Metrics asked of each (ranker, dataset, split), in the order they are first named."""
         asked: dict[tuple[str, str, str], list[str]] = {}
         for table in self.study.tables.values():
-            for place, metrics in table.columns.items():
+            for on, metrics in table.columns.items():
                 for ranker in table.rankers:
-                    known = asked.setdefault((ranker, *place), [])
+                    known = asked.setdefault((ranker, *on), [])
                     known += [metric for metric in metrics if metric not in known]
         return asked
 
