@@ -17,6 +17,10 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 
+# where artifacts of the same settings, code and inputs are looked for, also those of other studies
+os.environ["DEWPOINT_MADE"] = str(Path(graph.config.output).absolute() / ".made") if graph.config.reuse else ""
+
+
 def quoted(text):
     """A word of a shell command in which braces are no wildcards."""
     return shlex.quote(text).replace("{", "{{").replace("}", "}}")

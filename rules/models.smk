@@ -33,7 +33,7 @@ rule negatives:
     input:
         unpack(lambda w: graph.negatives_inputs(w.negatives)),
     output:
-        f"{RESULTS}/negatives/{{negatives}}.json",
+        f"{RESULTS}/negatives/{{negatives}}/manifest.json",
     log:
         f"{RESULTS}/logs/negatives/{{negatives}}.log",
     benchmark:

@@ -12,10 +12,15 @@ from dewpoint.study.kind import kind, work_of
 def main(artifact: Artifact, settings: Settings, study: str, files: list[Path]) -> None:
     options = vars(settings)
     source, expected = options.pop("source"), options.pop("expected", Settings())
+    relevant = options.pop("relevant", None)
     writer = DatasetWriter(artifact)
-    if kind("sources", source).fetched():
+    if kind("sources", source).joins():
+        options["files"] = files
+    elif kind("sources", source).fetched():
         options["files"] = {name: member(path, name) for path in files for name in read_manifest(path)["files"]}
     work_of("sources", source, "write")(writer, **options)
+    if relevant is not None:
+        writer.relevant |= dict.fromkeys(writer.queries, relevant)
     writer.finish()
     refuse_other_counts(source, artifact.facts, expected)
     artifact.facts |= {"study": study}

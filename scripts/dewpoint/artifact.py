@@ -24,6 +24,7 @@ from dewpoint.lease import take
 
 FORMAT = 1
 LOCK = ".lock"
+MANIFEST = "manifest.json"
 LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "faiss", "Stemmer", "numba", "scipy")
 
 
@@ -75,8 +76,42 @@ class Artifact:
         """A folder for what one may watch while it is made; nobody depends on it."""
         return self.folder.parent.parent / "tensorboard" / self.folder.name
 
-    def seal(self) -> None:
-        """Move the files into place, then write the manifest by atomic rename."""
+    @property
+    def key(self) -> str:
+        """The same for all that is made with these settings, by this code, from inputs that hold the same."""
+        return _key(self.settings, self.code, self.inputs)
+
+    def adopt(self) -> Path | None:
+        """Take the files of an artifact that was made by the same code with the same settings from the same inputs.
+
+        Where such are, DEWPOINT_MADE says: a folder with a file a key, which names the manifest. Nothing is copied where
+        files can be linked. Returns the manifest of the other, if there is one that is whole.
+        """
+        note = _note(self.key) if self.code else None
+        if note is None or not note.is_file():
+            return None
+        other = Path(note.read_text())
+        try:
+            record = read_manifest(other)
+            files = {name: member(other, name) for name in record["files"]}
+        except UserError:  # gone, or another since
+            return None
+        if _key(record["settings"], record["code"], record["inputs"]) != self.key:
+            return None
+        if self.helper:  # the maker takes it
+            return other
+        for name, file in files.items():
+            path = self.path(name if self.manifest.name == MANIFEST else name.replace(other.stem, self.manifest.stem, 1))
+            try:
+                os.link(file, path)
+            except OSError:  # on another file system
+                shutil.copyfile(file, path)
+        self.facts |= record["facts"]
+        self.seal(record["run"] | {"adopted": str(other)})
+        return other
+
+    def seal(self, run: dict[str, Any] | None = None) -> None:
+        """Move the files into place, then write the manifest by atomic rename; `run` is said of an adopted one."""
         if self.helper:
             return
         paths = [path.relative_to(self.staging) for path in self.staging.rglob("*") if path.is_file()]
@@ -94,7 +129,8 @@ class Artifact:
             "settings": self.settings,
             "code": self.code,
             "inputs": self.inputs,
-            "run": {
+            "run": run
+            or {
                 "seconds": round(time.monotonic() - self.started, 2),
                 "peak_memory_mb": peak_memory_mb(),
                 **_device(),
@@ -107,12 +143,24 @@ class Artifact:
         partial = self.staging / self.manifest.name
         partial.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
         os.replace(partial, self.manifest)
+        if self.code and (note := _note(self.key)):
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.write_text(str(self.manifest.absolute()))
         self.discard()
 
     def discard(self) -> None:
         """Remove what is not sealed, and let others make the artifact."""
         shutil.rmtree(self.staging, ignore_errors=True)
         self.lease.close()
+
+
+def _key(settings: dict, code: str, inputs: dict[str, str]) -> str:
+    return _digest(json.dumps([settings, code, list(inputs.values())], sort_keys=True).encode())
+
+
+def _note(key: str) -> Path | None:
+    """Where it is said which artifact has a key."""
+    return Path(os.environ["DEWPOINT_MADE"], key[:2], key) if os.environ.get("DEWPOINT_MADE") else None
 
 
 def read_manifest(manifest: Path) -> dict[str, Any]:

@@ -121,6 +121,9 @@ def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[st
             paths += [path for value in values.values() if isinstance(value, list) for path in value]
             helper = int(os.environ.get("RANK", 0))
             artifact = arguments["artifact"] = Artifact(output, json.loads(settings), code, paths, helper)
+        if artifact and (other := artifact.adopt()):
+            logging.getLogger(__name__).info("the same was made before: %s", other)
+            return
         main(**arguments)
         if artifact:
             artifact.seal()

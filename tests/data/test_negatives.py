@@ -76,7 +76,7 @@ def test_seeds_and_rankers_draw_apart(tmp_path):
     """One run given twice, three negatives of thirty kept: the two rankers differ, and so do two seeds."""
     run, drawn = store_run(tmp_path, "run", run_of({(0, p): float(-p) for p in range(30)})), []
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        artifact = Artifact(tmp_path / f"{name}.json")
+        artifact = Artifact(tmp_path / name / "manifest.json")
         write_negatives(artifact, [run, run], judged({(0, 3)}), options(depth=30, kept=3, seed=seed))
         artifact.seal()
         drawn.append(read_negatives(artifact.manifest).passages.reshape(2, 3).tolist())
@@ -90,23 +90,23 @@ def test_every_judged_query_is_an_instance_of_each_ranker(tmp_path):
     dataset = judged({(0, 1), (1, 2), (1, 3)})
 
     def written(name, seed=0):
-        artifact = Artifact(tmp_path / f"{name}.json")
+        artifact = Artifact(tmp_path / name / "manifest.json")
         write_negatives(artifact, runs, dataset, options(seed=seed))
         artifact.seal()
         return artifact.manifest
 
-    rows = pq.read_table(written("a").with_suffix(".parquet")).to_pylist()
+    rows = pq.read_table(written("a").with_name("negatives.parquet")).to_pylist()
     assert [(row["query"], row["source"], row["passages"]) for row in rows] == [
         (0, 0, [2]),
         (1, 0, []),
         (0, 1, []),
         (1, 1, [4]),
     ]
-    made = read_negatives(tmp_path / "a.json")
+    made = read_negatives(tmp_path / "a/manifest.json")
     assert (made.query.tolist(), made.passages.tolist()) == ([0, 1, 0, 1], [2, 4])
     assert made.offsets.tolist() == [0, 1, 1, 1, 2]
-    assert [fact["queries_without"] for fact in read_manifest(tmp_path / "a.json")["facts"]["sources"]] == [1, 1]
-    assert read_manifest(written("b"))["files"]["b.parquet"] == read_manifest(written("c"))["files"]["c.parquet"]
+    assert [fact["queries_without"] for fact in read_manifest(tmp_path / "a/manifest.json")["facts"]["sources"]] == [1, 1]
+    assert read_manifest(written("b"))["content"] == read_manifest(written("c"))["content"]
 
 
 @settings(max_examples=30, deadline=None)
@@ -117,10 +117,10 @@ def test_blocks_of_queries_make_no_difference(tmp_path_factory, scores, positive
     for name, held in (("whole", 100), ("blocks", size)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(negatives, "QUERIES", held)
-            artifact = Artifact(folder / f"{name}.json")
+            artifact = Artifact(folder / name / "manifest.json")
             write_negatives(artifact, [run, run], judged(positives), options(kept=3))
             artifact.seal()
-        rows = pq.read_table(artifact.manifest.with_suffix(".parquet")).to_pylist()
+        rows = pq.read_table(artifact.manifest.with_name("negatives.parquet")).to_pylist()
         made.append((rows, read_manifest(artifact.manifest)["facts"]))
     assert made[0] == made[1]
     assert [row["query"] for row in made[0][0]] == 2 * sorted({query for query, _ in positives})

@@ -77,6 +77,15 @@ def test_the_first_passage_of_a_query_is_the_target_and_judged():
         assert all(passage[0] in JUDGED[query] for query, passage in zip(queries, passages, strict=True))
 
 
+def test_a_loss_can_know_which_rows_of_the_dataset_it_sees():
+    made = stream()
+    for step in range(10):
+        batch = made.batch(step)
+        queries, passages = read(batch)
+        assert batch.known["query"].tolist() == queries
+        assert batch.known["passage"].tolist() == list(chain.from_iterable(passages))
+
+
 def test_what_is_judged_relevant_is_no_negative_and_the_target_is_never_masked():
     """Query by query, passage by passage: masked when judged for that query, unless it is the target."""
     made, collisions = stream(size=6, wanted=4), 0
@@ -138,6 +147,28 @@ def test_a_batch_depends_on_seed_and_step_alone():
 def test_no_query_with_a_positive_is_a_mistake():
     with pytest.raises(UserError, match="nothing to train on"):
         stream([(3, [7])])
+
+
+def test_instances_come_together_as_they_are_composed():
+    """Here the highest query first; whoever composes is told each instance's query, the size and the seed."""
+    told = []
+
+    class Sorted:
+        steps = 2
+
+        def __init__(self, queries, size, seed):
+            told.append((queries.tolist(), size, seed))
+            self.order, self.size = np.argsort(-queries, kind="stable"), size
+
+        def rows(self, step):
+            epoch, at = divmod(step, self.steps)
+            return epoch, self.order[at * self.size : (at + 1) * self.size]
+
+    made = stream(size=4, seed=5, compose=Sorted)
+    assert told == [([0, 1, 2, 4, 0, 5], 4, 5)]
+    for epoch in range(2):
+        assert [query for query, _, _ in instances(made, epoch)] == [5, 4, 2, 1, 0, 0]
+    assert [len(read(made.batch(step))[0]) for step in range(4)] == [4, 2, 4, 2]
 
 
 # --- what settings change -----------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a batch knows reaches a loss of anyone's: whole, in the order of the rows, and with the gradient of one graph."""
+"""What a batch knows reaches any loss: whole, in the order of the rows, and with the gradient of one graph."""
 
 import copy
 
@@ -83,7 +83,10 @@ def test_it_is_the_gradient_of_one_graph(name, room):
         ids = [torch.from_numpy(row[row != SPECIAL["pad"]]) for row in assemble(texts, SPECIAL)]
         sides.append(torch.stack([plain.vector(encoder.backbone, one, "cls", None, False) for one in ids]))
     passages, queries = shown_and_asked(made)
-    known = {"masked": torch.from_numpy(made.known["masked"]), "teacher": torch.from_numpy(TEACHER[queries][:, passages])}
+    known = {
+        "masked": torch.from_numpy(made.known["masked"]),
+        "teacher": torch.from_numpy(TEACHER[queries][:, passages]),
+    }
     expected = distilled(sides[0] @ sides[1].T, known)
     expected.backward()
     loss, got = run(model, way, room)

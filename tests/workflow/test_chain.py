@@ -56,7 +56,7 @@ def test_every_stage_leaves_its_artifact(finished):
 def test_no_training_query_meets_its_positive_as_a_negative(finished):
     judged = pq.read_table(finished.folder / "data/pydocs/judgements.train.parquet").to_pandas()
     positives = set(zip(judged["query"], judged["passage"], strict=True))
-    (path,) = (finished.folder / "results/mini/negatives").glob("bm25+first.*.parquet")
+    (path,) = (finished.folder / "results/mini/negatives").glob("bm25+first.*/negatives.parquet")
     negatives = pq.read_table(path).to_pandas()
     assert set(negatives["source"]) == {0, 1}
     pairs = {

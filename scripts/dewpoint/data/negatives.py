@@ -54,7 +54,7 @@ def write_negatives(artifact: Artifact, runs: list[Path], dataset: Dataset, sett
     artifact.facts |= {"queries": len(queries), "queries_without_positive": without, "sources": []}
     log.info("%s queries; %s more have no positive and are left out", f"{len(queries):,}", f"{without:,}")
     progress = Progress(len(queries) * len(runs), "queries", rate="queries")
-    with pq.ParquetWriter(artifact.beside(".parquet"), SCHEMA, compression="zstd") as file:
+    with pq.ParquetWriter(artifact.path("negatives.parquet"), SCHEMA, compression="zstd") as file:
         for source, manifest in enumerate(runs):
             counts, random = Counter(), np.random.default_rng([settings.seed, source])
             blocks = chain(query_blocks(manifest, QUERIES), repeat(NOTHING))  # the last queries may have no rows

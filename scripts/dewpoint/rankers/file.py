@@ -31,7 +31,7 @@ class RunFiles(Ranker):
         return {"dataset": [graph.dataset(dataset)], "file": [self.runs[split]]}
 
     def check(self, study) -> Iterator[tuple[str, str]]:
-        answered = study.datasets[self.on].answered
+        answered = study.datasets[self.on].answered or []
         for split, file in self.runs.items():
             if wrong := study.lacks_split(self.on, split, [f"{HIT}@1" if split in answered else "MRR@10"]):
                 yield "runs", wrong

@@ -173,6 +173,6 @@ def cuts(offsets: np.ndarray, size: int) -> Iterator[tuple[int, int]]:
 
 
 def refuse_another_model(place: Path, model: str, other_place: Path, other: str) -> None:
-    """Vectors are only comparable when one model made them."""
-    if model != other:
+    """Vectors are only comparable when one model made them; the same one may have other names, but not another hash."""
+    if model.rpartition(" ")[2] != other.rpartition(" ")[2]:
         raise UserError(f"{place}: made by model {model}, but {other_place} by {other}; encode both with one model")

@@ -10,7 +10,7 @@ from pydantic import Field
 from dewpoint.data.catalogue import Download
 from dewpoint.study.kind import For, Kind, Names, outside
 from dewpoint.study.sizes import Cost, Sizes, prepared, written
-from dewpoint.study.types import Count, Name, Row, Share
+from dewpoint.study.types import Count, Grade, Name, Row, Share
 
 Asked = tuple[str, str, str, str]  # (key that asks, ranker, dataset, split) of a run
 Inputs = dict[str, list[str]]  # flag of the program → manifests
@@ -42,14 +42,18 @@ class Source(Kind):
     average_words: ClassVar[float] = 80  # of a passage
     estimated: ClassVar[int] = 0  # passages, where no one says how many
 
+    relevant: Grade | None = Field(
+        None, description="grade from which a passage counts as relevant, in all splits; left out: as the source has it"
+    )
+
     @property
     def judged(self) -> list[str] | None:
         """The splits with queries and judgements; None when only files not yet there can tell."""
         return []
 
     @property
-    def answered(self) -> list[str]:
-        """The splits whose queries may have answers, judged or not."""
+    def answered(self) -> list[str] | None:
+        """The splits whose queries may have answers, judged or not; None as above."""
         return []
 
     @property
@@ -70,6 +74,11 @@ class Source(Kind):
         """Whether `write` is handed its files by name."""
         return cls.downloads is not Source.downloads
 
+    @classmethod
+    def joins(cls) -> bool:
+        """Whether it is made of other datasets, whose manifests `write` is handed."""
+        return any(isinstance(marker, Names) for field in cls.model_fields.values() for marker in field.metadata)
+
     def files(self) -> list[str]:
         """The user's files that it is made of."""
         return []
@@ -84,7 +93,7 @@ class Source(Kind):
 
     def tiny(self, splits: list[str]) -> dict[str, Any]:
         """What `rehearse` is called with; `splits` are those that the study asks for."""
-        return self.model_dump(exclude={"source"})
+        return self.model_dump(exclude={"source", "relevant"})
 
     def moved(self, place) -> dict[str, Any]:
         """What is other when its files are the tiny ones; `place` gives a path's new one."""

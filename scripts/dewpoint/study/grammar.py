@@ -45,6 +45,9 @@ class Config(Strict):
     only: list[Label] = Field(
         [], description="what is made, by name, instead of all: models, tables, datasets, analyses"
     )
+    reuse: bool = Field(
+        True, description="what a study below `output` made with the same settings, code and inputs is taken over"
+    )
     mirrors: dict[str, str] = Field(
         {},
         description="where files are fetched from instead: the beginning of an address: another beginning",
@@ -183,7 +186,12 @@ def schema() -> dict[str, Any]:
     entries = [kind for folder in SECTIONS.values() for kind in kinds(folder).values()]
     for entry in (*entries, Table):
         if entry.__name__ in written["$defs"]:
-            written["$defs"][entry.__name__]["properties"]["vary"] = vary
+            properties = written["$defs"][entry.__name__]["properties"]
+            properties["vary"] = vary
+            if entry in kinds("recipes").values() and "data" in properties:
+                several = {"type": "array", "items": {"type": "string"}, "minItems": 2}
+                described = properties["data"].pop("description")
+                properties["data"] = {"anyOf": [properties["data"], several], "description": f"{described}, or several"}
     for section in (*SECTIONS, "tables"):
         written["properties"][section].pop("minProperties", None)
         written["properties"][section].pop("propertyNames", None)

@@ -93,7 +93,7 @@ class Graph:
 
     def negatives(self, model: str) -> str:
         """Named after what makes them, so that models share them."""
-        return f"{self.results}/negatives/{self.negatives_name(model)}.json"
+        return f"{self.results}/negatives/{self.negatives_name(model)}/manifest.json"
 
     def analysis(self, name: str) -> str:
         return f"{self.results}/analyses/{name}/manifest.json"
@@ -163,6 +163,7 @@ class Graph:
         used = {dataset for _, dataset, _ in self.scores}
         entries = [*self.study.analyses.values(), *(entry for part in parts.values() for entry in part.values())]
         used |= {name for entry in entries for _, section, name in entry.names() if section == "datasets"}
+        used |= {part for name in used for _, _, part in self.study.datasets[name].names()}
         datasets = {name: dataset for name, dataset in self.study.datasets.items() if name in used}
         return self.study.model_copy(update={"datasets": datasets, **parts})
 
@@ -217,6 +218,8 @@ class Graph:
     def dataset_files(self, name: str) -> list[str]:
         """The files that a dataset is made of: fetched ones, or the user's; one that is not there is said at once."""
         source = self.study.datasets[name]
+        if source.joins():
+            return [self.dataset(part) for _, _, part in source.names()]
         if self.config.rehearse and source.has("rehearse"):
             return [f"{rehearsal.files(self.config, name)}/manifest.json"]
         if files := source.downloads():

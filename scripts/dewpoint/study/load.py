@@ -19,6 +19,7 @@ from dewpoint.study.published import printed_table
 from dewpoint.study.rehearsal import APART
 from dewpoint.study.written import nearest, parse
 
+OTHER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9][A-Za-z0-9._-]*")  # another study's model
 TAKEN = ("downloads", "files", "stand-ins", "tokenizers", APART)  # folders below data/
 ALL_SECTIONS = (*SECTIONS, "tables")
 
@@ -30,12 +31,78 @@ def load_config(values: dict) -> Config:
 
 def load_study(path: Path) -> Study:
     """The study in `path`, expanded and checked."""
-    written = read(path)
-    for section in ALL_SECTIONS:
-        written[section] = expand(written.get(section) or {}, f"{path}: {section}")
+    written = _expanded(path)
+    _take_models(written, path)
     study = _with_implied(_validate(Study, written, str(path)), str(path))
     _cross_check(study, str(path))
     return study
+
+
+def _expanded(path: Path) -> dict[str, Any]:
+    """What a study and those that it includes say, `vary:` written out, and several datasets of a model joined."""
+    written = read(path)
+    for section in ALL_SECTIONS:
+        written[section] = expand(written.get(section) or {}, f"{path}: {section}")
+    _join_datasets(written, str(path))
+    return written
+
+
+def _join_datasets(written: dict[str, Any], path: str) -> None:
+    """`data: [a, b]` of a model is `a--b`, a dataset that joins the two."""
+    joining = next(name for name, kind in kinds("sources").items() if kind.joins())
+    for name, model in written["models"].items():
+        data = model.get("data") if isinstance(model, dict) else None
+        if isinstance(data, list):
+            if len(data) < 2 or not all(isinstance(one, str) for one in data):
+                raise UserError(f"{path}: models.{name}.data: expected a dataset, or names of several, such as [a, b]")
+            model["data"] = "--".join(data)
+            joined = {"source": joining, "of": data}
+            if written["datasets"].setdefault(model["data"], joined) != joined:
+                raise UserError(f"{path}: datasets.{model['data']}: {' and '.join(data)} together are called so")
+
+
+def _take_models(written: dict[str, Any], path: Path) -> None:
+    """`from: other/model` takes in the model of the study beside this one, with all that it is made from.
+
+    What comes from there begins with the other study's name. Where it is finished, its artifacts are taken over.
+    """
+    for name, model in list(written["models"].items()):
+        for key in ("from", "query_from"):
+            source = model.get(key) if isinstance(model, dict) else None
+            if isinstance(source, str) and OTHER.fullmatch(source):
+                other, wanted = source.split("/")
+                model[key] = f"{other}.{wanted}"
+                _take_in(written, path.parent / f"{other}.yaml", wanted, f"{path}: models.{name}.{key}")
+
+
+def _take_in(written: dict[str, Any], beside: Path, wanted: str, place: str) -> None:
+    if not beside.is_file():
+        known = [one.stem for one in sorted(beside.parent.glob("*.yaml"))]
+        raise UserError(f"{place}: no study {beside}{nearest(beside.stem, known)}")
+    study, theirs = load_study(beside), _expanded(beside)
+    if wanted not in study.models:
+        raise UserError(f"{place}: {beside} has no model '{wanted}'{nearest(wanted, [*study.models])}")
+    edges, found = study.needs(), set()
+    todo = [f"models.{wanted}"]
+    while todo:
+        node = todo.pop()
+        todo += edges[node] if node not in found else []
+        found.add(node)
+    for section, name, entry in study.entries():
+        if f"{section}.{name}" not in found or name not in theirs[section]:
+            continue  # not needed, or implied by a model
+        taken = dict(theirs[section][name])
+        for key, of, one in entry.names():
+            if of == "datasets":
+                for dataset in (one, *(part for _, _, part in study.datasets[one].names())):
+                    definition = theirs["datasets"][dataset]
+                    if written["datasets"].setdefault(dataset, definition) != definition:
+                        raise UserError(f"{place}: it is made from dataset '{dataset}', which is another one here")
+            elif isinstance(taken[key], list):
+                taken[key] = [f"{beside.stem}.{part}" if part == one else part for part in taken[key]]
+            else:
+                taken[key] = f"{beside.stem}.{one}"
+        written[section][f"{beside.stem}.{name}"] = taken
 
 
 def _with_implied(study: Study, path: str) -> Study:

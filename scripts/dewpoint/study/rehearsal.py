@@ -65,7 +65,7 @@ def _dataset(dataset: Source, folder: str) -> Source:
     def place(path: str) -> str:
         return f"{folder}/{flat(WILD.sub('0', path))}" if path else folder
 
-    return dataset.rehearsed(**dataset.moved(place))
+    return dataset.rehearsed(relevant=None, **dataset.moved(place))
 
 
 def _model(model: Node, config: Config) -> Node:

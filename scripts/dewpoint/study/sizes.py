@@ -62,7 +62,12 @@ class Sizes:
         manifest, definition = Path(self.graph.dataset(dataset)), self.graph.study.datasets[dataset]
         if manifest.is_file():
             return {"passages": 0, "queries": {}} | read_manifest(manifest)["facts"]
-        return {"passages": definition.estimated, "queries": {}} | definition.expected()
+        known = {"passages": definition.estimated, "queries": {}} | definition.expected()
+        for part in (self.rows(name) for _, _, name in definition.names()):  # of several joined
+            known["passages"] += part["passages"]
+            for split, queries in part["queries"].items():
+                known["queries"] = known["queries"] | {split: known["queries"].get(split, 0) + queries}
+        return known
 
     def passages(self, dataset: str) -> int:
         return self.rows(dataset)["passages"]

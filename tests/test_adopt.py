@@ -1,0 +1,79 @@
+"""The same work once: an artifact of the same settings, code and inputs is taken over, wherever it lies."""
+
+import json
+
+import pytest
+
+from dewpoint.artifact import Artifact, read_manifest
+
+
+@pytest.fixture(autouse=True)
+def made(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEWPOINT_MADE", str(tmp_path / ".made"))
+
+
+def make(manifest, inputs, settings=None, code="c0de", text="made"):
+    artifact = Artifact(manifest, settings or {"k": 1}, code, inputs)
+    name = "model.bin" if manifest.name == "manifest.json" else f"{manifest.stem}.parquet.txt"
+    artifact.path(name).write_text(text)
+    artifact.facts |= {"queries": 3}
+    artifact.seal()
+    return manifest
+
+
+def again(manifest, inputs, settings=None, code="c0de"):
+    artifact = Artifact(manifest, settings or {"k": 1}, code, inputs)
+    other = artifact.adopt()
+    artifact.discard()
+    return other
+
+
+def inputs(tmp_path, text="same"):
+    path = tmp_path / f"{text}-{len(list(tmp_path.iterdir()))}.txt"
+    path.write_text(text)
+    return [path]
+
+
+@pytest.mark.parametrize("name", ["models/{}/manifest.json", "runs/{}/docs.test.json"])
+def test_inputs_of_other_names_that_hold_the_same(tmp_path, name):
+    first = make(tmp_path / "one" / name.format("a"), inputs(tmp_path))
+    second = tmp_path / "two" / name.format("b")
+    assert again(second, inputs(tmp_path)) == first
+    one, two = read_manifest(first), read_manifest(second)
+    assert one["content"] == two["content"] and one["facts"] == two["facts"] and two["run"]["adopted"] == str(first)
+    files = [[path for path in at.parent.iterdir() if path != at] for at in (first, second)]
+    assert [path.stat().st_ino for path in files[0]] == [path.stat().st_ino for path in files[1]]
+
+
+def test_what_is_other_is_made_anew(tmp_path):
+    make(tmp_path / "one/manifest.json", inputs(tmp_path))
+    assert again(tmp_path / "2/manifest.json", inputs(tmp_path, "other")) is None
+    assert again(tmp_path / "3/manifest.json", inputs(tmp_path), settings={"k": 2}) is None
+    assert again(tmp_path / "4/manifest.json", inputs(tmp_path), code="edited") is None
+    assert again(tmp_path / "5/manifest.json", inputs(tmp_path)) is not None
+
+
+def test_one_without_a_fingerprint_is_never_taken(tmp_path):
+    make(tmp_path / "one/manifest.json", [], code="")
+    assert again(tmp_path / "two/manifest.json", [], code="") is None
+
+
+def test_a_damaged_one_is_not_taken(tmp_path):
+    first = make(tmp_path / "one/manifest.json", [])
+    (first.parent / "model.bin").write_text("cut")
+    assert again(tmp_path / "two/manifest.json", []) is None
+    first.unlink()
+    assert again(tmp_path / "two/manifest.json", []) is None
+
+
+def test_a_manifest_that_now_says_otherwise_is_not_taken(tmp_path):
+    first = make(tmp_path / "one/manifest.json", [])
+    record = json.loads(first.read_text())
+    first.write_text(json.dumps(record | {"settings": {"k": 2}}))
+    assert again(tmp_path / "two/manifest.json", []) is None
+
+
+def test_nothing_is_looked_for_where_nobody_says_where(tmp_path, monkeypatch):
+    make(tmp_path / "one/manifest.json", [])
+    monkeypatch.setenv("DEWPOINT_MADE", "")
+    assert again(tmp_path / "two/manifest.json", []) is None
