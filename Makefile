@@ -9,7 +9,7 @@ LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
 # a study of studies/, for rehearse and plan
 STUDY ?= quickstart
 
-.PHONY: help setup quickstart ask rehearse plan test lint schema lock clean bench-answers bench-bm25 bench-plan \
+.PHONY: help setup quickstart ask only rehearse plan test lint schema lock clean bench-answers bench-bm25 bench-plan \
     bench-prepare bench-pretrain bench-retriever bench-search
 
 help: ## this list
@@ -22,6 +22,9 @@ quickstart: setup ## the default study, from docstrings to a report
 
 ask: setup ## type a question, see what BM25 and the dense retriever find
 	@$(BIN)/python scripts/ask.py
+
+only: setup ## what has this name in a study, and what it is made from (TARGET=first STUDY=quickstart)
+	$(BIN)/snakemake --cores all --config study=studies/$(STUDY).yaml only=[$(TARGET)]
 
 rehearse: setup ## all of a study in minutes, on tiny files and models (STUDY=cocondenser)
 	$(BIN)/snakemake --cores all --config study=studies/$(STUDY).yaml rehearse=true

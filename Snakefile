@@ -54,7 +54,8 @@ rule all:
 
 
 onsuccess:
-    if Path(f"{RESULTS}/report.html").exists():  # a run may be asked for less
-        for name in graph.study.tables:
-            print(f"\n{Path(graph.table(name)[1]).read_text()}")
+    written = [Path(graph.table(name)[1]) for name in graph.study.tables]
+    for path in [path for path in written if path.exists()]:  # a run may be asked for less
+        print(f"\n{path.read_text()}")
+    if Path(f"{RESULTS}/report.html").exists():
         print(f"report: {RESULTS}/report.html")

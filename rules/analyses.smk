@@ -16,7 +16,7 @@ for kind, function, names in jobs("analyses", "work"):
         wildcard_constraints:
             analysis=one_of(names),
         conda:
-            ENVIRONMENT
+            environment(kind.resources.gpu)
         threads: THREADS.get(kind.resources.threads, kind.resources.threads)
         resources:
             **asked(kind.resources),

@@ -5,6 +5,8 @@ import re
 import shlex
 from importlib import import_module
 
+from snakemake.resources import Resource
+
 from dewpoint.errors import UserError
 from dewpoint.program import flags
 from dewpoint.study.fingerprint import fingerprint
@@ -29,7 +31,7 @@ def quoted(text):
 DATA, RESULTS = graph.data, graph.results
 SCRIPTS = quoted(str(PROJECT / "scripts"))
 STUDY = quoted(graph.config.study)
-ENVIRONMENT = "../envs/dewpoint.yaml"
+ENVIRONMENT, GPU_ENVIRONMENT = "../envs/dewpoint.yaml", "../envs/dewpoint-gpu.yaml"
 
 CORES = workflow.resource_settings.cores or 16
 HALF = max(1, CORES // 2)  # small models share a machine better two at a time than one on all cores
@@ -84,6 +86,19 @@ def work(kind, function):
     return {"work": f"{kind.module().removeprefix('dewpoint.')} {function}", "inputs": inputs}
 
 
+def visible_gpus():
+    """How many GPUs of this machine jobs may take."""
+    if "CUDA_VISIBLE_DEVICES" in os.environ:
+        return len([name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name])
+    return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+
+
+# where jobs run on this machine, they wait in Snakemake for a GPU, not holding cores; a cluster hands them out itself
+LOCAL, GPUS = workflow.resource_settings.nodes is None, visible_gpus()
+if LOCAL and GPUS:
+    workflow.global_resources.setdefault("gpu", Resource("gpu", GPUS))
+
+
 def growing(amount):
     """A resource that grows with each attempt."""
     return lambda wildcards, attempt: amount * attempt
@@ -91,4 +106,12 @@ def growing(amount):
 
 def asked(resources):
     """What a job asks of a machine."""
-    return {"mem_mb": growing(resources.mem_mb), "runtime": growing(resources.runtime), "gpu": resources.gpu}
+    each = resources.gpu
+    if LOCAL and resources.all_gpus and "CUDA_VISIBLE_DEVICES" in os.environ:
+        each = max(each, GPUS)  # a training is shared by all GPUs that are named
+    return {"mem_mb": growing(resources.mem_mb), "runtime": growing(resources.runtime), "gpu": each}
+
+
+def environment(gpu):
+    """The conda environment of a job; that with faiss-gpu where there are GPUs."""
+    return GPU_ENVIRONMENT if gpu and (GPUS or not LOCAL) else ENVIRONMENT

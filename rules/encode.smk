@@ -13,9 +13,10 @@ rule encode:
         f"{RESULTS}/benchmarks/encode/{{model}}/{{dataset}}.{{part}}-{{shard}}of{{shards}}.jsonl"
     priority: lambda w: graph.awaited(w.model)
     conda:
-        ENVIRONMENT
+        environment(gpu=1)
     threads: HALF
     resources:
+        gpu=1,
         mem_mb=growing(8000),
         runtime=growing(720),
     params:

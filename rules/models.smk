@@ -17,7 +17,7 @@ for kind, function, names in jobs("models", "work"):
             model=one_of(names),
         priority: lambda w: graph.awaited(w.model)
         conda:
-            ENVIRONMENT
+            environment(kind.resources.gpu)
         threads: THREADS.get(kind.resources.threads, kind.resources.threads)
         resources:
             **asked(kind.resources),

@@ -17,7 +17,7 @@ for kind, function, names in jobs("rankers", "index"):
             ranker=one_of(names),
         priority: lambda w: graph.awaited(graph.study.rankers[w.ranker].waits_for())
         conda:
-            ENVIRONMENT
+            environment(kind.needs(function).gpu)
         threads: THREADS.get(kind.needs(function).threads, kind.needs(function).threads)
         resources:
             **asked(kind.needs(function)),
@@ -46,7 +46,7 @@ for kind, function, names in jobs("rankers", "rank"):
             ranker=one_of(names),
         priority: lambda w: graph.awaited(graph.study.rankers[w.ranker].waits_for())
         conda:
-            ENVIRONMENT
+            environment(kind.needs(function).gpu)
         threads: THREADS.get(kind.needs(function).threads, kind.needs(function).threads)
         resources:
             **asked(kind.needs(function)),
@@ -74,7 +74,7 @@ for kind, function, names in jobs("rankers", "latency"):
         wildcard_constraints:
             ranker=one_of(names),
         conda:
-            ENVIRONMENT
+            environment(kind.needs(function).gpu)
         threads: CORES  # nothing runs beside it
         resources:
             **asked(kind.needs(function)),

@@ -11,7 +11,7 @@ from dewpoint.errors import UserError
 from dewpoint.lease import take
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
-DEVICE = "from dewpoint.lease import take_device; number, lease = take_device(2); print(number, flush=True); input()"
+DEVICE = "from dewpoint.lease import take_device; number, lease = take_device('01'); print(number, flush=True); input()"
 MAKER = (
     "import sys; from dewpoint.artifact import Artifact; made = Artifact(sys.argv[1]);"
     "made.path('half').write_text('x'); print('making', flush=True); input()"

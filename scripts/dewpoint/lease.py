@@ -5,6 +5,7 @@ import logging
 import os
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -22,14 +23,14 @@ def take(path: Path) -> IO | None:
     return file
 
 
-def take_device(devices: int) -> tuple[int, IO]:
-    """The number of a GPU that no other program of this user holds, and its lease; waits for one."""
+def take_device(names: Sequence[str]) -> tuple[int, IO]:
+    """Which of these GPUs no other program of this user holds, and its lease; waits for one."""
     waiting = False
     while True:
-        for number in range(devices):
-            if file := take(Path(tempfile.gettempdir()) / f"dewpoint-{os.getuid()}-gpu{number}.lock"):
+        for number, name in enumerate(names):
+            if file := take(Path(tempfile.gettempdir()) / f"dewpoint-{os.getuid()}-gpu{name}.lock"):
                 return number, file
         if not waiting:
-            log.info("waiting for one of %d GPUs", devices)
+            log.info("waiting for one of %d GPUs", len(names))
         waiting = True
         time.sleep(1)

@@ -111,9 +111,9 @@ class Dense(Ranker):
 
     resources: ClassVar[dict[str, Resources]] = {
         "index": Resources(mem_mb=32_000, runtime=240, threads="half"),
-        "rank": Resources(mem_mb=4000, runtime=240, threads="half"),
+        "rank": Resources(mem_mb=4000, runtime=240, threads="half", gpu=1),
         "probe": Resources(mem_mb=32_000, runtime=240, threads="half"),
-        "latency": Resources(mem_mb=32_000, runtime=120, threads="all"),
+        "latency": Resources(mem_mb=32_000, runtime=120, threads="all", gpu=1),
     }
 
     kind: Literal["dense"]

@@ -13,7 +13,6 @@ class Released(Vectors):
     """A retriever that others have trained, as it is."""
 
     resources: ClassVar[Resources] = Resources(mem_mb=8000, runtime=60)
-    many_devices: ClassVar[bool] = False
 
     recipe: Literal["released"]
 

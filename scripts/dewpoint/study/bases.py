@@ -27,6 +27,7 @@ class Resources:
     runtime: int  # minutes
     threads: int | Literal["half", "all"] = 1  # of the cores that Snakemake has; small models share a machine better
     gpu: int = 0
+    all_gpus: bool = False  # a training, which is shared by all that it is given
 
 
 # --- datasets -----------------------------------------------------------------------------------
@@ -117,9 +118,8 @@ TEXTS = For("texts")
 class Node(Kind):
     """A node of the model graph, and how texts become its inputs. Its module has `work`, which makes the model."""
 
-    resources: ClassVar[Resources] = Resources(mem_mb=16_000, runtime=2880, threads=8, gpu=1)
+    resources: ClassVar[Resources] = Resources(mem_mb=16_000, runtime=2880, threads=8, gpu=1, all_gpus=True)
     reads: ClassVar[tuple[str, ...]] = ("work",)  # the stages whose fields its work reads
-    many_devices: ClassVar[bool] = True  # its work may be shared by all GPUs of a machine
     ranker: ClassVar[str | None] = None  # the kind of ranker that it is, too, under its own name
 
     from_: Annotated[str, Names("models", released=True)] = Field(
