@@ -23,6 +23,11 @@ except UserError as error:
 os.environ["DEWPOINT_MADE"] = str(Path(graph.config.output).absolute() / ".made") if graph.config.reuse else ""
 
 
+if graph.config.container:
+
+    container: graph.config.container
+
+
 def quoted(text):
     """A word of a shell command in which braces are no wildcards."""
     return shlex.quote(text).replace("{", "{{").replace("}", "}}")

@@ -101,7 +101,9 @@ class Artifact:
         if self.helper:  # the maker takes it
             return other
         for name, file in files.items():
-            path = self.path(name if self.manifest.name == MANIFEST else name.replace(other.stem, self.manifest.stem, 1))
+            path = self.path(
+                name if self.manifest.name == MANIFEST else name.replace(other.stem, self.manifest.stem, 1)
+            )
             try:
                 os.link(file, path)
             except OSError:  # on another file system

@@ -105,7 +105,10 @@ def test_every_judged_query_is_an_instance_of_each_ranker(tmp_path):
     made = read_negatives(tmp_path / "a/manifest.json")
     assert (made.query.tolist(), made.passages.tolist()) == ([0, 1, 0, 1], [2, 4])
     assert made.offsets.tolist() == [0, 1, 1, 1, 2]
-    assert [fact["queries_without"] for fact in read_manifest(tmp_path / "a/manifest.json")["facts"]["sources"]] == [1, 1]
+    assert [fact["queries_without"] for fact in read_manifest(tmp_path / "a/manifest.json")["facts"]["sources"]] == [
+        1,
+        1,
+    ]
     assert read_manifest(written("b"))["content"] == read_manifest(written("c"))["content"]
 
 

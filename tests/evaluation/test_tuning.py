@@ -157,7 +157,7 @@ def test_weights_may_be_tuned_by_pages(tmp_path):
     runs = [store_run(tmp_path, name, run_of(one)) for name, one in zip("ab", scores, strict=True)]
     for metric, value in (("PageRprec", 1.0), ("Rprec", 0.0)):
         options = SETTINGS | {"split": "test", "metric": metric, "steps": 1}
-        tuned = call("tune", tmp_path / "tuned.json", options, dataset=dataset, runs=runs)
+        tuned = call("rankers.fusion index", tmp_path / "tuned/manifest.json", options, dataset=dataset, runs=runs)
         assert (read_manifest(tuned)["facts"]["weights"], read_manifest(tuned)["facts"][metric]) == ([1, 0], value)
 
 

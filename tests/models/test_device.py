@@ -10,11 +10,11 @@ from dewpoint.models import device
 
 @pytest.fixture
 def gpus(monkeypatch):
-    """Two GPUs, as far as torch says; how often one was taken."""
+    """Two GPUs, as far as torch says; from which ones was taken, each time."""
     taken = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    monkeypatch.setattr(lease, "take_device", lambda count: (taken.append(count), (1, None))[1])
+    monkeypatch.setattr(lease, "take_device", lambda names: (taken.append(names), (1, None))[1])
     for name in ("LOCAL_RANK", "CUDA_VISIBLE_DEVICES"):
         monkeypatch.delenv(name, raising=False)
     device.take_device.cache_clear()
@@ -24,7 +24,7 @@ def gpus(monkeypatch):
 
 def test_a_device_is_taken_once(gpus):
     assert device.take_device() == device.take_device() == torch.device("cuda", 1)
-    assert gpus == [2]
+    assert gpus == [["0", "1"]]
 
 
 @pytest.mark.parametrize("name", ["LOCAL_RANK", "CUDA_VISIBLE_DEVICES"])

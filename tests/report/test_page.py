@@ -75,10 +75,10 @@ def test_shows_the_weights_that_were_tuned(tmp_path):
     study = small.study(rankers=rankers | {"hybrid": {"kind": "fusion", "of": ["second", "bm25"], "tune": {}}})
     out, data = small.results(tmp_path, study)
     facts = {"weights": [0.3, 0.7], "MRR@10": 0.51234, "tried": 11}
-    tuned = small.write(out / "fusions" / "hybrid" / "docs.json", facts=facts)
+    tuned = small.write(out / "indexes" / "hybrid" / "docs" / "manifest.json", facts=facts)
     small.write(out / "runs" / "hybrid" / "docs.test.json", inputs=[tuned])
     text = Reading(page(study, out, data, {})).text
-    assert "hybrid: second 0.3, bm25 0.7 (MRR@10 0.512 on docs/dev)" in text and "fusions" in text
+    assert "hybrid: second 0.3, bm25 0.7 (MRR@10 0.512 on docs/dev)" in text and "indexes" in text
 
 
 def test_works_without_models(tmp_path):

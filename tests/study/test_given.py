@@ -17,12 +17,15 @@ TRAINED = ("data: d, negatives: [bm25]}", "data: marco, negatives: [official], n
 
 def test_the_list_of_the_training_split_is_its_run(tmp_path):
     graph = Graph(Config(), load(tmp_path, MARCO, TRIPLES, TRAINED))
-    assert graph.with_kind("given") == ["official"]
-    assert graph.training_runs("first") == ["results/quickstart/runs/official/marco.train.json"]
+    negatives = graph.negatives_inputs(graph.negatives_name("first"))
+    assert negatives["runs"] == ["results/quickstart/runs/official/marco.train.json"]
+    assert graph.study.rankers["official"].tag() == "given"
+    assert graph.rank_inputs("official", "marco", "train") == {"dataset": [graph.dataset("marco")]}
     assert json.loads(graph.rank_settings("official", "train")) == {"depth": 20, "list": "triples", "split": "train"}
 
 
 def test_a_list_cannot_be_asked(tmp_path):
     graph = Graph(Config(), load(tmp_path, MARCO, TRIPLES, TRAINED))
-    with pytest.raises(UserError, match=r"^ranker 'official' is a dataset's list of answers; it cannot be asked$"):
+    known = "ranker 'official' is a given, whose answers are known beforehand; it cannot be asked"
+    with pytest.raises(UserError, match=f"^{known}$"):
         ask.load(graph, "official", "marco")

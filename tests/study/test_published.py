@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from dewpoint.errors import UserError
-from dewpoint.study.grammar import Row
 from dewpoint.study.published import PUBLISHED, cited, load_paper, printed_table
+from dewpoint.study.types import Row
 from published_study import PAPER, load
 
 FILES = sorted(PUBLISHED.glob("*.yaml"))
@@ -188,7 +188,7 @@ def test_what_is_published_reaches_tables_alone(tmp_path, monkeypatch, old, new,
         names = graph.study.rankers
         found = {"table": graph.table_settings("t"), "report": graph.report_settings()}
         found["evaluate"] = [graph.evaluate_settings(*key) for key in graph.scores]
-        return found | {"rank": [(graph.bm25_settings(one), graph.rank_settings(one, "dev")) for one in names]}
+        return found | {"rank": [(graph.index_settings(one), graph.rank_settings(one, "dev")) for one in names]}
 
     before, after = settings(load(tmp_path, monkeypatch)), settings(load(tmp_path, monkeypatch, (old, new)))
     assert {job for job in before if before[job] != after[job]} == changed

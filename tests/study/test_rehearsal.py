@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 
 from dewpoint.errors import UserError
-from dewpoint.study.grammar import Pretraining, Retriever
-from dewpoint.study.graph import Graph
-from dewpoint.study.rehearsal import few
+from dewpoint.recipes._pretraining import Pretraining
+from dewpoint.recipes._retrieval import few
+from dewpoint.study.graph import QUERIES, Graph
 from sample_study import load, write
 
 STUDIES = ("condenser", "cocondenser", "quickstart")
@@ -36,9 +36,17 @@ def paths(graph: Graph) -> list[str]:
     study = graph.needed
     made = [path for name in study.datasets for path in (graph.dataset(name), *graph.dataset_files(name))]
     for name, model in study.models.items():
-        made += [graph.model(name), graph.tokenizer(name), *graph.stand_ins(name)]
-        made += graph.training_runs(name) if isinstance(model, Retriever) else []
-    made += [graph.score(*on) for on in graph.scores] + [graph.run(*on) for on in graph.scores]
+        read = [graph.model_inputs(name), graph.tokenizer_inputs(graph.tokenizer_name(name))]
+        if getattr(model, "negatives", None):
+            read.append(graph.negatives_inputs(graph.negatives_name(name)))
+        made += [
+            graph.model(name),
+            graph.tokenizer(name),
+            *(path for inputs in read for path in sum(inputs.values(), [])),
+        ]
+    for on in graph.scores:
+        read = [graph.rank_inputs(*on), graph.evaluate_inputs(*on)]
+        made += [graph.score(*on), graph.run(*on), *(path for inputs in read for path in sum(inputs.values(), []))]
     return made + [path for name in study.tables for path in graph.table(name)]
 
 
@@ -75,19 +83,22 @@ def test_the_users_files_and_released_models_are_replaced(tmp_path):
     made = graph(str(tmp_path / "own.yaml"))
     sets = made.study.datasets
     tables = [sets["t"].corpus, *sets["t"].queries.values(), *sets["t"].judgements.values()]
-    files = [*(file.file for file in tables), *sets["w"].files, *sets["v"].corpus, *sets["v"].queries.values()]
+    files = [*(file.file for file in tables), *sets["w"].paths, *sets["v"].corpus, *sets["v"].queries.values()]
     assert len(set(files)) == len(files)
     assert all(file.startswith("data/rehearsal/files/") for file in [*files, sets["b"].path])
     assert not any("*" in file for file in files)
-    assert made.study.datasets["w"].files[0].endswith(".jsonl.zst")  # the format is the file's
+    assert made.study.datasets["w"].paths[0].endswith(".jsonl.zst")  # the format is the file's
     assert made.stood_for == {
         "a--roberta-x": "a/roberta-x",
         "b--c": "b/c",
         "sentence-transformers--all-mpnet-base-v2": "sentence-transformers/all-mpnet-base-v2",
     }
     folder = "data/rehearsal/stand-ins"
-    assert made.stand_ins("one") == [f"{folder}/a--roberta-x/manifest.json", f"{folder}/b--c/manifest.json"]
-    assert made.tokenizer_stand_in(made.tokenizer_name("one", "queries")) == [f"{folder}/b--c/manifest.json"]
+    assert made.model_inputs("one")["stand_ins"] == [
+        f"{folder}/a--roberta-x/manifest.json",
+        f"{folder}/b--c/manifest.json",
+    ]
+    assert made.tokenizer_inputs(made.tokenizer_name("one", QUERIES))["stand_in"] == [f"{folder}/b--c/manifest.json"]
 
 
 def test_the_page_says_that_it_is_a_rehearsal():
@@ -103,7 +114,7 @@ def test_a_dataset_does_not_take_another_folder(tmp_path, name):
 
 
 def test_a_study_does_not_take_the_folder_of_rehearsals(tmp_path):
-    with pytest.raises(UserError, match="results/rehearsal has another use"):
+    with pytest.raises(UserError, match="results/rehearsal: has another use; give the file another name"):
         graph(str(write(tmp_path, name="rehearsal.yaml")))
 
 

@@ -1,6 +1,5 @@
 """Settings: a change reaches exactly the jobs that it concerns, and no job carries what it never reads."""
 
-import ast
 import json
 from itertools import combinations
 from pathlib import Path
@@ -8,39 +7,38 @@ from pathlib import Path
 import pytest
 
 from dewpoint.errors import UserError
-from dewpoint.study.fingerprint import reached
-from dewpoint.study.grammar import Config, Retriever
-from dewpoint.study.graph import Graph, beir_files
-from dewpoint.study.modules import Modules
-from programs import SCRIPTS, call, tables, write_files
+from dewpoint.recipes.retriever import Retriever
+from dewpoint.sources.beir import Beir
+from dewpoint.study.grammar import Config
+from dewpoint.study.graph import PASSAGES, QUERIES, Graph
+from dewpoint.study.kind import kinds
+from programs import call, tables, write_files
+from reading import read_by
 from sample_study import load
+
+STAGES = {"index": Graph.index_settings, "rank": lambda graph, name: graph.rank_settings(name, "test")}
 
 
 def settings(graph: Graph) -> dict[str, str]:
-    """The settings of every job of a study but the report."""
+    """The settings of every job of a study but the report, by its rule and what it makes."""
     study = graph.study
     tokenizers = {graph.tokenizer_name(model) for model in study.models}
+    with_negatives = [name for name, model in study.models.items() if getattr(model, "negatives", None)]
     found = {f"dataset {name}": graph.dataset_settings(name) for name in study.datasets}
     found |= {f"tokenizer {name}": graph.tokenizer_settings(name) for name in tokenizers}
     found |= {f"{model.recipe} {name}": graph.model_settings(name) for name, model in study.models.items()}
-    found |= {f"negatives {name}": graph.negatives_settings(name) for name in graph.with_recipe("retriever")}
+    found |= {f"negatives {name}": graph.negatives_settings(graph.negatives_name(name)) for name in with_negatives}
     for part in ("corpus", "queries.test"):
         found |= {f"encode {name} {part}": graph.encode_settings(name, part) for name in study.models}
-    found |= {f"bm25 {name}": graph.bm25_settings(name) for name in graph.with_kind("bm25")}
-    indexed = graph.with_index(approximate=True)
-    kinds = {kind: graph.with_kind(kind) for kind in ("bm25", "file")}
-    kinds |= {"exact": graph.with_index(approximate=False), "index": indexed}
+    for stage, settings_of in STAGES.items():
+        for name, ranker in study.rankers.items():
+            if function := ranker.function(stage):
+                found[f"{function}_{ranker.kind} {name}"] = settings_of(graph, name)
     found |= {
-        f"rank_{kind} {name}": graph.rank_settings(name, "test") for kind, names in kinds.items() for name in names
-    }
-    found |= {f"index {name}": graph.index_settings(name) for name in indexed}
-    found |= {
-        f"latency {ranker}": graph.latency_settings(ranker, split)
+        f"latency_{study.rankers[ranker].kind} {ranker}": graph.latency_settings(ranker, split)
         for ranker, dataset, split in graph.scores
-        if graph.latencies(ranker, dataset, split)
+        if graph.evaluate_inputs(ranker, dataset, split)["latency"]
     }
-    found |= {f"fuse {name}": graph.fuse_settings(name) for name in graph.with_kind("fusion")}
-    found |= {f"tune {name}": graph.tune_settings(name) for name in graph.tuned_rankers}
     found |= {f"evaluate {ranker}": graph.evaluate_settings(ranker, *on) for ranker, *on in graph.scores}
     found |= {f"compare {name}": graph.compare_settings(name) for name in study.tables if graph.comparisons(name)}
     return found | {f"table {name}": graph.table_settings(name) for name in study.tables}
@@ -91,30 +89,33 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("[bm25]}", "[bm25], projection: {size: 8}}", {"retriever first"}),
         ("[bm25]}", "[bm25], in_batch: false}", {"retriever first"}),
         ("[bm25]}", "[bm25], positives: first}", {"retriever first"}),
+        ("[bm25]}", "[bm25], loss: {name: contrast, temperature: 0.1}}", {"retriever first"}),
+        ("[bm25]}", "[bm25], loss: contrast, batches: random}", set()),
+        ("early_layers: 1, seed", "early_layers: 1, loss: {name: contrast, temperature: 2}, seed", {"cocondenser co"}),
         ("[bm25]}", "[bm25], train_queries: 100}", {"retriever first"}),
         ("[bm25]}", "[bm25], train_queries: all}", set()),
         ("[bm25]}", "[bm25], negatives_per_query: 7}", set()),
         ("[bm25]}", "[bm25], negatives_per_query: 1}", {"retriever first"}),
-        ("[bm25]}", "[]}", {"retriever first"}),  # none beside the positive
+        ("[bm25]}", "[]}", {"retriever first", "negatives first"}),  # none beside the positive, and none to be chosen
         ("[bm25]}", "[bm25], negatives_without: [judged, answers]}", {"negatives first"}),
         ("[bm25]}", "[bm25], negatives_seed: 9}", {"negatives first"}),
         ("[bm25]}", "[bm25], development: {queries: 9}}", {"retriever first"}),
-        ("kind: bm25", "kind: bm25, k1: 1.2", {"bm25 bm25"}),
-        ("kind: bm25", "kind: bm25, b: 0.75", {"bm25 bm25"}),
-        ("kind: bm25", "kind: bm25, stemmer: german", {"bm25 bm25"}),
-        ("kind: bm25", "kind: bm25, stop_words: none", {"bm25 bm25"}),
-        ("kind: bm25", "kind: bm25, words: plain", {"bm25 bm25"}),
-        ("kind: bm25", "kind: bm25, title: false", {"bm25 bm25"}),
+        ("kind: bm25", "kind: bm25, k1: 1.2", {"index_bm25 bm25"}),
+        ("kind: bm25", "kind: bm25, b: 0.75", {"index_bm25 bm25"}),
+        ("kind: bm25", "kind: bm25, stemmer: german", {"index_bm25 bm25"}),
+        ("kind: bm25", "kind: bm25, stop_words: none", {"index_bm25 bm25"}),
+        ("kind: bm25", "kind: bm25, words: plain", {"index_bm25 bm25"}),
+        ("kind: bm25", "kind: bm25, title: false", {"index_bm25 bm25"}),
         ("kind: bm25", "kind: bm25, depth: 900", {"rank_bm25 bm25"}),
         ("model: co", "model: bert", set()),  # another input
-        ("model: co", "model: co, depth: 900", {"rank_exact zero"}),
-        ("[second, bm25]", "[second, bm25], k: 10", {"fuse hybrid"}),
+        ("model: co", "model: co, depth: 900", {"rank_dense zero"}),
+        ("[second, bm25]", "[second, bm25], k: 10", {"rank_fusion hybrid"}),
         ("[second, bm25]", "[second, bm25], weights: [1, 1]", set()),
-        ("[second, bm25]", "[second, bm25], weights: [1, 2]", {"fuse hybrid"}),
+        ("[second, bm25]", "[second, bm25], weights: [1, 2]", {"rank_fusion hybrid"}),
         ("method: weighted", "method: weighted, k: 10", set()),
-        ("method: weighted", "method: weighted, scale: z", {"fuse weighted"}),
+        ("method: weighted", "method: weighted, scale: z", {"rank_fusion weighted"}),
         ("[second, bm25]}", "[second, bm25], scale: z}", set()),
-        ("[second, bm25]}", "[second, bm25], tune: {}}", {"fuse hybrid", "tune hybrid"}),
+        ("[second, bm25]}", "[second, bm25], tune: {}}", {"rank_fusion hybrid", "index_fusion hybrid"}),
         ("title: Sample", "title: Other", set()),
         ("{rankers", "{title: T, rankers", {"table t"}),
         ("R@100]", "R@100, P@5]", {"table t", *EVALUATE}),
@@ -130,11 +131,11 @@ TUNED = ("[second, bm25]}", "[second, bm25], method: weighted, tune: {metric: R@
 @pytest.mark.parametrize(
     ("old", "new", "jobs"),
     [
-        ("R@5", "R@5, split: train", {"tune hybrid"}),  # what is fused knows the weights by its input
-        ("R@5", "R@7", {"tune hybrid"}),
-        ("R@5", "R@5, steps: 4", {"tune hybrid"}),
-        ("tune:", "scale: z, tune:", {"tune hybrid", "fuse hybrid"}),
-        ("tune:", "depth: 200, tune:", {"fuse hybrid"}),
+        ("R@5", "R@5, split: train", {"index_fusion hybrid"}),  # what is fused knows the weights by its input
+        ("R@5", "R@7", {"index_fusion hybrid"}),
+        ("R@5", "R@5, steps: 4", {"index_fusion hybrid"}),
+        ("tune:", "scale: z, tune:", {"index_fusion hybrid", "rank_fusion hybrid"}),
+        ("tune:", "depth: 200, tune:", {"rank_fusion hybrid"}),
         ("tune:", "k: 2, tune:", set()),
     ],
 )
@@ -165,13 +166,21 @@ INDEXED = [("model: co}", "model: co, index: {name: hnsw}}"), ("[bm25, second,",
 @pytest.mark.parametrize(
     ("old", "new", "jobs"),
     [
-        ("name: hnsw", "name: hnsw, M: 8", {"index zero"}),
-        ("name: hnsw", "name: hnsw, efConstruction: 9", {"index zero"}),
-        ("name: hnsw", "name: hnsw, efSearch: 9", {"rank_index zero", "latency zero"}),
+        ("name: hnsw", "name: hnsw, M: 8", {"index_dense zero"}),
+        ("name: hnsw", "name: hnsw, efConstruction: 9", {"index_dense zero"}),
+        ("name: hnsw", "name: hnsw, efSearch: 9", {"probe_dense zero", "latency_dense zero"}),
         ("index: {name: hnsw}", "index: hnsw", set()),
-        ("model: co,", "model: co, depth: 500,", {"rank_index zero", "latency zero", "evaluate zero"}),
-        ("early_layers: 1, seed", "early_layers: 1, query_length: 9, seed", {"encode co queries.test", "latency zero"}),
-        ("R@100]", "R@100, latency@1]", {"table t", "evaluate zero", *EVALUATE, "latency bm25", "latency second"}),
+        ("model: co,", "model: co, depth: 500,", {"probe_dense zero", "latency_dense zero", "evaluate zero"}),
+        (
+            "early_layers: 1, seed",
+            "early_layers: 1, query_length: 9, seed",
+            {"encode co queries.test", "latency_dense zero"},
+        ),
+        (
+            "R@100]",
+            "R@100, latency@1]",
+            {"table t", "evaluate zero", *EVALUATE, "latency_bm25 bm25", "latency_dense second"},
+        ),
     ],
 )
 def test_a_change_of_an_index(tmp_path, old, new, jobs):
@@ -183,31 +192,35 @@ def test_a_change_of_an_index(tmp_path, old, new, jobs):
 def test_an_index_is_compared_with_exact_search_of_its_model(tmp_path):
     """Also where the model is no retriever, and so no ranker by itself."""
     graph = Graph(Config(study="s.yaml", shards=2), load(tmp_path, *INDEXED))
-    assert graph.exact_run("zero", "d", "test") == ["results/s/runs/co/d.test.json"]
-    assert graph.exact_run("second", "d", "test") == []
-    assert graph.latencies("zero", "d", "test") == ["results/s/latency/zero/d.test.json"]
-    assert graph.latencies("second", "d", "test") == []
+    zero, second = (graph.evaluate_inputs(ranker, "d", "test") for ranker in ("zero", "second"))
+    assert zero["exact"] == ["results/s/runs/co/d.test.json"] and second["exact"] == []
+    assert zero["latency"] == ["results/s/latency/zero/d.test.json"] and second["latency"] == []
     index, vectors = "results/s/indexes/zero/d/manifest.json", "results/s/embeddings/second/d/corpus"
-    assert graph.answering("zero", "d") == {"model": [graph.model("co")], "corpus": [], "index": [index]}
+    assert graph.live_inputs("zero", "d") == {"model": [graph.model("co")], "index": [index]}
     shards = [f"{vectors}-{shard}of2.json" for shard in range(2)]
-    assert graph.answering("second", "d") == {"model": [graph.model("second")], "corpus": shards, "index": []}
+    assert graph.live_inputs("second", "d") == {"model": [graph.model("second")], "corpus": shards}
+    for ranker in ("zero", "second"):
+        dataset = {"dataset": [graph.dataset("d")]}
+        assert graph.latency_inputs(ranker, "d") == dataset | graph.live_inputs(ranker, "d")
 
 
 def test_a_tuned_fusion_takes_its_weights_as_an_input(tmp_path):
     graph = Graph(Config(study="s.yaml"), load(tmp_path, TUNED))
-    assert graph.tuned("hybrid", "d") == ["results/s/fusions/hybrid/d.json"] and graph.tuned("weighted", "d") == []
-    assert graph.tuned_runs("hybrid", "d") == ["results/s/runs/second/d.dev.json", "results/s/runs/bm25/d.dev.json"]
-    assert "weights" not in json.loads(graph.fuse_settings("hybrid"))
+    tuned = {ranker: graph.rank_inputs(ranker, "d", "test")["tuned"] for ranker in ("hybrid", "weighted")}
+    assert tuned == {"hybrid": ["results/s/indexes/hybrid/d/manifest.json"], "weighted": []}
+    runs = ["results/s/runs/second/d.dev.json", "results/s/runs/bm25/d.dev.json"]
+    assert graph.index_inputs("hybrid", "d")["runs"] == runs
+    assert "weights" not in json.loads(graph.rank_settings("hybrid", "test"))
 
 
 def test_a_run_of_a_file(tmp_path):
     write_files(tmp_path, {"run.trec": ""})
     runs = f"  old: {{kind: file, on: d, runs: {{test: '{tmp_path}/run.trec'}}}}\n  bm25:"
     graph = Graph(Config(study="s.yaml"), load(tmp_path, ("  bm25:", runs)))
-    assert graph.run_file("old", "d", "test") == f"{tmp_path}/run.trec"
+    assert graph.rank_inputs("old", "d", "test")["file"] == [f"{tmp_path}/run.trec"]
     assert json.loads(graph.rank_settings("old", "test")) == {"split": "test", "depth": 1000}
     with pytest.raises(UserError, match=r"^s\.yaml: rankers\.old: ranker 'old' has no run on d/dev, only on d/test$"):
-        graph.run_file("old", "d", "dev")
+        graph.rank_inputs("old", "d", "dev")
     assert "old" not in graph.needed.rankers
 
 
@@ -228,11 +241,50 @@ def test_a_change_of_the_config(tmp_path, config, jobs):
 
 def test_inputs_follow_the_names(tmp_path):
     graph = Graph(Config(study="s.yaml"), load(tmp_path))
-    assert graph.training_runs("second") == ["results/s/runs/bm25/d.train.json", "results/s/runs/first/d.train.json"]
+    runs = ["results/s/runs/bm25/d.train.json", "results/s/runs/first/d.train.json"]
+    assert graph.negatives_inputs(graph.negatives_name("second")) == {"dataset": [graph.dataset("d")], "runs": runs}
+    assert graph.model_inputs("second")["negatives"] == [graph.negatives("second")]
     assert [graph.parent(name) for name in graph.study.models] == [None, "bert", "condenser", "co", "co"]
     assert {graph.tokenizer_name(name) for name in graph.study.models} == {"d-bert-500"}
     assert Graph(Config(shards=2), graph.study).embeddings("co", "d", "corpus")[1].endswith("/co/d/corpus-1of2.json")
     assert len(Graph(Config(shards=2), graph.study).embeddings("co", "d", "queries.test")) == 1
+
+
+def test_retrievers_share_negatives_that_are_the_same(tmp_path):
+    """How a retriever is trained has no say in them; what they are made from and how they are chosen has."""
+    line = "  {}: {{recipe: retriever, from: {}, data: d, negatives: [bm25], {}}}\n"
+    same = line.format("same", "bert", "epochs: 1, batch_size: 2, negatives_per_query: 1")
+    others = line.format("deeper", "co", "negatives_depth: 300") + line.format("seeded", "co", "seed: 5")
+    graph = Graph(Config(study="s.yaml"), load(tmp_path, ("  first:", f"{same}{others}  first:")))
+    paths = {name: graph.negatives(name) for name in ("first", "same", "second", "deeper", "seeded")}
+    assert paths["first"] == paths["same"] and len(set(paths.values())) == 4
+    assert all(path.startswith("results/s/negatives/") for path in paths.values())
+
+
+ANALYSED = ("tables:\n", "analyses:\n  found: {kind: recall, rankers: [bm25, second], on: d/dev}\ntables:\n")
+
+
+def test_an_analysis_needs_what_it_looks_at(tmp_path):
+    without = ("tables:\n  t: {rankers: [bm25, second, hybrid, weighted]", "tables:\n  t: {rankers: [bm25]")
+    graph = Graph(Config(study="s.yaml"), load(tmp_path, without, ANALYSED))
+    runs = ["results/s/runs/bm25/d.dev.json", "results/s/runs/second/d.dev.json"]
+    assert graph.analysis_inputs("found") == {"runs": runs, "dataset": [graph.dataset("d")]}
+    assert json.loads(graph.analysis_settings("found")) == {"rankers": ["bm25", "second"], "split": "dev"}
+    assert {"bert", "condenser", "co", "first", "second"} == graph.needed.models.keys()
+    assert graph.analysis("found") in graph.targets
+    assert not Graph(Config(study="s.yaml"), load(tmp_path, without)).needed.models
+
+
+def test_what_is_made_alone(tmp_path):
+    study = load(tmp_path, ANALYSED)
+
+    def targets(*only: str) -> list[str]:
+        return Graph(Config(study="s.yaml", only=list(only)), study).targets
+
+    assert targets() == ["results/s/report.html", "results/s/tables/t.csv", "results/s/tables/t.md", *targets("found")]
+    assert targets("co", "d") == ["results/s/models/co/manifest.json", "data/d/manifest.json"]
+    with pytest.raises(UserError, match=r"^config\.yaml: only: s\.yaml has no 'third'; there is bert, condenser, co, "):
+        targets("first", "third")
 
 
 SIDES = """\
@@ -267,8 +319,16 @@ def test_each_side_has_its_own_beginning(tmp_path):
         "asked": ["first", "mixed"],
         "released": [None, None],
     }
-    assert graph.development_runs("mixed") == ["results/s/runs/bm25/d.dev.json"]
-    assert graph.development_runs("apart") == graph.training_runs("again") == []
+    for side in (PASSAGES, QUERIES):
+        parents_of = {name: [graph.model(one) for one in [graph.parent(name, side)] if one] for name in names[:-1]}
+        assert {name: graph.model_inputs(name)[f"{side}_parent"] for name in names[:-1]} == parents_of
+        assert [graph.model_inputs("mixed")[f"{side}_{what}"] for what in ("tokens", "tokenizer")] == [
+            [graph.tokens("mixed", "d", side)],
+            [graph.tokenizer("mixed", side)],
+        ]
+    assert graph.model_inputs("released")["query_tokenizer"] == ["data/tokenizers/hub--c--d/manifest.json"]
+    assert graph.model_inputs("mixed")["development"] == ["results/s/runs/bm25/d.dev.json"]
+    assert graph.model_inputs("apart")["development"] == graph.model_inputs("again")["negatives"] == []
     assert json.loads(graph.tokenizer_settings("hub--c--d")) == {"source": "c/d"}
     assert json.loads(graph.model_settings("released"))["query_source"] == "c/d"
     assert json.loads(graph.model_settings("mixed"))["query_source"] == "study"
@@ -317,7 +377,8 @@ VALUES = {
     "train_queries": [100, 1000, "all"],
     "split": ["train", "test"],
     "epochs": [1, 3],
-    "temperature": [0.05, 1],
+    "loss": [{"name": "contrast", "temperature": 0.05}, "contrast"],
+    "batches": ["random"],
     "development": [None, {"split": "dev"}, {"split": "dev", "keep": "last"}],
 }
 
@@ -339,11 +400,8 @@ def test_an_axis_gives_distinct_models_with_names_that_stay(tmp_path, key):
         work = {
             name: (
                 graph.model_settings(name),
-                graph.negatives_settings(name),
-                graph.parent(name),
-                graph.parent(name, "queries"),
-                graph.training_runs(name),
-                graph.study.models[name].data,
+                graph.model_inputs(name),
+                graph.study.models[name].negatives and graph.negatives_settings(graph.negatives_name(name)),
             )
             for name in names
         }
@@ -360,29 +418,33 @@ def test_an_axis_gives_distinct_models_with_names_that_stay(tmp_path, key):
 def test_the_most_awaited_model_goes_first(tmp_path):
     """Everything made from a model counts once, by whatever way it is made from it."""
     graph = Graph(Config(), load(tmp_path))
-    waiting = {name: graph.waiting(name) for name in graph.study.models}
-    assert waiting == {"bert": 9, "condenser": 8, "co": 7, "first": 5, "second": 2}
+    awaited = {name: graph.awaited(name) for name in graph.study.models}
+    assert awaited == {
+        "bert": 9,
+        "condenser": 8,
+        "co": 7,
+        "first": 5,
+        "second": 2,
+    }
 
 
-def read_by(program: str) -> set[str]:
-    """Names that what a program runs reads from its settings, which `live` calls how to encode."""
-    modules, names = Modules(SCRIPTS), set()
-    for module, name in reached(program, modules=modules):
-        for node in (node for part in modules.get(module).definitions[name].statements for node in ast.walk(part)):
-            of = getattr(node, "value", None)
-            if isinstance(node, ast.Attribute) and getattr(of, "attr", getattr(of, "id", "")) in ("settings", "how"):
-                names.add(node.attr)
-    return names
+def roots(graph: Graph, job: str) -> list[str]:
+    """What the fingerprint of a job's code begins with."""
+    rule, name = job.split()[:2]
+    function, _, kind = rule.partition("_")
+    if kind:
+        return graph.study.rankers[name].roots("rank" if function == "probe" else function)
+    return graph.study.models[name].roots("work") if rule in kinds("recipes") else [rule]
 
 
 def test_no_job_carries_what_it_never_reads(tmp_path):
     """A model's recipe chooses its program; it says nothing to it."""
     write_files(tmp_path, {"run.trec": ""})
     runs = ("  bm25:", f"  old: {{kind: file, on: d, runs: {{test: '{tmp_path}/run.trec'}}}}\n  bm25:")
-    for job, written in settings(Graph(Config(), load(tmp_path, TUNED, runs, *INDEXED))).items():
-        program = job.split()[0]
-        if program != "dataset":
-            unread = json.loads(written).keys() - {"recipe"} - read_by(program)
+    graph = Graph(Config(), load(tmp_path, TUNED, runs, *INDEXED))
+    for job, written in settings(graph).items():
+        if not job.startswith("dataset "):
+            unread = json.loads(written).keys() - {"recipe"} - read_by(*roots(graph, job))
             assert not unread, f"{job}: {unread}"
 
 
@@ -440,7 +502,7 @@ def test_the_files_of_a_text_dataset(tmp_path):
 
     expected = [f"{tmp_path}/{name}" for name in ("b.txt", "w/1.jsonl.zst", "w/2.jsonl.zst")]
     assert graph(files).dataset_files("wiki") == expected
-    assert json.loads(graph(files).dataset_settings("wiki")) == {"source": "text", "files": files, "text": "text"}
+    assert json.loads(graph(files).dataset_settings("wiki")) == {"source": "text", "paths": files, "text": "text"}
     with pytest.raises(UserError, match=rf"^{tmp_path}/w/\*\.gz: no such file$"):
         graph([*files, f"{tmp_path}/w/*.gz"]).dataset_files("wiki")
 
@@ -453,10 +515,10 @@ def test_the_files_of_a_beir_folder(tmp_path):
     ):
         write_files(tmp_path / left_out, {name: "" for name in files if left_out not in name})
         with pytest.raises(UserError, match=message):
-            beir_files(tmp_path / left_out)
+            Beir(source="beir", path=str(tmp_path / left_out)).files()
     write_files(tmp_path, dict.fromkeys([*files, "qrels/test.tsv.zst"], ""))
     expected = ["corpus.jsonl.gz", "queries.jsonl", "qrels/dev.tsv", "qrels/test.tsv.zst"]
-    assert beir_files(tmp_path) == [f"{tmp_path}/{name}" for name in expected]
+    assert Beir(source="beir", path=str(tmp_path)).files() == [f"{tmp_path}/{name}" for name in expected]
 
 
 def test_a_model_of_a_hub_or_a_folder_is_named_by_its_place(tmp_path):
@@ -464,5 +526,5 @@ def test_a_model_of_a_hub_or_a_folder_is_named_by_its_place(tmp_path):
     graph = Graph(Config(), study)
     assert graph.tokenizer_name("first") == "hub--ORG--NAME"
     assert json.loads(graph.tokenizer_settings("hub--ORG--NAME")) == {"source": "ORG/NAME"}
-    assert graph.tokenizer_data("hub--ORG--NAME") == []
+    assert graph.tokenizer_inputs("hub--ORG--NAME") == {"dataset": [], "stand_in": []}
     assert json.loads(graph.model_settings("condenser"))["source"] == "ORG/NAME"

@@ -53,14 +53,14 @@ def splits(words: Words, texts: dict[str, str]) -> dict[str, Split]:
 
 
 def tiny_expected(
-    source: str, passages: str = "first", words: int = 400, stride: int | None = None, **_
+    passages: str = "first", words: int = 400, stride: int | None = None
 ) -> dict[str, int | dict[str, int]]:
     """What preparing the tiny files must find; the first document is empty, which is a passage, too."""
     judgements = {
         split: count * GRADES if split.startswith("dl") else count + -(-count // 8) for split, count in SPLITS.items()
     }
     windows, stride = 1, stride or words
-    if source == "msmarco-document" and passages == "all":
+    if passages == "all":
         windows = min(1 + max(0, -((words - BODY_WORDS) // stride)), -(-BODY_WORDS // stride))
     return {"passages": 1 + (PASSAGES - 1) * windows, "queries": SPLITS, "judgements": judgements}
 

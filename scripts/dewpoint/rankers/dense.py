@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -181,8 +182,10 @@ class Dense(Ranker):
         return {"corpus": graph.embeddings(self.model, dataset, "corpus")}
 
     def small(self) -> dict[str, Any]:
-        few = {"nlist": 4, "bytes": 8, "sample": None, "factory": "Flat", "search": {}}
-        few = {key: value for key, value in few.items() if key in type(self.index).model_fields}
+        given = self.index.model_dump()
+        few = {"nlist": min(given.get("nlist") or 4, 4), "bytes": gcd(given.get("bytes") or 8, 8)}
+        few |= {"sample": None, "factory": "Flat", "search": {}}
+        few = {key: value for key, value in few.items() if key in given}
         return {"index": self.index.model_copy(update=few)}
 
     def index_cost(self, sizes, dataset: str) -> Cost:

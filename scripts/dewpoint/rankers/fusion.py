@@ -25,7 +25,7 @@ class Tune(Strict):
     """Weights that give the best metric on a split's judgements: all on a grid are tried, of equals the most even."""
 
     split: Name = Field("dev", description="of the dataset that is ranked; no table may then be on it")
-    metric: Quality = "MRR@10"
+    metric: Quality = Field("MRR@10", description="that is to be best")
     steps: Count = Field(10, description="weights are multiples of 1 / steps and sum to 1")
 
 
@@ -116,7 +116,7 @@ class Fusion(Ranker):
                 yield "", f"{tuned}; tune them on another split"
 
     def small(self) -> dict[str, Any]:
-        return {"tune": self.tune and self.tune.model_copy(update={"steps": 2})}
+        return {"tune": self.tune and self.tune.model_copy(update={"steps": min(self.tune.steps, 2)})}
 
     def built(self, facts: dict[str, Any], dataset: str) -> str:
         weights = ", ".join(f"{part} {weight:g}" for part, weight in zip(self.of, facts["weights"], strict=True))

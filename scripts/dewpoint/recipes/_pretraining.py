@@ -1,6 +1,7 @@
 """What the declarations of all pre-training share."""
 
 from collections.abc import Iterator
+from math import gcd
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -26,10 +27,20 @@ class Architecture(Strict):
 
     @model_validator(mode="after")
     def heads_share_hidden(self):
-        heads = self.heads or max(1, self.hidden // 64)
-        if self.hidden % heads:
-            raise ValueError(f"hidden {self.hidden} is not a multiple of heads {heads}")
+        if self.hidden % self.all_heads:
+            raise ValueError(f"hidden {self.hidden} is not a multiple of heads {self.all_heads}")
         return self
+
+    @property
+    def all_heads(self) -> int:
+        return self.heads or max(1, self.hidden // 64)
+
+    def small(self) -> "Architecture":
+        """Of a rehearsal; the heads divide the hidden units still."""
+        most = {"layers": 2, "hidden": 32, "vocabulary": 1000}
+        few = {name: min(getattr(self, name), value) for name, value in most.items()}
+        intermediate = min(self.intermediate or 4 * self.hidden, 64)
+        return self.model_copy(update=few | {"heads": gcd(self.all_heads, 2), "intermediate": intermediate})
 
 
 class Pretraining(Trained):
@@ -47,12 +58,11 @@ class Pretraining(Trained):
             yield "architecture", "goes with from: scratch, and only with it"
 
     def small(self) -> dict[str, Any]:
-        tiny = {"layers": 2, "hidden": 32, "heads": 2, "intermediate": 64, "vocabulary": 1000}
         return super().small() | {
             "steps": min(self.steps, 2),
             "length": min(self.length, 32),
             "measurements": min(self.measurements, 1),
-            "architecture": self.architecture and self.architecture.model_copy(update=tiny),
+            "architecture": self.architecture and self.architecture.small(),
         }
 
     def operations(self, sizes, name: str) -> float:

@@ -14,7 +14,7 @@ from dewpoint.study.types import Count, Name, Row
 class Projection(Strict):
     """A linear map of the pooled vector."""
 
-    size: Count
+    size: Count = Field(description="dimensions of the vectors")
     norm: bool = Field(False, description="with a LayerNorm after it")
 
 

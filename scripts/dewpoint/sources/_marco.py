@@ -64,4 +64,4 @@ class Msmarco(Source):
         return licensed({name: FILES[name] for name in self.needed}, LICENCES)
 
     def expected_small(self) -> dict[str, int | dict[str, int]]:
-        return tiny_marco.tiny_expected(**self.model_dump())
+        return tiny_marco.tiny_expected(**self.model_dump(include={"passages", "words", "stride"}))

@@ -69,7 +69,9 @@ class Dpr(Source):
     average_words: ClassVar[float] = 100
 
     source: Literal["dpr"]
-    questions: list[Literal["nq", "triviaqa"]] = Field(["nq", "triviaqa"], min_length=1)
+    questions: list[Literal["nq", "triviaqa"]] = Field(
+        ["nq", "triviaqa"], min_length=1, description="whose: Natural Questions', TriviaQA's"
+    )
     adversarial: bool = Field(
         False, description="list `adversarial` of nq-train: the negatives that DPR's authors mined with a first round"
     )

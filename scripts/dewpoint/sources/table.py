@@ -19,17 +19,23 @@ if TYPE_CHECKING:
 
 
 class PassageFile(Strict):
-    file: str
+    """Passages, one a row."""
+
+    file: str = Field(description="path of a .csv, .tsv, .jsonl or .parquet")
     columns: dict[Literal["id", "text", "title", "document"], str] = Field({}, description="our name: the file's name")
 
 
 class QueryFile(Strict):
-    file: str
+    """Queries of a split, one a row."""
+
+    file: str = Field(description="path of a .csv, .tsv, .jsonl or .parquet")
     columns: dict[Literal["id", "text", "answers"], str] = Field({}, description="our name: the file's name")
 
 
 class JudgementFile(Strict):
-    file: str
+    """Judgements of a split, one a row."""
+
+    file: str = Field(description="path of a .csv, .tsv, .jsonl or .parquet")
     columns: dict[Literal["query", "passage", "grade"], str] = Field({}, description="our name: the file's name")
     relevant: Grade = Field(1, description="grade from which a passage counts as relevant; nDCG's gains are the grades")
 
@@ -38,7 +44,7 @@ class Tables(Source):
     """One's own files: .csv, .tsv, .jsonl (each plain, .gz or .zst) or .parquet."""
 
     source: Literal["table"]
-    corpus: PassageFile
+    corpus: PassageFile = Field(description="the file with the passages")
     queries: dict[Name, QueryFile] = Field(min_length=1, description="a file for each split")
     judgements: dict[Name, JudgementFile] = Field(min_length=1, description="a file for each split")
 

@@ -179,10 +179,10 @@ class Trained(Node):
 
     data: Annotated[Name, Names("datasets")] = Field(description="the dataset it is trained on")
     seed: int | None = Field(None, ge=0, description="config.yaml's when left out")
-    batch_size: Count
-    learning_rate: float = Field(gt=0)
+    batch_size: Count = Field(description="of a step")
+    learning_rate: float = Field(gt=0, description="the highest, after warm-up")
     warmup: Share = Field(0.1, description="share of the steps in which the learning rate rises")
-    weight_decay: float = Field(0.01, ge=0)
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's, of matrices alone")
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
 
     def work_settings(self, config) -> dict[str, Any]:
@@ -304,7 +304,7 @@ class Analysis(Kind):
 
     resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=60)
 
-    title: str = ""
+    title: Annotated[str, For()] = Field("", description="above it on the page; its name when left out")
 
     def asks(self) -> Iterator[Asked]:
         """The runs that it looks at."""

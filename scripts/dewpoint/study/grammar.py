@@ -45,6 +45,9 @@ class Config(Strict):
     only: list[Label] = Field(
         [], description="what is made, by name, instead of all: models, tables, datasets, analyses"
     )
+    container: str | None = Field(
+        None, description="image that jobs run in with --sdm apptainer, made by envs/Dockerfile, such as dewpoint.sif"
+    )
     reuse: bool = Field(
         True, description="what a study below `output` made with the same settings, code and inputs is taken over"
     )

@@ -26,9 +26,9 @@ class Row(Strict):
     system: str = Field(description="its name in studies/published/")
     train: int | str | None = Field(None, description="training queries: a number or full")
     neg: str | None = Field(None, description="bm25, or hn: mined hard negatives as well")
-    label: str | None = None
-    stage: str | None = None
-    rerank: str | None = None
+    label: str | None = Field(None, description="how training labels were made, such as soft")
+    stage: str | None = Field(None, description="of a training in several stages, such as denoise")
+    rerank: str | None = Field(None, description="what put the passages into another order, such as mores+@100")
 
     @property
     def setting(self) -> dict[str, int | str]:
