@@ -18,7 +18,6 @@ sys.path[:0] = [str(HOME / "scripts"), str(HOME)]
 
 import numpy as np
 import torch
-from dewpoint.training.losses import span_loss
 
 from benchmarks import ours, plain
 from benchmarks.common import say
@@ -27,12 +26,13 @@ from dewpoint.data.masking import WordMasker, continuations
 from dewpoint.data.streams import Blocks, SpanPairs, join
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import TokenStore
+from dewpoint.losses import contrast
 from dewpoint.models import dropout
 from dewpoint.models.backbone import from_scratch
 from dewpoint.models.condenser import Condenser
 from dewpoint.training.chunks import Batch, batch, chunks
 from dewpoint.training.loop import parameter_groups
-from dewpoint.training.pretraining import Objective
+from dewpoint.training.pretraining import Objective, Spans
 
 HEAD = 2  # layers
 
@@ -179,7 +179,7 @@ def work(pipe, kind: str, own: bool, precision: str, project: ours.Project, size
         step = Objective(
             network,
             SimpleNamespace(**world.settings | {"precision": precision}),
-            span_loss if kind == "cocondenser" else None,
+            Spans(contrast.work, SimpleNamespace(temperature=1.0)) if kind == "cocondenser" else None,
         )
         optimizer = torch.optim.AdamW(parameter_groups(network, 0.01), 1e-4, fused=True)
     else:

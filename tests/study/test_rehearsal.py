@@ -35,19 +35,17 @@ def paths(graph: Graph) -> list[str]:
     """Everything that a run of a study writes."""
     study = graph.needed
     made = [path for name in study.datasets for path in (graph.dataset(name), *graph.dataset_files(name))]
+    made += [path for name in study.tables for path in graph.table(name)]
+    read = []
     for name, model in study.models.items():
-        read = [graph.model_inputs(name), graph.tokenizer_inputs(graph.tokenizer_name(name))]
+        made += [graph.model(name), graph.tokenizer(name)]
+        read += [graph.model_inputs(name), graph.tokenizer_inputs(graph.tokenizer_name(name))]
         if getattr(model, "negatives", None):
             read.append(graph.negatives_inputs(graph.negatives_name(name)))
-        made += [
-            graph.model(name),
-            graph.tokenizer(name),
-            *(path for inputs in read for path in sum(inputs.values(), [])),
-        ]
     for on in graph.scores:
-        read = [graph.rank_inputs(*on), graph.evaluate_inputs(*on)]
-        made += [graph.score(*on), graph.run(*on), *(path for inputs in read for path in sum(inputs.values(), []))]
-    return made + [path for name in study.tables for path in graph.table(name)]
+        made += [graph.score(*on), graph.run(*on)]
+        read += [graph.rank_inputs(*on), graph.evaluate_inputs(*on)]
+    return made + [path for inputs in read for paths in inputs.values() for path in paths]
 
 
 @pytest.mark.parametrize("study", STUDIES)
@@ -94,11 +92,9 @@ def test_the_users_files_and_released_models_are_replaced(tmp_path):
         "sentence-transformers--all-mpnet-base-v2": "sentence-transformers/all-mpnet-base-v2",
     }
     folder = "data/rehearsal/stand-ins"
-    assert made.model_inputs("one")["stand_ins"] == [
-        f"{folder}/a--roberta-x/manifest.json",
-        f"{folder}/b--c/manifest.json",
-    ]
-    assert made.tokenizer_inputs(made.tokenizer_name("one", QUERIES))["stand_in"] == [f"{folder}/b--c/manifest.json"]
+    stand_ins = [f"{folder}/{name}/manifest.json" for name in ("a--roberta-x", "b--c")]
+    assert made.model_inputs("one")["stand_ins"] == stand_ins
+    assert made.tokenizer_inputs(made.tokenizer_name("one", QUERIES))["stand_in"] == stand_ins[1:]
 
 
 def test_the_page_says_that_it_is_a_rehearsal():

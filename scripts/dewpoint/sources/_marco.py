@@ -1,8 +1,9 @@
 """What both MS MARCO sources share: where their files are, how papers call their splits.
 
 Sizes and MD5 sums of MS MARCO and TREC are those that ir_datasets checks on every download (its downloads.json). The
-sum of msmarco-docs.tsv.gz is from Microsoft's page of TREC's Deep Learning Track 2019, which rounds sizes to disk blocks;
-the judgements of documents have other sums there, for they were made anew since. Numbers of rows are ir_datasets'.
+sum of msmarco-docs.tsv.gz is from Microsoft's page of TREC's Deep Learning Track 2019, which rounds sizes to disk
+blocks; the judgements of documents have other sums there, for they were made anew since. Numbers of rows are
+ir_datasets'.
 """
 
 from dewpoint.data import tiny_marco

@@ -51,7 +51,9 @@ class MsmarcoDocument(Msmarco):
         return {"queries": queries, "judgements": judgements} | passages
 
     def small(self) -> dict[str, Any]:
-        return {"words": 12, "stride": None if self.stride is None else 12 * self.stride // self.words + 1}
+        words = min(self.words, 12)
+        stride = self.stride and min(self.stride, words * self.stride // self.words + 1)
+        return {"words": words, "stride": stride}
 
     def passage_words(self) -> float:
         return self.words
