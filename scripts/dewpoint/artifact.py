@@ -84,8 +84,8 @@ class Artifact:
     def adopt(self) -> Path | None:
         """Take the files of an artifact that was made by the same code with the same settings from the same inputs.
 
-        Where such are, DEWPOINT_MADE says: a folder with a file a key, which names the manifest. Nothing is copied where
-        files can be linked. Returns the manifest of the other, if there is one that is whole.
+        Where such are, DEWPOINT_MADE says: a folder with a file a key, which names the manifest. Nothing is copied
+        where files can be linked. Returns the manifest of the other, if there is one that is whole.
         """
         note = _note(self.key) if self.code else None
         if note is None or not note.is_file():

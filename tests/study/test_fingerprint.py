@@ -12,10 +12,19 @@ import pytest
 
 from dewpoint.study.definitions import GUARDED, STATEMENTS, Definition
 from dewpoint.study.fingerprint import NO_RESULT, fingerprint, follow, hashed, reached
+from dewpoint.study.kind import TAGS, kinds
 from dewpoint.study.modules import Modules, Target
 from programs import SCRIPTS
 
-PROGRAMS = sorted(path.stem for path in SCRIPTS.glob("*.py"))
+FUNCTIONS = ("work", "write", "rehearse", "index", "rank", "probe", "latency", "live")
+PROGRAMS = {path.stem: path.stem for path in SCRIPTS.glob("*.py") if path.stem != "work"}  # of each, its root
+PROGRAMS |= {  # what work.py and others call of a kind
+    f"{kind.module()} {function}": f"{kind.module()}:{function}"
+    for folder in TAGS
+    for kind in kinds(folder).values()
+    for function in FUNCTIONS
+    if kind.has(function)
+}
 EDITED = ast.parse("assert 'edited'").body
 
 
@@ -27,7 +36,7 @@ def modules() -> Modules:
 @pytest.fixture(scope="module")
 def runs(modules) -> dict[str, set[Target]]:
     """What each program reaches."""
-    return {program: reached(program, modules=modules) for program in PROGRAMS}
+    return {program: reached(root, modules=modules) for program, root in PROGRAMS.items()}
 
 
 @pytest.fixture
@@ -38,7 +47,7 @@ def scripts(tmp_path) -> Path:
 
 
 def prints(modules: Modules) -> dict[str, str]:
-    return {program: fingerprint(program, modules=modules) for program in PROGRAMS}
+    return {program: fingerprint(root, modules=modules) for program, root in PROGRAMS.items()}
 
 
 def test_it_is_the_same_wherever_the_project_lies(scripts, modules):
@@ -50,7 +59,8 @@ def test_no_program_is_another(modules):
 
 
 def test_nothing_is_imported_to_find_it_out():
-    code = "from dewpoint.study.fingerprint import fingerprint; fingerprint('retriever'); print(*sys.modules)"
+    code = "from dewpoint.study.fingerprint import fingerprint; "
+    code += "fingerprint('encode', 'dewpoint.recipes.retriever:work'); print(*sys.modules)"
     told = subprocess.run([sys.executable, "-c", f"import sys; {code}"], cwd=SCRIPTS, capture_output=True, text=True)
     loaded = told.stdout.split()
     assert "dewpoint.study.fingerprint" in loaded
@@ -63,10 +73,11 @@ def test_what_a_program_reaches_lies_in_what_it_imports(scripts, runs):
     """By the standard library's finder, which reads byte code."""
     for folder in {path.parent for path in scripts.rglob("*.py")}:
         (folder / "__init__.py").touch()  # the finder knows no namespace packages
-    for program in PROGRAMS:
+    for program, root in PROGRAMS.items():
+        module = root.split(":")[0]
         finder = ModuleFinder([str(scripts)])
-        finder.run_script(str(scripts / f"{program}.py"))
-        assert {module for module, _ in runs[program]} <= {program, *finder.modules}
+        finder.run_script(str(scripts / f"{module.replace('.', '/')}.py"))
+        assert {module for module, _ in runs[program]} <= {module, *finder.modules}
 
 
 # --- what is nothing ------------------------------------------------------------------------------
@@ -105,7 +116,7 @@ def reordered(text: str) -> str:
 @pytest.mark.parametrize("change", [unused, documented, reordered])
 def test_what_does_not_run_is_nothing(scripts, modules, change):
     """In all modules at once, those left out that a program passes around as a whole."""
-    whole = {module for program in PROGRAMS for module, name in follow(program, modules=modules) if not name}
+    whole = {module for root in PROGRAMS.values() for module, name in follow(root, modules=modules) if not name}
     for path in scripts.rglob("*.py"):
         if ".".join(path.relative_to(scripts).with_suffix("").parts) not in whole:
             rewritten(path, change(path.read_text()))
@@ -113,9 +124,9 @@ def test_what_does_not_run_is_nothing(scripts, modules, change):
 
 
 def test_what_cannot_change_a_result_changes_none(scripts, modules):
-    for module in NO_RESULT:
-        path = scripts / f"{module.replace('.', '/')}.py"
-        rewritten(path, f"{path.read_text()}\nprint('edited')\n")
+    for place in (scripts / module.replace(".", "/") for module in NO_RESULT):
+        for path in place.glob("*.py") if place.is_dir() else [place.with_suffix(".py")]:
+            rewritten(path, f"{path.read_text()}\nprint('edited')\n")
     assert prints(Modules(scripts)) == prints(modules)
 
 
@@ -155,11 +166,13 @@ def test_each_definition_changes_the_programs_that_run_it_and_no_others(modules,
 
 
 def test_an_edit_of_a_file_changes_the_programs_that_run_it(scripts, modules):
-    before, path = prints(modules), scripts / "dewpoint/training/losses.py"
+    before, path = prints(modules), scripts / "dewpoint/search/indexes.py"
     text = path.read_text()
     changed = {}
-    for loss in ("queries", "spans"):
-        rewritten(path, text.replace(f"scores = {loss}", f"scores = 2 * {loss}"))
+    for name in ("EACH, LEAST = 64", "HELD = 2**26"):
+        assert name in text
+        rewritten(path, text.replace(name, f"{name[:-1]}1"))
         after = prints(Modules(scripts))
-        changed[loss] = {program for program in PROGRAMS if after[program] != before[program]}
-    assert changed == {"queries": {"retriever"}, "spans": {"cocondenser"}}
+        changed[name[:4]] = {program for program in PROGRAMS if after[program] != before[program]}
+    assert changed["EACH"] == {"dewpoint.rankers.dense index"}
+    assert changed["HELD"] == {f"dewpoint.rankers.dense {function}" for function in ("probe", "latency", "live")}
