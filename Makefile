@@ -66,9 +66,10 @@ bench-search: setup ## encoding, search, mining at size (TEXT="file" FIELD=text 
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/search.py $(if $(TEXT),--text $(TEXT)) $(if $(FIELD),--field $(FIELD)) \
 	    $(if $(MODEL),--model $(MODEL))
 
-schema: setup ## the JSON schemas of a study and of config.yaml, for editors
+schema: setup ## the JSON schemas of a study and of config.yaml, for editors, and the list of kinds
 	$(BIN)/python scripts/schema.py study > docs/study.schema.json
 	$(BIN)/python scripts/schema.py config > docs/config.schema.json
+	$(BIN)/python scripts/kinds.py > docs/kinds.md
 
 lock: ## pin the environments anew from envs/direct.txt
 	envs/lock.sh

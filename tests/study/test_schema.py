@@ -1,4 +1,4 @@
-"""The JSON schemas in docs/ are the grammar's, and accept what the grammar accepts."""
+"""The JSON schemas and the list of kinds in docs/ are the grammar's; the schemas accept what the grammar accepts."""
 
 import json
 import subprocess
@@ -21,15 +21,19 @@ def written(path: Path) -> dict:
     return yaml.load(path.read_text(), Yaml)
 
 
-def printed(of: str) -> str:
-    """What scripts/schema.py prints."""
-    command = [sys.executable, ROOT / "scripts" / "schema.py", of]
+def printed(*of: str, by: str = "schema") -> str:
+    """What scripts/schema.py prints, or another of them."""
+    command = [sys.executable, ROOT / "scripts" / f"{by}.py", *of]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.mark.parametrize("of", ["study", "config"])
 def test_the_file_is_the_grammar(of):
     assert (ROOT / "docs" / f"{of}.schema.json").read_text() == printed(of), "run `make schema`"
+
+
+def test_the_list_of_kinds_is_that_of_the_modules():
+    assert (ROOT / "docs" / "kinds.md").read_text() == printed(by="kinds"), "run `make schema`"
 
 
 def test_config_yaml_says_every_key_as_the_grammar_does():
