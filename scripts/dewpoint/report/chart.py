@@ -3,7 +3,7 @@
 import math
 from html import escape
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 300, 50, 150, 12, 40
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 310, 50, 150, 28, 40
 Points = list[tuple[float, float]]
 PALE = "var(--line, #ddd)"
 
@@ -35,5 +35,5 @@ def lines(series: dict[str, Points], x: str, y: str, logarithmic: bool = False) 
         parts.append(f'<path d="M{beside} {line}h14" style="stroke: {colour}; stroke-width: 2"/>')
         parts.append(f'<text x="{beside + 20}" y="{line + 4}" style="text-anchor: start">{escape(name)}</text>')
     parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 6}">{escape(x)}</text>')
-    parts.append(f'<text x="{LEFT - 40}" y="{TOP + 4}" style="text-anchor: start">{escape(y)}</text>')
+    parts.append(f'<text x="{LEFT - 6}" y="{TOP - 14}" style="text-anchor: end">{escape(y)}</text>')
     return "\n".join([*parts, "</svg>"])
