@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from dewpoint import program
-from dewpoint.artifact import Artifact, content_hash, member, read_manifest
+from dewpoint.artifact import Artifact, _commit, content_hash, member, read_manifest
 from dewpoint.errors import UserError
 from programs import arguments, prepare, tables, write_files
 
@@ -184,6 +184,15 @@ def test_a_manifest_says_how_it_was_made(tmp_path):
     record = make(tmp_path / "o/manifest.json", {"a": ""}, settings={"k": "v"}, code="c", inputs=[tmp_path / "i"])
     assert (record["settings"], record["code"], list(record["inputs"])) == ({"k": "v"}, "c", [str(tmp_path / "i")])
     assert {"seconds", "peak_memory_mb", "device", "python", "versions", "commit", "finished"} <= set(record["run"])
+
+
+def test_without_git_no_commit_is_named(tmp_path, monkeypatch):
+    """As in a small container: PATH has folders, but no git in them."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    _commit.cache_clear()
+    record = make(tmp_path / "o/manifest.json", {"a": "x"})
+    _commit.cache_clear()
+    assert record["run"]["commit"] is None and record["files"].keys() == {"a"}
 
 
 def test_a_helper_works_beside_the_maker_and_leaves_nothing(tmp_path):

@@ -264,6 +264,10 @@ def _versions() -> dict[str, str]:
 
 @cache
 def _commit() -> str | None:
+    """The commit that the code is at, where it is in git's care and git can be asked."""
     here = Path(__file__).parent
-    git = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True)
+    try:
+        git = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True)
+    except OSError:  # git is not installed
+        return None
     return git.stdout.strip() if git.returncode == 0 else None

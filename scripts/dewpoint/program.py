@@ -3,8 +3,9 @@
     def main(artifact: Artifact, settings: Settings, dataset: Path, runs: list[Path]): ...
 
 is called as `--settings JSON --dataset PATH --runs PATH PATH --output MANIFEST [--code FINGERPRINT]`. A parameter that
-is a dataclass stands for its fields. All paths are recorded as inputs; an optional one may be left empty. The artifact
-is sealed when `main` returns; when it does not, nothing is left behind.
+is a dataclass stands for its fields; settings are what their type's classmethod `of` makes of the JSON, where it has
+one. All paths are recorded as inputs; an optional one may be left empty. The artifact is sealed when `main` returns;
+when it does not, nothing is left behind.
 """
 
 import argparse
@@ -79,6 +80,12 @@ def namespace(settings: str) -> Settings:
     return json.loads(settings, object_hook=lambda pairs: SimpleNamespace(**pairs))
 
 
+def _settings(main: Callable, written: str) -> Any:
+    """As `main` takes them: made by its annotation's `of`, where it has one."""
+    of = getattr(parameters(main)["settings"], "of", None)
+    return of(json.loads(written)) if of else namespace(written)
+
+
 def launch(main: Callable) -> None:
     """A training starts once more, a process for each GPU that the scheduler gave; nothing to do for one or none."""
     visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
@@ -110,7 +117,7 @@ def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[st
     output, settings, code = (values.pop(name) for name in ("output", "settings", "code"))
     arguments = {name: _gathered(name, type, values) for name, type in taken.items() if name not in OURS}
     if "settings" in taken:
-        arguments["settings"] = namespace(settings)
+        arguments["settings"] = _settings(main, settings)
     if "output" in taken:
         arguments["output"] = output
 

@@ -1,3 +1,4 @@
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,6 +10,7 @@ import small_study as small
 from dewpoint.artifact import Artifact
 from dewpoint.report.page import duration, page, settings_of
 from dewpoint.report.shown import Pair, shown
+from dewpoint.report.table_settings import TableSettings
 from dewpoint.report.tables import write_table
 from dewpoint.study.fingerprint import fingerprint
 from dewpoint.study.modules import Modules
@@ -170,7 +172,7 @@ def test_shows_a_papers_table(tmp_path, monkeypatch):
     values |= {(ranker, "dpr/nq-test"): {"Hit@20": 0.5953} for ranker in ("own", "few", "words")}
     write_scores(graph, values)
     comparison(Path(graph.comparison("t")), [("few", "marco", "dev", "MRR@10", 0.01)])
-    settings, scores = namespace(graph.table_settings("t")), map(Path, graph.table_scores("t"))
+    settings, scores = TableSettings.of(json.loads(graph.table_settings("t"))), map(Path, graph.table_scores("t"))
     write_table(settings, list(scores), Path(graph.comparison("t")), Path(graph.table("t")[0]))
     papers = vars(namespace(graph.report_settings()).papers)
     table = shown("t", graph.study.tables["t"], Path(graph.results), papers["t"])

@@ -1,9 +1,9 @@
 """Tables as CSV and as Markdown: measured alone, and beside what a paper printed."""
 
 import csv
+import json
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -11,9 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dewpoint.artifact import Artifact
+from dewpoint.program import run
 from dewpoint.report.reproduced import Line, beside, judge, read_lines, verdict, write_lines
+from dewpoint.report.table_settings import Column, Paper, PrintedRow, TableSettings
 from dewpoint.report.tables import write_table
-from published_study import load, namespace, write_scores
+from programs import arguments
+from published_study import load, write_scores
 
 MEASURED = {
     ("own", "marco/dev"): {"MRR@10": 0.25, "R@1000": 0.75},
@@ -74,7 +77,8 @@ def table(graph, values=MEASURED, comparison=None) -> tuple[str, str]:
     """(CSV, Markdown) of table t."""
     write_scores(graph, values)
     csv_path, text = map(Path, graph.table("t"))
-    write_table(namespace(graph.table_settings("t")), [Path(p) for p in graph.table_scores("t")], comparison, csv_path)
+    settings, scores = json.loads(graph.table_settings("t")), list(map(Path, graph.table_scores("t")))
+    run(write_table, arguments(csv_path, settings, scores=scores, comparison=comparison))
     return csv_path.read_text(), text.read_text()
 
 
@@ -166,18 +170,14 @@ def papers(draw):
     return rows, rankers, measured, suspect
 
 
-def space(**values):
-    return SimpleNamespace(**values)
-
-
 @given(papers())
 def test_a_published_number_is_never_among_the_measured(paper):
     """By a plain join of the two, and after writing and reading."""
     rows, rankers, measured, suspect = paper
-    columns = [space(on=on, metrics=["MRR@10", "R@5"]) for on in ("x/dev", "y/test")]
+    columns = [Column(on=on, metrics=["MRR@10", "R@5"]) for on in ("x/dev", "y/test")]
     printed = []
     for number, figures in enumerate(rows):
-        of = {on: space(**{m: f"0.{v}" for (o, m), v in figures.items() if o == on}) for on in ("x/dev", "y/test")}
+        of = {on: {m: f"0.{v}" for (o, m), v in figures.items() if o == on} for on in ("x/dev", "y/test")}
         doubted = {on: [m for o, m in figures if o == on and (number, (o, m)) in suspect] for on in ("x/dev", "y/test")}
         row = {
             "row": f"{{{number}}}",
@@ -187,13 +187,11 @@ def test_a_published_number_is_never_among_the_measured(paper):
             "note": "",
             "inferred": False,
         }
-        printed.append(space(**row, figures=space(**of), suspect=space(**doubted)))
-    reproduces = space(**{f"r{ranker}": f"{{{ranker}}}" for ranker in rankers if ranker is not None})
-    settings = space(
-        rankers=[f"r{ranker}" for ranker in rankers],
-        columns=columns,
-        paper=space(rows=printed, reproduces=reproduces, absent=space(), tolerance=0.01),
-    )
+        printed.append(PrintedRow(**row, figures=of, suspect=doubted))
+    reproduces = {f"r{ranker}": f"{{{ranker}}}" for ranker in rankers if ranker is not None}
+    paper = Paper(source="", notes=[], rows=printed, reproduces=reproduces, absent={}, tolerance=0.01)
+    named = [f"r{ranker}" for ranker in rankers]
+    settings = TableSettings(title="", rankers=named, baseline=None, columns=columns, paper=paper)
     lines = beside(settings, {key: value / 1000 for key, value in measured.items()})
 
     expected = {}

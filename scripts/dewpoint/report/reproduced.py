@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from dewpoint.report.markdown import MARK, grid
+from dewpoint.report.table_settings import Paper, TableSettings
 
 NOT_RUN, SUSPECT, INFERRED = "not run", "suspected misprint", "setting inferred"
 
@@ -27,26 +28,26 @@ class Line:
     note: str
 
 
-def beside(settings, values: dict[tuple[str, str, str], float]) -> list[Line]:
+def beside(settings: TableSettings, values: dict[tuple[str, str, str], float]) -> list[Line]:
     """The paper's rows in its order, then the rankers that it does not have."""
     paper, lines = settings.paper, []
-    rankers = {row: ranker for ranker, row in vars(paper.reproduces).items()}
+    rankers = {row: ranker for ranker, row in paper.reproduces.items()}
     places = [(column.on, metric) for column in settings.columns for metric in column.metrics]
     for row in paper.rows:
         ranker = rankers.get(row.row, "")
-        why = vars(paper.absent).get(row.system)
+        why = paper.absent.get(row.system)
         absent = "" if ranker else f"{NOT_RUN}: {why}" if why else NOT_RUN
         for on, metric in places:
-            measured, printed = values.get((ranker, on, metric)), vars(vars(row.figures)[on]).get(metric)
+            measured, printed = values.get((ranker, on, metric)), row.figures[on].get(metric)
             if measured is None and printed is None:
                 continue
-            published, suspect = printed and Decimal(printed), metric in vars(row.suspect)[on]
+            published, suspect = printed and Decimal(printed), metric in row.suspect[on]
             notes = [absent, SUSPECT if suspect else "", INFERRED if row.inferred else "", row.note]
             judged = judge(measured, None if suspect else published, paper.tolerance)
             named = row.name, ranker, row.system, row.setting, on, metric
             lines.append(Line(*named, measured, published, *judged, "; ".join(filter(None, notes))))
     for ranker in settings.rankers:
-        if ranker not in vars(paper.reproduces):
+        if ranker not in paper.reproduces:
             for on, metric in places:
                 lines.append(Line("", ranker, "", "", on, metric, values[ranker, on, metric], None, None, None, ""))
     return lines
@@ -87,7 +88,7 @@ def read_lines(path: Path) -> list[Line]:
 # --- as text ------------------------------------------------------------------------------------
 
 
-def blocks(lines: list[Line], paper, marked: set[tuple[str, str, str]]) -> list[str]:
+def blocks(lines: list[Line], paper: Paper, marked: set[tuple[str, str, str]]) -> list[str]:
     """The paragraphs of a table in Markdown: a grid for each split, and what is to be known of them."""
     places = dict.fromkeys(line.on for line in lines)
     paragraphs = [f"{paper.source}. {verdict(lines, paper.tolerance)}."]

@@ -8,12 +8,13 @@ import pandas as pd
 from dewpoint.artifact import member, read_manifest
 from dewpoint.report.markdown import MARK, grid
 from dewpoint.report.reproduced import beside, blocks, write_lines
+from dewpoint.report.table_settings import TableSettings
 
 Key = tuple[str, str, str]  # ranker, dataset/split, metric
 CHANCE = 0.05  # a difference from the baseline is marked when p is below
 
 
-def write_table(settings, scores: list[Path], comparison: Path | None, output: Path) -> None:
+def write_table(settings: TableSettings, scores: list[Path], comparison: Path | None, output: Path) -> None:
     """As CSV at `output`, with full digits, and as Markdown beside it; `scores` by place, then by ranker."""
     found = [read_manifest(path)["facts"] for path in scores]
     facts = dict(zip(product([column.on for column in settings.columns], settings.rankers), found, strict=True))
@@ -36,7 +37,7 @@ def write_table(settings, scores: list[Path], comparison: Path | None, output: P
     output.with_suffix(".md").write_text(f"{text}\n", encoding="utf-8")
 
 
-def wide(settings, values: dict[Key, float]) -> pd.DataFrame:
+def wide(settings: TableSettings, values: dict[Key, float]) -> pd.DataFrame:
     """A row a ranker, a column a metric, whose name begins with the split where there are several."""
     columns = [(column.on, metric) for column in settings.columns for metric in column.metrics]
     names = [f"{on} {metric}" if len(settings.columns) > 1 else metric for on, metric in columns]
@@ -44,7 +45,7 @@ def wide(settings, values: dict[Key, float]) -> pd.DataFrame:
     return pd.DataFrame(rows, index=pd.Index(settings.rankers, name="ranker"), columns=names)
 
 
-def markdown(settings, values: dict[Key, float], marked: set[Key]) -> str:
+def markdown(settings: TableSettings, values: dict[Key, float], marked: set[Key]) -> str:
     places = short([column.on for column in settings.columns])
     columns = [(column.on, metric) for column in settings.columns for metric in column.metrics]
     header = [

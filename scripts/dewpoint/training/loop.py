@@ -10,11 +10,12 @@ import math
 import shutil
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -43,6 +44,35 @@ class Measuring:
     keep_best: bool = False  # the weights with the highest, instead of the last
     patience: int | None = None  # measurements without a rise, after which training ends
 
+    def due(self, steps: int) -> set[int]:
+        """How many steps are done when it is time to measure."""
+        return {round(steps * (time + 1) / self.times) for time in range(self.times)}
+
+
+@dataclass
+class Workspace:
+    """What lies in the folder of a training that is not finished."""
+
+    folder: Path
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.folder / "checkpoint"
+
+    @property
+    def metrics(self) -> Path:
+        return self.folder / "metrics.jsonl"
+
+    @property
+    def best(self) -> Path:
+        """The weights with the highest value of what is watched."""
+        return self.folder / "best.safetensors"
+
+    def leave(self, artifact: Artifact) -> None:
+        """Training is finished: the metrics are the artifact's, the rest is not needed any more."""
+        shutil.copyfile(self.metrics, artifact.path("metrics.jsonl"))
+        shutil.rmtree(self.folder)
+
 
 @dataclass
 class Schedule:
@@ -70,84 +100,73 @@ def train(
     measuring: Measuring | None = None,
 ) -> None:
     """Train `model` in place for `steps` steps; losses, and what is measured now and then, go to metrics.jsonl."""
-    device = take_device()
+    device, leads = take_device(), devices.LEADS
     model.to(device).train()
-    optimizer = torch.optim.AdamW(parameter_groups(model, settings.weight_decay), lr=0.0, fused=True)
+    optimizer = _adamw(model, settings.weight_decay)
     schedule = Schedule(steps, settings.learning_rate, settings.warmup)
     measuring = measuring or Measuring(dict, 0)
-    due = {round(steps * (time + 1) / measuring.times) for time in range(measuring.times)}
-    workspace, leads = artifact.workspace(), devices.LEADS
-    checkpoints, metrics, best = (workspace / name for name in ("checkpoint", "metrics.jsonl", "best.safetensors"))
+    due, workspace = measuring.due(steps), Workspace(artifact.workspace())
     with devices.joined(device), stopping() as stop, ThreadPoolExecutor(1) as worker:
-        start = load_checkpoint(checkpoints, model, optimizer)
-        journal = Journal(metrics, start, artifact.board(), measuring.watched) if leads else None
-        progress = Progress(steps, "steps", start, quiet=not leads)
-        tokens, saved = 0, time.monotonic()
-        coming = worker.submit(batch, start)
-        for step in range(start, steps):
-            made = coming.result()
-            if step + 1 < steps:
-                coming = worker.submit(batch, step + 1)
+        start = done = load_checkpoint(workspace.checkpoint, model, optimizer)
+        journal = Journal(workspace.metrics, start, artifact.board(), measuring.watched) if leads else None
+        progress, saved = Progress(steps, "steps", start, quiet=not leads), time.monotonic()
+        for step, made in _ahead(worker, batch, start, steps):
             if step == start and leads:
                 log.info("%s", _plan(made, device, start, steps))
             rate = schedule.rate(step)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            try:
+
+            with _memory_named():
                 losses = objective(made.to(device))
-            except torch.OutOfMemoryError:
-                raise UserError(
-                    "out of memory on the GPU; set a smaller `chunk` (tokens held at once) in config.yaml"
-                ) from None
             devices.sum_gradients(model)
             norm = nn.utils.clip_grad_norm_(model.parameters(), settings.clip).item()
             if not math.isfinite(norm):
-                raise UserError(_diverged(step, losses, checkpoints))
+                raise UserError(_diverged(step, losses, workspace.checkpoint))
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-            found = measuring.measure() if step + 1 in due else {}
+            done = step + 1
+
+            found = measuring.measure() if done in due else {}
             if leads:
                 known = {"step": step, "loss": sum(losses.values()), **losses, **found}
                 journal.write(known | {"learning_rate": rate, "gradient_norm": norm})
                 if found and journal.waited == 0 and measuring.keep_best:
-                    save_weights(best, model)
-            tokens += made.tokens * devices.WORLD
+                    save_weights(workspace.best, model)
             note = "".join(f"{name} {value:.3f}  " for name, value in (losses | found).items())
             progress.add(1, made.tokens * devices.WORLD, note)
-            enough = leads and measuring.patience is not None and journal.waited >= measuring.patience
-            signs = torch.tensor([stop.asked, leads and journal.diverged, enough], dtype=torch.float, device=device)
-            asked, diverged, enough = devices.summed(signs).tolist()
-            if diverged:
-                raise UserError(_diverged(step, losses, checkpoints))
-            if enough:
+
+            reasons = _reasons_to_end(stop, journal, measuring.patience, device)
+            if reasons.diverged:
+                raise UserError(_diverged(step, losses, workspace.checkpoint))
+            if reasons.enough:
                 log.info("%s has not risen for %s measurements; training ends", measuring.watched, measuring.patience)
-                steps = step + 1
                 break
-            due_now = (step + 1) % checkpoint_steps == 0 or time.monotonic() - saved > CHECKPOINT_SECONDS
-            if leads and (asked or due_now):
+            save_now = done % checkpoint_steps == 0 or time.monotonic() - saved > CHECKPOINT_SECONDS
+            if leads and (reasons.asked or save_now):
                 saved = time.monotonic()
                 journal.flush()
-                save_checkpoint(checkpoints, model, optimizer, step + 1)
-            if asked:
-                raise UserError(f"stopped at step {step + 1} of {steps}; the same command resumes there")
-    seconds = time.monotonic() - progress.began
+                save_checkpoint(workspace.checkpoint, model, optimizer, done)
+            if reasons.asked:
+                raise UserError(f"stopped at step {done} of {steps}; the same command resumes there")
+    pace = _pace_facts(progress, start, done)
     if leads:
         journal.close()
-        if journal.best_step is not None:
-            kept = journal.best_step if measuring.keep_best else steps - 1
-            artifact.facts |= {
-                f"best_{measuring.watched}": journal.best,
-                "best_step": journal.best_step,
-                "kept_step": kept,
-            }
+        artifact.facts |= _best_facts(journal, measuring, done)
         if measuring.keep_best:
-            load_weights(best, model)
-        shutil.copyfile(metrics, artifact.path("metrics.jsonl"))
-        shutil.rmtree(workspace)
-    artifact.facts |= {"steps": steps, "devices": devices.WORLD}
-    artifact.facts |= {"training_seconds": round(seconds, 1)} if start == 0 else {}
-    artifact.facts |= {"tokens_per_second": round(tokens / seconds)} if steps > start else {}
-    artifact.facts |= {"parameters": sum(parameter.numel() for parameter in model.parameters())}
+            load_weights(workspace.best, model)
+        workspace.leave(artifact)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    artifact.facts |= {"steps": done, "devices": devices.WORLD, **pace, "parameters": parameters}
+
+
+# --- what it steps with -------------------------------------------------------------------------
+
+
+def _adamw(model: nn.Module, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW; its learning rate is set before each step."""
+    groups = parameter_groups(model, weight_decay)
+    return torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.999), eps=1e-8, fused=True)
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
@@ -159,16 +178,30 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     ]
 
 
-def _plan(batch: Batch, device: torch.device, start: int, steps: int) -> str:
-    where = f"{devices.WORLD} processes" if devices.WORLD > 1 else "one process"
-    resumed = f"resumed at step {start} of {steps}; " if start else ""
-    return f"{resumed}{batch.rows} rows a step, by {where} on {device.type} in {len(batch.chunks)} chunks each"
+def _ahead(
+    worker: ThreadPoolExecutor, batch: Callable[[int], Batch], start: int, steps: int
+) -> Iterator[tuple[int, Batch]]:
+    """Each step with its batch, which is made while the step before is worked on."""
+    coming = worker.submit(batch, start)
+    for step in range(start, steps):
+        made = coming.result()
+        if step + 1 < steps:
+            coming = worker.submit(batch, step + 1)
+        yield step, made
 
 
-def _diverged(step: int, losses: dict[str, float], checkpoints: Path) -> str:
-    shown = ", ".join(f"{name} {value:.3g}" for name, value in losses.items())
-    good = f"; the last good checkpoint is {checkpoints}" if checkpoints.exists() else ""
-    return f"training diverged at step {step} ({shown}); lower learning_rate{good}"
+@contextmanager
+def _memory_named():
+    """A GPU that is too small is said in one line, with the setting that makes do with less."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise UserError(
+            "out of memory on the GPU; set a smaller `chunk` (tokens held at once) in config.yaml"
+        ) from None
+
+
+# --- when it ends -------------------------------------------------------------------------------
 
 
 class Stop:
@@ -189,3 +222,49 @@ def stopping():
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+class Reasons(NamedTuple):
+    """Why training may end after a step."""
+
+    asked: bool  # by a signal
+    diverged: bool
+    enough: bool  # measurements without a rise
+
+
+def _reasons_to_end(stop: Stop, journal: Journal | None, patience: int | None, device: torch.device) -> Reasons:
+    """Any process may be asked, the one that leads has the journal; all get the same answer at the same step."""
+    diverged = journal is not None and journal.diverged
+    enough = journal is not None and patience is not None and journal.waited >= patience
+    seen = torch.tensor([stop.asked, diverged, enough], dtype=torch.float, device=device)
+    return Reasons(*map(bool, devices.summed(seen).tolist()))
+
+
+# --- what is said of it -------------------------------------------------------------------------
+
+
+def _plan(batch: Batch, device: torch.device, start: int, steps: int) -> str:
+    where = f"{devices.WORLD} processes" if devices.WORLD > 1 else "one process"
+    resumed = f"resumed at step {start} of {steps}; " if start else ""
+    return f"{resumed}{batch.rows} rows a step, by {where} on {device.type} in {len(batch.chunks)} chunks each"
+
+
+def _diverged(step: int, losses: dict[str, float], checkpoints: Path) -> str:
+    shown = ", ".join(f"{name} {value:.3g}" for name, value in losses.items())
+    good = f"; the last good checkpoint is {checkpoints}" if checkpoints.exists() else ""
+    return f"training diverged at step {step} ({shown}); lower learning_rate{good}"
+
+
+def _best_facts(journal: Journal, measuring: Measuring, done: int) -> dict[str, float]:
+    """The best of what is watched, and the step whose weights are kept; nothing where nothing was measured."""
+    if journal.best_step is None:
+        return {}
+    kept = journal.best_step if measuring.keep_best else done - 1
+    return {f"best_{measuring.watched}": journal.best, "best_step": journal.best_step, "kept_step": kept}
+
+
+def _pace_facts(progress: Progress, start: int, done: int) -> dict[str, float]:
+    """How long it took, unless a part was done before, and how fast this part was."""
+    seconds = time.monotonic() - progress.began
+    facts = {"training_seconds": round(seconds, 1)} if start == 0 else {}
+    return facts | ({"tokens_per_second": round(progress.made / seconds)} if done > start else {})
