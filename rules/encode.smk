@@ -20,8 +20,8 @@ rule encode:
         mem_mb=growing(8000),
         runtime=growing(720),
     params:
-        settings=lambda w: graph.encode_settings(w.model, w.part),
+        settings=lambda w: graph.encode_settings(w.model, w.part, int(w.shard), int(w.shards)),
         code=fingerprint("encode"),
     shell:
         f"python {SCRIPTS}/encode.py --settings {{params.settings:q}} --code {{params.code}} --tokens {{input.tokens:q}}"
-        " --model {input.model:q} --shard {wildcards.shard} --shards {wildcards.shards} --output {output:q} &> {log:q}"
+        " --model {input.model:q} --output {output:q} &> {log:q}"

@@ -16,7 +16,7 @@ from dewpoint.search.encode import encode, ready, shard_bounds
 log = logging.getLogger(__name__)
 
 
-def main(artifact: Artifact, settings: Settings, tokens: Path, model: Path, shard: int, shards: int) -> None:
+def main(artifact: Artifact, settings: Settings, tokens: Path, model: Path) -> None:
     record, queries = read_manifest(model), settings.part != "corpus"
     if not record["facts"].get("retrieves"):
         recipe = record["settings"]["recipe"]
@@ -30,7 +30,7 @@ def main(artifact: Artifact, settings: Settings, tokens: Path, model: Path, shar
         texts = store.passages(settings.length, prefix, settings.title)
     encoder = read_encoder(folder).to(take_device())
     encoder.check_fits(store.vocabulary, settings.length, settings.part)
-    first, end = shard_bounds(len(texts), shard, shards)
+    first, end = shard_bounds(len(texts), settings.shard, settings.shards)
     artifact.facts |= {
         "model": f"{model.parent.name} ({record['content'][:12]})",
         "dimension": encoder.dimension,

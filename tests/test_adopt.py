@@ -1,10 +1,17 @@
 """The same work once: an artifact of the same settings, code and inputs is taken over, wherever it lies."""
 
 import json
+from importlib import import_module
 
 import pytest
 
 from dewpoint.artifact import Artifact, read_manifest
+from dewpoint.program import flags
+from dewpoint.study.kind import TAGS, kinds
+from programs import SCRIPTS
+
+CHANGE_NOTHING = {"chunk", "checkpoint", "threads", "study", "mirrors", "offline"}  # no part of what is the same
+FUNCTIONS = ("work", "index", "rank", "probe", "latency")
 
 
 @pytest.fixture(autouse=True)
@@ -77,3 +84,14 @@ def test_nothing_is_looked_for_where_nobody_says_where(tmp_path, monkeypatch):
     make(tmp_path / "one/manifest.json", [])
     monkeypatch.setenv("DEWPOINT_MADE", "")
     assert again(tmp_path / "two/manifest.json", []) is None
+
+
+def test_what_a_program_is_told_beside_settings_and_inputs_changes_nothing():
+    """Or two artifacts would be taken for one."""
+    scripts = [import_module(path.stem) for path in SCRIPTS.glob("*.py") if path.stem not in ("ask", "plan", "work")]
+    mains = [script.main for script in scripts if hasattr(script, "main")]
+    modules = [import_module(kind.module()) for folder in TAGS for kind in kinds(folder).values()]
+    entries = [module for module in modules if module.__name__.split(".")[1] in ("recipes", "rankers", "analyses")]
+    mains += [getattr(module, name) for module in entries for name in FUNCTIONS if hasattr(module, name)]
+    told = {flag for main in mains for flag, type in flags(main).items() if type in (int, str)}
+    assert told == CHANGE_NOTHING

@@ -29,7 +29,7 @@ def settings(graph: Graph) -> dict[str, str]:
     found |= {f"{model.recipe} {name}": graph.model_settings(name) for name, model in study.models.items()}
     found |= {f"negatives {name}": graph.negatives_settings(graph.negatives_name(name)) for name in with_negatives}
     for part in ("corpus", "queries.test"):
-        found |= {f"encode {name} {part}": graph.encode_settings(name, part) for name in study.models}
+        found |= {f"encode {name} {part}": graph.encode_settings(name, part, 0, 1) for name in study.models}
     for stage, settings_of in STAGES.items():
         for name, ranker in study.rankers.items():
             if function := ranker.function(stage):

@@ -27,8 +27,8 @@ def shards(world, model, folder, count=1, **settings) -> Vectors:
     made = []
     for shard in range(count):
         output = folder / f"{count}-{'-'.join(map(str, settings.values()))}" / f"corpus-{shard}of{count}.json"
-        options = {"tokens": world.tokens, "model": model, "shard": shard, "shards": count}
-        made.append(call("encode", output, SETTINGS | settings, **options))
+        part = {"shard": shard, "shards": count}
+        made.append(call("encode", output, SETTINGS | part | settings, tokens=world.tokens, model=model))
     return Vectors(made)
 
 

@@ -331,12 +331,13 @@ class Graph:
 
     # --- vectors, rankers, scores ---------------------------------------------------------------
 
-    def encode_settings(self, model: str, part: str) -> str:
-        """How the texts of a part become inputs; queries have no title."""
+    def encode_settings(self, model: str, part: str, shard: int, shards: int) -> str:
+        """How the texts of a part become inputs, and which of them do; queries have no title."""
         node, side = self.study.models[model], "passage" if part == "corpus" else "query"
         settings = {"length": getattr(node, f"{side}_length"), "prefix": getattr(node, f"{side}_prefix")}
         settings |= {"title": node.title} if part == "corpus" else {}
-        return dump(settings | {"part": part, "precision": self.config.precision, "vectors": self.config.vectors})
+        settings |= {"part": part, "shard": shard, "shards": shards}
+        return dump(settings | {"precision": self.config.precision, "vectors": self.config.vectors})
 
     def index_settings(self, ranker: str) -> str:
         return dump(self.study.rankers[ranker].index_settings(self.config))
