@@ -8,6 +8,7 @@ from importlib import import_module
 from snakemake.resources import Resource
 
 from dewpoint.errors import UserError
+from dewpoint.lease import count_gpus, named_gpus
 from dewpoint.program import flags
 from dewpoint.study.fingerprint import fingerprint
 from dewpoint.study.graph import PASSAGES, QUERIES, Graph
@@ -20,7 +21,7 @@ except UserError as error:
 
 
 # where artifacts of the same settings, code and inputs are looked for, also those of other studies
-os.environ["DEWPOINT_MADE"] = str(Path(graph.config.output).absolute() / ".made") if graph.config.reuse else ""
+os.environ.update(DEWPOINT_MADE=str(Path(graph.config.output).absolute() / ".made") if graph.config.reuse else "")
 
 
 if graph.config.container:
@@ -91,15 +92,8 @@ def work(kind, function):
     return {"work": f"{kind.module().removeprefix('dewpoint.')} {function}", "inputs": inputs}
 
 
-def visible_gpus():
-    """How many GPUs of this machine jobs may take."""
-    if "CUDA_VISIBLE_DEVICES" in os.environ:
-        return len([name for name in os.environ["CUDA_VISIBLE_DEVICES"].split(",") if name])
-    return len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
-
-
 # where jobs run on this machine, they wait in Snakemake for a GPU, not holding cores; a cluster hands them out itself
-LOCAL, GPUS = workflow.resource_settings.nodes is None, visible_gpus()
+LOCAL, GPUS = workflow.resource_settings.nodes is None, count_gpus()
 if LOCAL and GPUS:
     workflow.global_resources.setdefault("gpu", Resource("gpu", GPUS))
 
@@ -112,7 +106,7 @@ def growing(amount):
 def asked(resources):
     """What a job asks of a machine."""
     each = resources.gpu
-    if LOCAL and resources.all_gpus and "CUDA_VISIBLE_DEVICES" in os.environ:
+    if LOCAL and resources.all_gpus and named_gpus():
         each = max(each, GPUS)  # a training is shared by all GPUs that are named
     return {"mem_mb": growing(resources.mem_mb), "runtime": growing(resources.runtime), "gpu": each}
 

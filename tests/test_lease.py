@@ -8,7 +8,7 @@ import pytest
 
 from dewpoint.artifact import Artifact
 from dewpoint.errors import UserError
-from dewpoint.lease import take
+from dewpoint.lease import count_gpus, named_gpus, take
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 DEVICE = "from dewpoint.lease import take_device; number, lease = take_device('01'); print(number, flush=True); input()"
@@ -59,3 +59,9 @@ def test_an_artifact_has_one_maker_and_a_dead_ones_files_go(tmp_path):
     artifact.path("whole").write_text("y")
     artifact.seal()
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["manifest.json", "whole"]
+
+
+@pytest.mark.parametrize(("said", "names", "count"), [("0,3", ["0", "3"], 2), ("", [], 0), ("GPU-1a", ["GPU-1a"], 1)])
+def test_the_gpus_that_the_environment_names(monkeypatch, said, names, count):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", said)
+    assert (named_gpus(), count_gpus()) == (names, count)

@@ -23,6 +23,18 @@ def take(path: Path) -> IO | None:
     return file
 
 
+def named_gpus() -> list[str] | None:
+    """The GPUs that the environment names; None where it says nothing of them."""
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    return None if named is None else [name for name in named.split(",") if name]
+
+
+def count_gpus() -> int:
+    """How many GPUs of this machine jobs may take."""
+    named = named_gpus()
+    return len(list(Path("/proc/driver/nvidia/gpus").glob("*")) if named is None else named)
+
+
 def take_device(names: Sequence[str]) -> tuple[int, IO]:
     """Which of these GPUs no other program of this user holds, and its lease; waits for one."""
     waiting = False

@@ -22,6 +22,7 @@ from typing import Any
 
 from dewpoint.artifact import Artifact
 from dewpoint.errors import UserError
+from dewpoint.lease import named_gpus
 from dewpoint.training.given import Pace
 
 Settings = SimpleNamespace
@@ -88,7 +89,7 @@ def _settings(main: Callable, written: str) -> Any:
 
 def launch(main: Callable) -> None:
     """A training starts once more, a process for each GPU that the scheduler gave; nothing to do for one or none."""
-    visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    visible = named_gpus() or []
     if Pace in parameters(main).values() and "RANK" not in os.environ and len(visible) > 1:
         torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={len(visible)}"]
         os.execv(sys.executable, [*torchrun, *sys.argv])

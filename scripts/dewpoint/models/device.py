@@ -27,7 +27,7 @@ def take_device() -> torch.device:
         return torch.device("cpu")
     if "LOCAL_RANK" in os.environ:
         return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    visible = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    visible = lease.named_gpus() or []
     if len(visible) == 1 or "SLURM_JOB_ID" in os.environ:
         return torch.device("cuda", 0)
     number, held = lease.take_device(visible or list(map(str, range(torch.cuda.device_count()))))
