@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from workflow.conftest import STUDY, Project, copy_project, environment
+from workflow.conftest import PARTS, STUDY, Project, environment
 
 MODULE = """
 configfile: "mine.yaml"
@@ -57,9 +57,13 @@ def listing(folder: Path) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def read_only(tmp_path_factory) -> Path:
+def read_only(finished: Project, tmp_path_factory) -> Path:
     """A pristine project whose files and folders nobody may write to."""
-    project = copy_project(tmp_path_factory.mktemp("read-only") / "project").folder
+    project = tmp_path_factory.mktemp("read-only") / "project"
+    project.mkdir()
+    for part in PARTS:
+        source = finished.folder / part
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, project / part)
     for path in [*project.rglob("*"), project]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     return project
@@ -110,4 +114,5 @@ def test_a_snakefile_without_its_programs_is_refused_in_a_line(read_only, tmp_pa
     shutil.copyfile(read_only / "Snakefile", tmp_path / "Snakefile")
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment())
-    assert done.returncode == 1 and f"{tmp_path}: the programs are run from a folder on this machine" in done.stderr
+    told = f"{tmp_path}: the programs are run from a folder on this machine"
+    assert done.returncode == 1 and told in done.stdout + done.stderr
