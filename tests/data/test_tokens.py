@@ -1,15 +1,19 @@
 """Tokens: cut, assembled and stored as a slow reading of the same texts says."""
 
+import json
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast, T5TokenizerFast
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset, DatasetWriter
-from dewpoint.data.tokenizer import train_tokenizer, train_wordpiece
+from dewpoint.data.masking import WordMasker
+from dewpoint.data.tokenizer import load_tokenizer, train_tokenizer, train_wordpiece
 from dewpoint.data.tokens import Texts, TokenStore, assemble, batches, input_lengths, ragged_range, write_tokens
 from dewpoint.errors import UserError
 from programs import call, prepare, tables
@@ -18,27 +22,30 @@ from ragged import SPECIAL, padded, ragged
 TOKENS = st.lists(st.integers(1, 99), max_size=12)
 
 
-def slow_input(texts: list[list[int]], length: int, prefix: list[int], apart: bool) -> list[int]:
+def slow_input(texts: list[list[int]], length: int, start: list[int], apart: bool) -> list[int]:
     """[CLS] prefix text [SEP] …: all but the last text at most half of what is left, the last what fits."""
-    ids = [SPECIAL["cls"], *prefix]
+    ids = list(start)
     for text in texts[:-1]:
         text = text[: (length - len(ids)) // 2]
         ids += [*text, SPECIAL["sep"]] if text and apart else text
     ids += texts[-1][: length - len(ids) - 1]
-    return ids if ids[-1] == SPECIAL["sep"] else [*ids, SPECIAL["sep"]]
+    return ids if ids[-1:] == [SPECIAL["sep"]] else [*ids, SPECIAL["sep"]]
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.data(), st.integers(1, 2), st.integers(7, 20), st.lists(st.integers(1, 99), max_size=3), st.booleans())
-def test_inputs_equal_slow_ones(data, segments, length, prefix, apart):
+@given(st.data(), st.integers(1, 2), st.integers(7, 20), st.lists(st.integers(1, 99), max_size=3), *[st.booleans()] * 2)
+def test_inputs_equal_slow_ones(data, segments, length, prefix, apart, opened):
+    """With a [CLS] and without one."""
+    special = SPECIAL if opened else SPECIAL | {"cls": None}
+    start = [SPECIAL["cls"], *prefix] if opened else prefix
     texts = data.draw(st.lists(st.tuples(*[TOKENS] * segments), min_size=1, max_size=6))
     rows = data.draw(st.lists(st.integers(0, len(texts) - 1), max_size=8))
     columns = [ragged([list(text[part]) for text in texts]) for part in range(segments)]
-    cut = Texts(columns, length, prefix, apart)[np.array(rows, np.int64)]
-    ids = assemble(cut, SPECIAL)
-    assert ids.tolist() == padded([slow_input(texts[row], length, prefix, apart) for row in rows])
+    cut = Texts(columns, length, prefix, apart, leading=int(opened))[np.array(rows, np.int64)]
+    ids = assemble(cut, special)
+    assert ids.tolist() == padded([slow_input(texts[row], length, start, apart) for row in rows])
     assert ids.shape[1] <= length
-    assert input_lengths(cut).tolist() == [int((row != SPECIAL["pad"]).sum()) for row in ids]
+    assert input_lengths(cut, special).tolist() == [int((row != SPECIAL["pad"]).sum()) for row in ids]
 
 
 @given(st.lists(st.integers(0, 5)))
@@ -154,6 +161,50 @@ def test_an_input_equals_the_tokenizers_own(stored):
     ours = assemble(store.queries("test", 8)[np.arange(len(texts))], store.special)
     theirs = tokenizer(texts, max_length=8, truncation=True, padding="longest")["input_ids"]
     assert ours.tolist() == theirs
+
+
+def pieces(texts: list[str]):
+    """A tokenizer as T5 has it: pieces of words, no [CLS], no [MASK]."""
+    words = Tokenizer(models.Unigram())
+    words.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(vocab_size=80, special_tokens=special, unk_token="<unk>", show_progress=False)
+    words.train_from_iterator(texts, trainer)
+    vocabulary = json.loads(words.to_str())["model"]["vocab"]
+    return T5TokenizerFast(vocab=[tuple(piece) for piece in vocabulary], extra_ids=0)
+
+
+def test_a_tokenizer_may_have_an_end_alone(tmp_path):
+    """Passages with titles and queries are what its own template gives, cut at the same token."""
+    passages = [("", "the dew point of warm air"), ("Glass", "is cold. Grass is, too"), ("River", "")]
+    writer = DatasetWriter(data := Artifact(tmp_path / "data" / "manifest.json"))
+    for number, (title, text) in enumerate(passages):
+        writer.passage("", f"p{number}", text, title)
+        writer.query("", "test", f"q{number}", text or title)
+    writer.finish()
+    data.seal()
+    pieces([word for passage in passages for word in passage] * 9).save_pretrained(tmp_path / "words")
+    tokenizer = load_tokenizer(tmp_path / "words")
+    write_tokens(Dataset(data.manifest), tokenizer, tokens := Artifact(tmp_path / "tokens" / "manifest.json"))
+    tokens.seal()
+    store = TokenStore(tokens.manifest)
+    rows = np.arange(len(passages))
+    for length in (5, 64):
+        queries = [text or title for title, text in passages]
+        theirs = tokenizer(queries, max_length=length, truncation=True, padding="longest")["input_ids"]
+        assert assemble(store.queries("test", length)[rows], store.special).tolist() == theirs
+    pairs = [[part for part in passage if part] for passage in passages]
+    theirs = padded([tokenizer(*pair)["input_ids"] for pair in pairs])
+    assert assemble(store.passages(64)[rows], store.special).tolist() == theirs
+    with pytest.raises(UserError, match="words cannot be masked: the tokenizer has no cls, mask token"):
+        WordMasker(store.special, np.zeros(store.vocabulary, bool))
+
+
+def test_a_tokenizer_without_an_end_or_a_padding_is_refused(tmp_path):
+    words = Tokenizer(models.WordLevel({"dew": 0, "<unk>": 1}, unk_token="<unk>"))
+    PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>").save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=rf"^{tmp_path}: its tokenizer has no sep, pad token$"):
+        load_tokenizer(tmp_path)
 
 
 def test_the_vocabulary_has_the_size_that_was_asked_for():

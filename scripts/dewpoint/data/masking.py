@@ -18,6 +18,9 @@ class WordMasker:
 
     def __init__(self, special: dict[str, int], continues: np.ndarray):
         """`continues[id]` says whether a token goes on the word before it."""
+        missing = [name for name, id in special.items() if id is None]
+        if missing:
+            raise UserError(f"words cannot be masked: the tokenizer has no {', '.join(missing)} token")
         self.special, self.continues = special, continues
         self.limits = [special["cls"], special["sep"], special["pad"]]
         self.ordinary = np.setdiff1d(np.arange(len(continues)), list(special.values()))

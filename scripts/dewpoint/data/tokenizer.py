@@ -68,7 +68,7 @@ def train_wordpiece(texts: Texts, vocabulary: int):
 
 
 def load_tokenizer(source: str | Path):
-    """A tokenizer from a folder or a hub id; it must be a fast one, with the special tokens that inputs need."""
+    """A tokenizer from a folder or a hub id; it must be a fast one, with the special tokens that every input needs."""
     from transformers import AutoTokenizer
 
     try:
@@ -77,10 +77,17 @@ def load_tokenizer(source: str | Path):
         raise UserError(f"{source}: no tokenizer could be loaded ({str(error).splitlines()[0]})") from None
     if not tokenizer.is_fast:
         raise UserError(f"{source}: has no fast tokenizer (tokenizer.json)")
-    missing = [name for name in ("cls", "sep", "pad", "mask") if getattr(tokenizer, f"{name}_token_id") is None]
+    special = special_tokens(tokenizer)
+    missing = [name for name in ("sep", "pad") if special[name] is None]
     if missing:
         raise UserError(f"{source}: its tokenizer has no {', '.join(missing)} token")
     return tokenizer
+
+
+def special_tokens(tokenizer) -> dict[str, int | None]:
+    """By name; T5's has none that a text begins with, none that masks a word, and ends a text with </s>."""
+    special = {name: getattr(tokenizer, f"{name}_token_id") for name in ("cls", "sep", "pad", "mask")}
+    return special | {"sep": tokenizer.eos_token_id} if special["sep"] is None else special
 
 
 def prefix_ids(tokenizer, prefix: str, length: int) -> list[int]:

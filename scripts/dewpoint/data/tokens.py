@@ -7,15 +7,18 @@ A column of texts is two memory-mapped arrays, all tokens and where each text st
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.data.dataset import Dataset
+from dewpoint.data.tokenizer import special_tokens
 from dewpoint.errors import UserError
 from dewpoint.progress import Progress
 
+Special = dict[str, int | None]  # the ids of cls, sep, pad, mask; a tokenizer may have no cls and no mask
 BATCH = 4096  # texts tokenised at once; an encoding takes some hundred bytes a token while it lasts
 SENTENCE_END = re.compile(r"[.!?]['\"”’)\]]*\s+|[。！？]\s*|\n\s*\n\s*")
 
@@ -57,10 +60,6 @@ def write_tokens(dataset: Dataset, tokenizer, artifact: Artifact) -> None:
         sentences.close()
     artifact.facts |= {"tokens": counts, "special": special_tokens(tokenizer), "vocabulary": len(tokenizer)}
     artifact.facts |= {"examples": positions} if positions else {}
-
-
-def special_tokens(tokenizer) -> dict[str, int]:
-    return {name: getattr(tokenizer, f"{name}_token_id") for name in ("cls", "sep", "pad", "mask")}
 
 
 def _sentence_starts(texts: list[str], encoded: list) -> np.ndarray:
@@ -141,7 +140,7 @@ class TokenStore:
 
     def __post_init__(self):
         facts = read_manifest(self.manifest)["facts"]
-        self.special: dict[str, int] = facts["special"]
+        self.special: Special = facts["special"]
         self.vocabulary: int = facts["vocabulary"]
         self.positions: dict[str, int] = facts.get("examples", {})  # texts of each example of a split
 
@@ -151,10 +150,11 @@ class TokenStore:
     def passages(self, length: int, prefix: Sequence[int] = (), title: str = "pair") -> "Texts":
         """The corpus as inputs; its title before a text: with a [SEP] between (pair), without (prefix), not at all."""
         titles = [] if title == "none" else [self.column("corpus", "title")]
-        return Texts([*titles, self.column("corpus", "text")], length, prefix, apart=title == "pair")
+        columns = [*titles, self.column("corpus", "text")]
+        return Texts(columns, length, prefix, apart=title == "pair", leading=leading(self.special))
 
     def queries(self, split: str, length: int, prefix: Sequence[int] = ()) -> "Texts":
-        return Texts([self.column(f"queries.{split}")], length, prefix)
+        return Texts([self.column(f"queries.{split}")], length, prefix, leading=leading(self.special))
 
     def examples(self, split: str, length: int, prefix: Sequence[int] = ()) -> list["Texts"]:
         """All first texts of a split's examples, all second ones, …"""
@@ -162,7 +162,8 @@ class TokenStore:
             known = ", ".join(self.positions) or "none"
             raise UserError(f"{self.manifest}: no examples of split '{split}'; there is {known}")
         texts, count = self.column(f"examples.{split}", "texts"), self.positions[split]
-        return [Texts([texts], length, prefix, first=position, step=count) for position in range(count)]
+        reads = partial(Texts, [texts], length, prefix, step=count, leading=leading(self.special))
+        return [reads(first=position) for position in range(count)]
 
     def sentences(self) -> np.ndarray:
         """Where sentences start among all tokens of the passages' texts, in order."""
@@ -195,6 +196,7 @@ class Texts:
     apart: bool = True  # segments are divided by [SEP]
     first: int = 0  # of the segments' rows these, and every `step`-th from there on
     step: int = 1
+    leading: int = 1  # special tokens before a text
 
     def __len__(self) -> int:
         return len(self.segments[0]) // self.step
@@ -204,7 +206,7 @@ class Texts:
         rows, prefix = self.first + self.step * rows, np.array(self.prefix, np.int64)
         cut = [Slices(prefix, np.zeros(len(rows), np.int64), np.full(len(rows), len(prefix)), False)]
         cut = cut if len(prefix) else []
-        room = np.full(len(rows), self.length - 1 - len(prefix))
+        room = np.full(len(rows), self.length - self.leading - len(prefix))
         for segment in self.segments:
             last = segment is self.segments[-1]
             limit = room - 1 if last else room // 2
@@ -215,21 +217,27 @@ class Texts:
         return cut
 
 
-def input_lengths(segments: Sequence[Slices]) -> np.ndarray:
+def leading(special: Special) -> int:
+    """How many special tokens come before a text: [CLS], where there is one."""
+    return 0 if special["cls"] is None else 1
+
+
+def input_lengths(segments: Sequence[Slices], special: Special) -> np.ndarray:
     """Tokens of each row with its special ones; a row without any of its own is [CLS] [SEP]."""
-    used, open_end = 1, True
+    used, open_end = leading(special), True
     for segment in segments:
         used = used + np.where(segment.counts > 0, segment.counts + segment.closed, 0)
         open_end = np.where(segment.counts > 0, not segment.closed, open_end)
     return used + open_end
 
 
-def assemble(segments: Sequence[Slices], special: dict[str, int]) -> np.ndarray:
+def assemble(segments: Sequence[Slices], special: Special) -> np.ndarray:
     """Input ids [rows, longest]: [CLS] segment [SEP] segment [SEP], empty segments left out, then padding."""
-    used = input_lengths(segments)
-    ids = np.full((len(used), used.max(initial=2)), special["pad"], np.int64)
-    ids[:, 0] = special["cls"]
-    at = np.ones(len(used), np.int64)
+    used = input_lengths(segments, special)
+    ids = np.full((len(used), used.max(initial=leading(special) + 1)), special["pad"], np.int64)
+    at = np.full(len(used), leading(special))
+    if leading(special):
+        ids[:, 0] = special["cls"]
     for segment in segments:
         row, column = ragged_range(segment.counts)
         ids[row, at[row] + column] = segment.values[segment.starts[row] + column]

@@ -93,7 +93,7 @@ class Encoder(nn.Module):
         done: Callable[[np.ndarray, Tensor | TokenVectors], None],
     ) -> None:
         """Hand over (rows, their vectors) of all texts, those of like lengths together, `tokens` at a time."""
-        lengths, low = input_lengths(texts), torch.is_autocast_enabled(self.device.type)
+        lengths, low = input_lengths(texts, special), torch.is_autocast_enabled(self.device.type)
 
         def vectors(rows: np.ndarray) -> Tensor | TokenVectors:
             ids = torch.from_numpy(assemble([segment[rows] for segment in texts], special)).to(self.device)
@@ -182,6 +182,8 @@ class Retriever(nn.Module):
         """Refuse tokenizers and lengths that do not fit."""
         self.passages.check_fits(len(words), settings.passage_length, "passages")
         self.queries.check_fits(len(query_words), settings.query_length, "queries")
+        if self.passages.pooling == "cls" and None in (words.cls_token_id, query_words.cls_token_id):
+            log.warning("warning: there is no CLS token; its vector is that of a text's first token (`pooling: mean`?)")
 
     def set_output(self, pooling: str | None, normalize: bool | None, wanted=None, seed: int = 0) -> None:
         """Both encoders alike, weights of a new projection, too; it must make their vectors comparable."""

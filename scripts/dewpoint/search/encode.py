@@ -34,7 +34,7 @@ def ready(encoder: Encoder, precision: str) -> Encoder:
 
 def encode(encoder: Encoder, texts: Texts, rows: np.ndarray, special: dict[str, int], path: Path, type: str) -> None:
     """Write the rows' vectors, one a text or several, a window of rows at a time."""
-    lengths = input_lengths(texts[rows])
+    lengths = input_lengths(texts[rows], special)
     progress = Progress(int(lengths.sum()), "tokens", rate="passages")
     with VectorWriter(path, encoder.dimension, type, encoder.several) as file:
         if encoder.several:
@@ -55,7 +55,7 @@ def encode_window(
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Vectors [texts, dimension], in their order."""
-    vectors, lengths = np.empty((len(texts[0].counts), encoder.dimension), type), input_lengths(texts)
+    vectors, lengths = np.empty((len(texts[0].counts), encoder.dimension), type), input_lengths(texts, special)
 
     def keep(rows: np.ndarray, part: Tensor) -> None:
         vectors[rows] = _stored(part, type)
@@ -74,7 +74,7 @@ def encode_tokens(
     progress: Progress | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(vectors of all tokens [vectors, dimension], how many each text has [texts]), in the texts' order."""
-    made, lengths = [], input_lengths(texts)
+    made, lengths = [], input_lengths(texts, special)
 
     def keep(rows: np.ndarray, part: TokenVectors) -> None:
         vectors, counts = part.flat()

@@ -90,7 +90,7 @@ def chunks(
 
     Processes take turns in the order of lengths, so that they have about as much to do.
     """
-    lengths = input_lengths(texts)
+    lengths = input_lengths(texts, special)
     mine = np.argsort(lengths, kind="stable")[devices.RANK :: devices.WORLD]
     made = []
     for batch in batches(lengths[mine], budget):
