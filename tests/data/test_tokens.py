@@ -1,14 +1,13 @@
 """Tokens: cut, assembled and stored as a slow reading of the same texts says."""
 
-import json
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast, T5TokenizerFast
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset, DatasetWriter
@@ -16,6 +15,7 @@ from dewpoint.data.masking import WordMasker
 from dewpoint.data.tokenizer import load_tokenizer, train_tokenizer, train_wordpiece
 from dewpoint.data.tokens import Texts, TokenStore, assemble, batches, input_lengths, ragged_range, write_tokens
 from dewpoint.errors import UserError
+from models.families import pieces
 from programs import call, prepare, tables
 from ragged import SPECIAL, padded, ragged
 
@@ -161,17 +161,6 @@ def test_an_input_equals_the_tokenizers_own(stored):
     ours = assemble(store.queries("test", 8)[np.arange(len(texts))], store.special)
     theirs = tokenizer(texts, max_length=8, truncation=True, padding="longest")["input_ids"]
     assert ours.tolist() == theirs
-
-
-def pieces(texts: list[str]):
-    """A tokenizer as T5 has it: pieces of words, no [CLS], no [MASK]."""
-    words = Tokenizer(models.Unigram())
-    words.pre_tokenizer = pre_tokenizers.Metaspace()
-    special = ["<pad>", "</s>", "<unk>"]
-    trainer = trainers.UnigramTrainer(vocab_size=80, special_tokens=special, unk_token="<unk>", show_progress=False)
-    words.train_from_iterator(texts, trainer)
-    vocabulary = json.loads(words.to_str())["model"]["vocab"]
-    return T5TokenizerFast(vocab=[tuple(piece) for piece in vocabulary], extra_ids=0)
 
 
 def test_a_tokenizer_may_have_an_end_alone(tmp_path):

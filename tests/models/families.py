@@ -1,11 +1,13 @@
 """Tiny models of every family that AutoModel loads, with their tokenizers, made on the spot."""
 
+import json
 from pathlib import Path
 
 import torch
 import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from dewpoint.data.tokenizer import train_tokenizer
+from dewpoint.data.tokenizer import special_tokens, train_tokenizer
 
 TEXTS = ["dew point of warm air", "cold glass and morning grass", "the vapour of a river at night: stone, leaf!"]
 SMALL = {"num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 24}
@@ -24,16 +26,27 @@ FAMILIES = {
         SMALL | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False},
     ),
     "mpnet": ("bert", "MPNet", SMALL),
-    "t5": ("bert", "T5", T5),
+    "t5": ("t5", "T5", T5),
 }
+
+
+def pieces(texts: list[str]):
+    """A tokenizer as T5 has it: pieces of words, no [CLS], no [MASK]."""
+    words = Tokenizer(models.Unigram())
+    words.pre_tokenizer = pre_tokenizers.Metaspace()
+    special = ["<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(vocab_size=300, special_tokens=special, unk_token="<unk>", show_progress=False)
+    words.train_from_iterator(texts, trainer)
+    vocabulary = json.loads(words.to_str())["model"]["vocab"]
+    return transformers.T5TokenizerFast(vocab=[tuple(piece) for piece in vocabulary])
 
 
 def make(family: str, folder: Path) -> Path:
     """A model of a family in `folder`."""
     tokens, name, shape = FAMILIES[family]
-    tokenizer = train_tokenizer(tokens, lambda: [TEXTS], 300)
-    special = {"pad_token_id": tokenizer.pad_token_id, "bos_token_id": tokenizer.cls_token_id}
-    special |= {"eos_token_id": tokenizer.sep_token_id}
+    tokenizer = pieces(TEXTS) if tokens == "t5" else train_tokenizer(tokens, lambda: [TEXTS], 300)
+    ids = special_tokens(tokenizer)
+    special = {"pad_token_id": ids["pad"], "bos_token_id": ids["cls"], "eos_token_id": ids["sep"]}
     config = getattr(transformers, f"{name}Config")(vocab_size=len(tokenizer), **special, **shape)
     torch.manual_seed(0)
     model = getattr(transformers, "T5EncoderModel" if name == "T5" else f"{name}Model")(config)

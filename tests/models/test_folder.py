@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 from transformers import AutoModel
 
-from dewpoint.data.tokenizer import load_tokenizer, prefix_ids, train_tokenizer
-from dewpoint.data.tokens import Ragged, Texts
+from dewpoint.data.tokenizer import load_tokenizer, prefix_ids, special_tokens, train_tokenizer
+from dewpoint.data.tokens import Ragged, Texts, leading
 from dewpoint.errors import UserError
 from dewpoint.models.backbone import load_encoder
 from dewpoint.models.encoder import Encoder, Retriever
@@ -46,9 +46,9 @@ def ours(folder, texts, queries=False, prefix="", length=24):
     tokenizer = load_tokenizer(folder)
     ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
     offsets = np.concatenate([[0], np.cumsum([len(one) for one in ids])])
-    special = {name: getattr(tokenizer, f"{name}_token_id") for name in ("cls", "sep", "pad")}
+    special = special_tokens(tokenizer)
     column = Ragged(np.concatenate(ids), offsets)
-    inputs = Texts([column], length, prefix_ids(tokenizer, prefix, length) if prefix else ())
+    inputs = Texts([column], length, prefix_ids(tokenizer, prefix, length) if prefix else (), leading=leading(special))
     encoder, made = read_encoder(folder).eval(), {}
     encoder.encode(
         inputs[np.arange(len(texts))], special, 64, lambda rows, part: made.update(zip(rows, part, strict=True))
@@ -227,6 +227,13 @@ def test_texts_and_tokens_must_fit(family, positions, tmp_path):
             encoder.check_fits(vocabulary, positions + 1, "queries")
     with pytest.raises(UserError, match=f"queries: {vocabulary + 1} kinds of tokens, but the model knows {vocabulary}"):
         encoder.check_fits(vocabulary + 1, 8, "queries")
+
+
+@pytest.mark.parametrize(("family", "pooling", "warned"), [("t5", "cls", 1), ("t5", "mean", 0), ("bert", "cls", 0)])
+def test_a_first_token_that_is_no_cls_is_warned_of(tmp_path, caplog, family, pooling, warned):
+    model, words = Retriever(Encoder(load_encoder(make(family, tmp_path)), pooling)), load_tokenizer(tmp_path)
+    model.check_fits(words, words, SimpleNamespace(query_length=8, passage_length=8))
+    assert caplog.text.count("warning: there is no CLS token; its vector is that of a text's first token") == warned
 
 
 def test_a_prefix_must_come_apart_from_the_text(tmp_path):
