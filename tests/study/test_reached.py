@@ -208,3 +208,32 @@ def test_roots_together_are_their_union(tmp_path):
     both = reached("x:g", "x:h", modules=modules)
     assert both == reached("x:g", modules=modules) | reached("x:h", modules=modules)
     assert fingerprint("x:g", "x:h", modules=modules) == fingerprint("x:h", "x:g", modules=modules)
+
+
+def test_what_a_decorator_of_ours_enters_counts_wherever_it_may_be_found(tmp_path):
+    """It is found without its name; what a decorator from outside marks is not."""
+    text = """
+from functools import cache
+
+KNOWN = {}
+
+def enter(name):
+    return lambda function: KNOWN.setdefault(name, function)
+
+@enter("a")
+def first():
+    return helper()
+
+@cache
+def second():
+    return 2
+
+def helper():
+    return 1
+
+def main():
+    return KNOWN["a"]()
+"""
+    (tmp_path / "registry.py").write_text(text)
+    names = {name for _, name in reached("registry:main", modules=Modules(tmp_path))}
+    assert {"main", "KNOWN", "first", "helper", "enter"} <= names and "second" not in names

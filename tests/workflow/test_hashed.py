@@ -25,7 +25,7 @@ datasets:
   wikipedia: {source: wikipedia}
 models:
   new: {recipe: mlm, from: scratch, data: d, architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}}
-  co: {recipe: cocondenser, from: pre, data: w, early_layers: 1}
+  co: {recipe: cocondenser, from: pre, data: [w, wikipedia], early_layers: 1}
   mined: {recipe: retriever, from: co, data: dpr, split: nq-train, negatives: [bm25, one], development: {split: nq-dev}}
 rankers:
   raw: {kind: dense, model: new}

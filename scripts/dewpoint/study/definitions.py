@@ -8,6 +8,7 @@ from functools import cached_property
 from dewpoint.errors import UserError
 
 STATEMENTS = "<module>"  # all that is no definition: it runs whenever the module is imported
+OURS = "dewpoint"  # the package
 GUARDED = "<main>"  # what runs only where the module is the program
 
 Mention = tuple[str, ...]  # a name of the module, and the attributes that are read of it
@@ -77,6 +78,10 @@ class Module:
             if isinstance(statement, ast.Import | ast.ImportFrom):
                 imports.append(statement)
         self.imports = Imports(name, package, imports + parts[STATEMENTS])
+        ours = {node.name for node in tree.body if isinstance(node, FUNCTIONS)}
+        ours |= {local for local, of in self.imports.names.items() if any(origin.startswith(OURS) for origin, _ in of)}
+        # what a decorator of ours may have entered somewhere, so that others find it without its name
+        self.entered = [node.name for node in tree.body if _decorators(node) & ours]
         self.bound = _bound(parts[STATEMENTS])
         self.definitions = {
             part: Definition(statements, Imports(name, package, statements)) for part, statements in parts.items()
@@ -84,6 +89,12 @@ class Module:
 
     def classes(self, name: str) -> list[ast.ClassDef]:
         return [statement for statement in self.definitions[name].statements if isinstance(statement, ast.ClassDef)]
+
+
+def _decorators(node: ast.stmt) -> set[str]:
+    """The first names of what decorates a definition."""
+    calls = [one.func if isinstance(one, ast.Call) else one for one in getattr(node, "decorator_list", [])]
+    return {names[0] for names in map(chain, calls) if names}
 
 
 def chain(node: ast.expr) -> Mention:

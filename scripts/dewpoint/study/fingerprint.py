@@ -58,6 +58,7 @@ def follow(*roots: str, modules: Modules) -> set[Target]:
         found.add(target)
         imports = read.imports if name in ("", STATEMENTS) else read.definitions[name].imports
         todo += [(module, STATEMENTS), *_run(imports.modules, modules)]
+        todo += [(module, part) for part in read.entered]
         if name:
             todo += [target for targets in modules.links(module, name).values() for target in targets]
         else:
