@@ -77,6 +77,12 @@ class Project:
         told = self.snakemake(target, "--dry-run", "--printshellcmds", "--force")
         return next((rule, command) for rule, output, command in JOB.findall(told) if target in output.split(", "))
 
+    def negatives(self, name: str) -> str:
+        """The negatives that a model is trained on; they are named after what makes them."""
+        told = self.snakemake(model(name), "--dry-run", "--force")
+        inputs = re.search(rf"^    input: (.*)\n    output: {re.escape(model(name))}$", told, re.MULTILINE)[1]
+        return next(path for path in inputs.split(", ") if path.startswith(f"{RESULTS}/negatives/"))
+
     def snakemake(self, *arguments: str, **config) -> str:
         """What Snakemake said; when it fails, that is the end."""
         command = [sys.executable, "-m", "snakemake", "--cores", "all", "--nolock", *arguments]
@@ -136,10 +142,6 @@ def index(ranker: str, dataset: str) -> str:
 
 def run(ranker: str, dataset: str, split: str) -> str:
     return f"{RESULTS}/runs/{ranker}/{dataset}.{split}.json"
-
-
-def negatives(model: str) -> str:
-    return f"{RESULTS}/negatives/{model}.json"
 
 
 def vectors(model: str, dataset: str, part: str, shard: int = 0, shards: int = 1) -> str:

@@ -104,7 +104,7 @@ def prepared(options, size: Size) -> SimpleNamespace:
         "data": "texts",
         "query_length": LENGTH,
         "passage_length": LENGTH,
-        "temperature": TEMPERATURE,
+        "loss": {"name": "contrast", "temperature": TEMPERATURE},
         "negatives": ["bm25"],
         "negatives_depth": 100,
         "negatives_kept": 1,
@@ -123,8 +123,8 @@ def prepared(options, size: Size) -> SimpleNamespace:
     }
     study = {"datasets": {"texts": data}, "models": models, "rankers": {"bm25": {"kind": "bm25", "depth": 100}}}
     project = ours.project(options.work / "ours", study, precision=options.precision, checkpoint_steps=10_000)
-    negatives = ours.negatives(next(iter(models)))  # one a query, the same for all
-    project.make(*map(ours.negatives, models))
+    negatives = project.negatives(next(iter(models)))  # one a query, the same for all
+    project.make(negatives)
     dataset = project.path(ours.dataset("texts"))
     return SimpleNamespace(project=project, start=start, dataset=dataset, negatives=project.path(negatives))
 

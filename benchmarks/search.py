@@ -241,13 +241,13 @@ def mining(folder: Path, size: Size) -> None:
 
 def mine(project: ours.Project) -> dict[str, SimpleNamespace]:
     """Every stage from texts to negatives; what each took."""
-    project.make(ours.negatives("next"))
+    project.make(project.negatives("next"))
     return {
         "tokenise": project.record(str(project.tokens("texts").relative_to(project.folder))),
         "encode": project.record(ours.vectors("m", "texts", "corpus")),
         "encode queries": project.record(ours.vectors("m", "texts", "queries.train")),
         "rank": project.record(ours.run("near", "texts", "train")),
-        "negatives": project.record(ours.negatives("next")),
+        "negatives": project.record(project.negatives("next")),
     }
 
 

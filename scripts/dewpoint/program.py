@@ -69,10 +69,11 @@ def _gathered(name: str, type: Any, values: dict[str, Any], inside: str | None =
 
 def given(main: Callable, paths: dict[str, list[Path]]) -> dict[str, Path | list[Path] | None]:
     """The paths that `main` takes, as it takes them: a list, one, or none."""
-    types = {name: type for name, type in parameters(main).items() if name in paths or type in (Path | None, list[Path])}
+    empty = (Path | None, list[Path])  # may be
+    taken = {name: type for name, type in parameters(main).items() if name in paths or type in empty}
     return {
         name: paths.get(name, []) if type == list[Path] else next(iter(paths.get(name, [])), None)
-        for name, type in types.items()
+        for name, type in taken.items()
     }
 
 
