@@ -17,7 +17,7 @@ for kind, function, names in jobs("analyses", "work"):
             analysis=one_of(names),
         conda:
             environment(kind.resources.gpu)
-        threads: THREADS.get(kind.resources.threads, kind.resources.threads)
+        threads: threads_of(kind.resources)
         resources:
             **asked(kind.resources),
         params:

@@ -111,6 +111,11 @@ def asked(resources):
     return {"mem_mb": growing(resources.mem_mb), "runtime": growing(resources.runtime), "gpu": each}
 
 
+def threads_of(resources):
+    """A number, or a share of the cores that Snakemake has."""
+    return THREADS.get(resources.threads, resources.threads)
+
+
 def environment(gpu):
     """The conda environment of a job; that with faiss-gpu where there are GPUs."""
     return GPU_ENVIRONMENT if gpu and (GPUS or not LOCAL) else ENVIRONMENT

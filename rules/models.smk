@@ -18,7 +18,7 @@ for kind, function, names in jobs("models", "work"):
         priority: lambda w: graph.awaited(w.model)
         conda:
             environment(kind.resources.gpu)
-        threads: THREADS.get(kind.resources.threads, kind.resources.threads)
+        threads: threads_of(kind.resources)
         resources:
             **asked(kind.resources),
         params:

@@ -18,7 +18,7 @@ for kind, function, names in jobs("rankers", "index"):
         priority: lambda w: graph.awaited(graph.study.rankers[w.ranker].waits_for())
         conda:
             environment(kind.needs(function).gpu)
-        threads: THREADS.get(kind.needs(function).threads, kind.needs(function).threads)
+        threads: threads_of(kind.needs(function))
         resources:
             **asked(kind.needs(function)),
         params:
@@ -47,7 +47,7 @@ for kind, function, names in jobs("rankers", "rank"):
         priority: lambda w: graph.awaited(graph.study.rankers[w.ranker].waits_for())
         conda:
             environment(kind.needs(function).gpu)
-        threads: THREADS.get(kind.needs(function).threads, kind.needs(function).threads)
+        threads: threads_of(kind.needs(function))
         resources:
             **asked(kind.needs(function)),
         params:

@@ -3,7 +3,7 @@
 Entries of most sections are kinds, found by folder; a table is the same for all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
@@ -149,6 +149,15 @@ class Study(Strict):
             for section, name, entry in self.entries()
             if section in (*made, "analyses")
         }
+
+    def made_from(self, nodes: Iterable[str]) -> set[str]:
+        """These nodes of `needs` and all that they are made from, directly or not."""
+        edges, found, todo = self.needs(), set(), list(nodes)
+        while todo:
+            node = todo.pop()
+            todo += edges[node] if node not in found else []
+            found.add(node)
+        return found
 
     def layers(self, model: Node) -> int | None:
         """How many layers a model has, as far as the study says."""

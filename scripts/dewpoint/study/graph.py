@@ -149,11 +149,7 @@ class Graph:
         todo = [f"rankers.{ranker}" for ranker, _, _ in self.scores]
         todo += [f"analyses.{analysis}" for analysis in self.study.analyses]
         todo += [] if todo else [f"models.{model}" for model in self.study.models]
-        edges, found = self.study.needs(), set()
-        while todo:
-            node = todo.pop()
-            todo += edges[node] if node not in found else []
-            found.add(node)
+        found = self.study.made_from(todo)
         parts = {
             section: {
                 name: entry for name, entry in getattr(self.study, section).items() if f"{section}.{name}" in found

@@ -82,12 +82,7 @@ def _take_in(written: dict[str, Any], beside: Path, wanted: str, place: str) -> 
     study, theirs = load_study(beside), _expanded(beside)
     if wanted not in study.models:
         raise UserError(f"{place}: {beside} has no model '{wanted}'{nearest(wanted, [*study.models])}")
-    edges, found = study.needs(), set()
-    todo = [f"models.{wanted}"]
-    while todo:
-        node = todo.pop()
-        todo += edges[node] if node not in found else []
-        found.add(node)
+    found = study.made_from([f"models.{wanted}"])
     for section, name, entry in study.entries():
         if f"{section}.{name}" not in found or name not in theirs[section]:
             continue  # not needed, or implied by a model
