@@ -20,8 +20,12 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 
-# where artifacts of the same settings, code and inputs are looked for, also those of other studies
-os.environ.update(DEWPOINT_MADE=str(Path(graph.config.output).absolute() / ".made") if graph.config.reuse else "")
+# what programs remember of artifacts, for all studies; what is the same may be taken over
+os.environ["DEWPOINT_NOTES"] = str(Path(graph.config.output).absolute() / ".notes")
+os.environ["DEWPOINT_REUSE"] = "yes" if graph.config.reuse else "no"
+
+
+include: "memory.smk"
 
 
 if graph.config.container:
@@ -86,8 +90,9 @@ def work(kind, function):
     taken = flags(getattr(import_module(kind.module()), function))
 
     def inputs(wildcards, input):
-        given = ((flag, shlex.join(map(str, paths))) for flag, paths in input.items() if flag in taken)
-        return " ".join(f"--{flag} {paths}" for flag, paths in given if paths)
+        given = {flag: paths for flag, paths in input.items() if flag in taken}
+        given["other"] = [path for flag, paths in input.items() if flag not in taken for path in paths]
+        return " ".join(f"--{flag} {shlex.join(map(str, paths))}" for flag, paths in given.items() if paths)
 
     return {"work": f"{kind.module().removeprefix('dewpoint.')} {function}", "inputs": inputs}
 

@@ -66,7 +66,7 @@ rule tokenizer:
         code=fingerprint("tokenizer"),
     shell:
         f"python {SCRIPTS}/tokenizer.py --settings {{params.settings:q}} --code {{params.code}}"
-        " --dataset {input.dataset:q} --output {output:q} &> {log:q}"
+        " --dataset {input.dataset:q} --other {input.stand_in:q} --output {output:q} &> {log:q}"
 
 
 rule tokenize:
