@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from dewpoint.errors import UserError
+from dewpoint.data.pretrained import LOCAL, in_a_line, located
+from dewpoint.models.weights import check_weights
 
 POOLED = ("bert", "mpnet", "roberta", "xlm-roberta")  # have a pooler beyond the last layer, unless told not to
 DECODED = ("t5", "mt5", "umt5")  # have a decoder, which is left where it is
@@ -40,24 +41,37 @@ def load_language_model(source: str | Path):
     """A masked language model from a folder or a hub id, in float32 masters."""
     from transformers import AutoModelForMaskedLM
 
-    return _load(AutoModelForMaskedLM, source, dtype=torch.float32)
+    return _load(AutoModelForMaskedLM, _with_weights(source), dtype=torch.float32)
 
 
 def load_encoder(source: str | Path):
     """The encoder alone, without language-model head, pooler or decoder."""
-    from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding
+    from transformers import AutoModel, AutoModelForTextEncoding
 
-    kind = _load(AutoConfig, source).model_type
+    folder, kind = _with_weights(source), load_config(source).model_type
     pooler = {"add_pooling_layer": False} if kind in POOLED else {}
-    return _load(AutoModelForTextEncoding if kind in DECODED else AutoModel, source, dtype=torch.float32, **pooler)
+    return _load(AutoModelForTextEncoding if kind in DECODED else AutoModel, folder, dtype=torch.float32, **pooler)
 
 
-def _load(auto, source: str | Path, **options):
+def load_config(source: str | Path):
+    from transformers import AutoConfig
+
+    return _load(AutoConfig, located(source))
+
+
+def _with_weights(source: str | Path) -> Path:
+    folder = located(source)
+    check_weights(folder)
+    return folder
+
+
+def _load(auto, folder: Path, **options):
     from transformers.utils import logging
 
     logging.set_verbosity_error()  # of weights that one class has and another has not, it would print a table
     logging.disable_progress_bar()
+    options |= {} if auto.__name__ == "AutoConfig" else {"use_safetensors": True}
     try:
-        return auto.from_pretrained(source, **options)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{source}: no model could be loaded ({str(error).splitlines()[0]})") from None
+        return auto.from_pretrained(folder, **LOCAL, **options)
+    except Exception as error:  # whatever others' files make of it
+        raise in_a_line(folder, "model", error) from None
