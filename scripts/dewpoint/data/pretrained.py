@@ -23,9 +23,9 @@ LOCAL = {"trust_remote_code": False, "local_files_only": True}  # for the librar
 
 def located(source: str | Path) -> Path:
     """The folder of a model, itself or a hub's snapshot, after a look at what lies in it."""
-    folder = Path(source) if Path(source).is_dir() else _snapshot(str(source))
+    folder = Path(source) if is_folder(source) else _snapshot(str(source))
     for entry in folder.iterdir():
-        if entry.is_symlink() or not entry.is_dir():
+        if not entry.is_dir():
             inside(folder, entry.name)
     _refuse_code(folder)
     return folder
@@ -34,7 +34,12 @@ def located(source: str | Path) -> Path:
 def revisions(**sources: str | None) -> dict[str, str]:
     """The commits of those sources that are a hub's, each under its key: what a hub holds may change."""
     names = {key: source for key, source in sources.items() if source and source not in OF_THE_STUDY}
-    return {key: _snapshot(source).name for key, source in names.items() if not Path(source).is_dir()}
+    return {key: _snapshot(source).name for key, source in names.items() if not is_folder(source)}
+
+
+def is_folder(source: str | Path) -> bool:
+    """Whether a source is a folder here, which it is before it is a hub's."""
+    return source != "" and Path(source).is_dir()
 
 
 def hub_name(source: str) -> str:

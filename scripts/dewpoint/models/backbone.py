@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from dewpoint.data.pretrained import LOCAL, in_a_line, located
+from dewpoint.data.pretrained import LOCAL, in_a_line, inside, located
+from dewpoint.errors import UserError
 from dewpoint.models.weights import check_weights
 
 POOLED = ("bert", "mpnet", "roberta", "xlm-roberta")  # have a pooler beyond the last layer, unless told not to
@@ -56,12 +57,19 @@ def load_encoder(source: str | Path):
 def load_config(source: str | Path):
     from transformers import AutoConfig
 
-    return _load(AutoConfig, located(source))
+    return _load(AutoConfig, _configured(source))
 
 
 def _with_weights(source: str | Path) -> Path:
-    folder = located(source)
+    folder = _configured(source)
     check_weights(folder)
+    return folder
+
+
+def _configured(source: str | Path) -> Path:
+    folder = located(source)
+    if not inside(folder, "config.json"):
+        raise UserError(f"{folder}: has no config.json; name the folder of a model in the Hugging Face format")
     return folder
 
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from dewpoint.artifact import Artifact, read_manifest
-from dewpoint.data.pretrained import hub_name
+from dewpoint.data.pretrained import hub_name, is_folder
 
 NOT_SHOWN = {"recipe", "retrieves", "devices", "training_seconds", "tokens_per_second"}  # one seed, one card
 
@@ -15,7 +15,7 @@ def card(artifact: Artifact, settings, dataset: Path | None) -> str:
     name, facts = artifact.folder.name, artifact.facts
     head = ["---", "library_name: sentence-transformers", "pipeline_tag: sentence-similarity"]
     head += ["tags: [sentence-transformers, feature-extraction, dense-retrieval]"]
-    if settings.source != "study" and not Path(settings.source).is_dir():
+    if settings.source != "study" and not is_folder(settings.source):
         head.append(f"base_model: {json.dumps(hub_name(settings.source))}")
     lines = [*head, "---", "", f"# {name}", "", "A dense passage retriever, scored by inner product.", ""]
     if dataset:

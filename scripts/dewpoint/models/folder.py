@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from dewpoint.data.pretrained import inside, located, read_json
+from dewpoint.data.pretrained import inside, is_folder, located, read_json
 from dewpoint.errors import UserError
 from dewpoint.models import parts
 from dewpoint.models.backbone import load_encoder
@@ -85,7 +85,7 @@ def _with_modules(source: str | Path, encoder: Encoder) -> Encoder:
 def _own_queries(source: str | Path) -> Path | None:
     if not _find(source, f"{QUERY}/config.json"):
         return None
-    if Path(source).is_dir():
+    if is_folder(source):
         return Path(source, QUERY)
     raise UserError(f"{source}: has two encoders; download it, and name the folder as path:DIR")
     return None

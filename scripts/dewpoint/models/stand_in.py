@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from dewpoint.data.pretrained import is_folder
 from dewpoint.data.tokenizer import train_tokenizer
 from dewpoint.errors import UserError
 from dewpoint.models.backbone import DECODED, load_config
@@ -47,7 +48,7 @@ CLASSES = {  # transformers' name → tokenizer, what its configuration calls th
 
 def model_class(source: str) -> str:
     """The class of a model: a folder's as it says, a hub model's as its name does; BERT where that says nothing."""
-    if Path(source).is_dir():
+    if is_folder(source):
         kind = load_config(source).model_type
         if kind not in CLASSES:
             raise UserError(f"{source}: no stand-in for models of class '{kind}'; known: {', '.join(CLASSES)}")
