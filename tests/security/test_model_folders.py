@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from dewpoint.models.encoder import Encoder, Retriever
 from dewpoint.models.folder import read_encoder, read_retriever, write_retriever
 from dewpoint.models.stand_in import stand_in
 from dewpoint.models.weights import write_tensors
+from models.families import FAMILIES, make
 
 READ = ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"]
 
@@ -249,6 +251,19 @@ def test_a_configuration_that_goes_with_nothing_is_a_line(folder, values):
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | values))
     refused(str(folder), load_encoder, folder)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_weights_that_lack_some_are_refused(family, tmp_path):
+    """The library would draw them at random, and say nothing here."""
+    folder = make(family, tmp_path)
+    whole = load_file(folder / "model.safetensors")
+    name = next(name for name in whole if re.search(r"layer.*1.*weight", name))
+    save_file({key: value for key, value in whole.items() if key != name}, folder / "model.safetensors")
+    for read in (load_encoder, load_language_model) if family != "t5" else (load_encoder,):
+        refused("its weights lack 1 of this model's, such as ", read, folder)
+    save_file({f"other.{key}": value for key, value in whole.items()}, folder / "model.safetensors")
+    refused(f"{folder}: its weights lack ", load_encoder, folder)
 
 
 def test_a_head_that_is_damaged_is_named(folder):
