@@ -12,16 +12,14 @@ import os
 import platform
 import resource
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dewpoint import notes
+from dewpoint import environment, notes
 from dewpoint.errors import UserError
 from dewpoint.lease import hold, take
 
@@ -116,7 +114,7 @@ class Artifact:
             files = {name: _checked_file(other.parent, name, record) for name in record["files"]}
         except UserError:  # gone, or another since
             return None
-        if os.path.abspath(other) == os.path.abspath(self.manifest):  # its manifest was lost, its files are here
+        if other.resolve() == self.manifest.resolve():  # its manifest was lost, its files are here
             write_manifest(self.manifest, record)
             return other
         for name, file in files.items():
@@ -177,9 +175,7 @@ class Artifact:
                 "peak_memory_mb": peak_memory_mb(),
                 **_device(),
                 "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-                "commit": _commit(),
-                "python": platform.python_version(),
-                "versions": _versions(),
+                **_where(),
             },
         }
         write_manifest(self.manifest, record)
@@ -347,12 +343,15 @@ def _versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in sorted(names)}
 
 
-@cache
-def _commit() -> str | None:
-    """The commit that the code is at, where it is in git's care and git can be asked."""
-    here = Path(__file__).parent
-    try:
-        git = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True)
-    except OSError:  # git is not installed
-        return None
-    return git.stdout.strip() if git.returncode == 0 else None
+def _where() -> dict[str, Any]:
+    """In short; the whole environment is in a file beside all results, named by its hash."""
+    folder = notes.folder() and notes.folder().parent / "environments"
+    found = environment.environment(folder)
+    return {
+        "commit": found["code"]["commit"],
+        "changed": found["code"]["changed"],
+        "python": found["python"],
+        "versions": _versions(),
+        "environment": environment.record(folder) if folder else None,
+        **environment.job(),
+    }

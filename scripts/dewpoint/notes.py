@@ -54,7 +54,7 @@ def _made(key: str) -> Path | None:
 
 def _checked(path: Path) -> Path | None:
     """No program can set the time of a file's last change of any kind, so no write goes unnoticed."""
-    said = os.stat(path)
+    said = path.stat()
     identity = repr((said.st_ino, said.st_size, said.st_mtime_ns, said.st_ctime_ns)).encode()
     name = hashlib.sha256(identity).hexdigest()[:32]
     return folder() and folder() / "checked" / name[:2] / name

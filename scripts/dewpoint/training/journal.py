@@ -21,7 +21,7 @@ class Journal:
         kept = path.read_text().splitlines(keepends=True)[:start]
         if len(kept) < start:
             raise UserError(
-                f"{path}: {len(kept):,} lines for a checkpoint after {start:,} steps; delete {path.parent} and run again"
+                f"{path}: {len(kept):,} lines, but the checkpoint is of step {start:,}; delete {path.parent} and run again"
             )
         self.window: list[float] = []
         self.first, self.lowest, self.diverged = None, math.inf, False
