@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from dewpoint import program
-from dewpoint.artifact import Artifact, _commit, checked, content_hash, member, read_manifest
+from dewpoint.artifact import Artifact, checked, content_hash, member, read_manifest
 from dewpoint.errors import UserError
 from programs import arguments, prepare, tables, write_files
 
@@ -200,9 +200,7 @@ def test_a_manifest_says_how_it_was_made(tmp_path):
 def test_without_git_no_commit_is_named(tmp_path, monkeypatch):
     """As in a small container: PATH has folders, but no git in them."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    _commit.cache_clear()
     record = make(tmp_path / "o/manifest.json", {"a": "x"})
-    _commit.cache_clear()
     assert record["run"]["commit"] is None and record["files"].keys() == {"a"}
 
 

@@ -20,9 +20,8 @@ class Journal:
         path.touch()
         kept = path.read_text().splitlines(keepends=True)[:start]
         if len(kept) < start:
-            raise UserError(
-                f"{path}: {len(kept):,} lines, but the checkpoint is of step {start:,}; delete {path.parent} and run again"
-            )
+            found = f"{len(kept):,} lines, but the checkpoint is of step {start:,}"
+            raise UserError(f"{path}: {found}; delete {path.parent} and run again")
         self.window: list[float] = []
         self.first, self.lowest, self.diverged = None, math.inf, False
         self.watched, self.best, self.best_step, self.waited = watched, -math.inf, None, 0
