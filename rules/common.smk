@@ -45,7 +45,7 @@ ENVIRONMENT, GPU_ENVIRONMENT = "../envs/dewpoint.yaml", "../envs/dewpoint-gpu.ya
 
 CORES = workflow.resource_settings.cores or 16
 HALF = max(1, CORES // 2)  # small models share a machine better two at a time than one on all cores
-THREADS = {"half": HALF, "all": CORES}
+THREADS = {"half": HALF, "all": CORES, "training": min(graph.config.threads, CORES)}
 
 # the command of every kind's work. It names no variable of a loop, for it is put together when the job runs; what changes
 # no result, such as how much is held at once, is no part of the settings
@@ -117,7 +117,7 @@ def asked(resources):
 
 
 def threads_of(resources):
-    """A number, or a share of the cores that Snakemake has."""
+    """A number, a share of the cores that Snakemake has, or what all trainings compute with."""
     return THREADS.get(resources.threads, resources.threads)
 
 

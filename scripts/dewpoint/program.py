@@ -102,6 +102,7 @@ def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[st
     `options` may be given even when `main` does not take them.
     """
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # in a log they are noise
+    os.environ.setdefault("MKL_DYNAMIC", "FALSE")  # as many threads as are asked for, or sums differ by machine
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("faiss").setLevel(logging.WARNING)
     taken = parameters(main)
