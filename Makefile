@@ -8,9 +8,11 @@ LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
 
 # a study of studies/, for rehearse and plan
 STUDY ?= quickstart
+# the study of verify and archive: config.yaml's, if none is named
+NAMED = $(if $(filter command environment,$(firstword $(origin STUDY))),studies/$(STUDY).yaml)
 
-.PHONY: help setup quickstart ask only rehearse plan test lint schema lock clean bench-answers bench-bm25 bench-plan \
-    bench-prepare bench-pretrain bench-retriever bench-search
+.PHONY: help setup quickstart ask only rehearse plan verify archive test lint schema lock clean \
+    bench-answers bench-bm25 bench-plan bench-prepare bench-pretrain bench-retriever bench-search
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -31,6 +33,12 @@ rehearse: setup ## all of a study in minutes, on tiny files and models (STUDY=co
 
 plan: setup ## what a study will cost: jobs, GPU hours, disk (STUDY=cocondenser TERAFLOPS=125)
 	@$(BIN)/python scripts/plan.py studies/$(STUDY).yaml $(if $(TERAFLOPS),--teraflops $(TERAFLOPS))
+
+verify: setup ## whether results are what was written (AGAINST=folder or archive: and equal to it; AGAIN=1: made anew)
+	@$(BIN)/python scripts/verify.py $(NAMED) $(if $(AGAINST),--against "$(AGAINST)") $(if $(AGAIN),--again)
+
+archive: setup ## results, data, study and code in one file (STUDY=quickstart TO=name.tar.zst WITHOUT="embeddings")
+	@$(BIN)/python scripts/archive.py $(NAMED) $(if $(TO),--to "$(TO)") $(if $(WITHOUT),--without $(WITHOUT))
 
 test: lint ## everything that can be checked on a laptop
 	$(BIN)/python -m pytest

@@ -25,4 +25,5 @@ rule report:
         code=fingerprint("report"),
     shell:
         f"python {SCRIPTS}/report.py --settings {{params.settings:q}} --code {{params.code}} --other {{input:q}}"
+        f" --results {quoted(RESULTS)} --data {quoted(DATA)}"
         " --output {output.manifest:q} &> {log:q}"

@@ -1,17 +1,20 @@
-"""Make the report: one self-contained page."""
+"""Make the report: one self-contained page, and beside it what it takes to make the same again."""
 
 from pathlib import Path
 
 from dewpoint.artifact import Artifact
 from dewpoint.program import Settings, run
-from dewpoint.report.page import page
+from dewpoint.report.page import made_for, page
+from dewpoint.report.provenance import as_yaml, provenance
 from dewpoint.study.grammar import Study
 
 
-def main(artifact: Artifact, settings: Settings) -> None:
+def main(artifact: Artifact, settings: Settings, results: str, data: str) -> None:
     study = Study.model_validate_json(settings.study)
-    html = page(study, Path(settings.results), Path(settings.data), vars(settings.papers))
+    html = page(study, Path(results), Path(data), vars(settings.papers), vars(settings.config))
     artifact.beside(".html").write_text(html, encoding="utf-8")
+    known = provenance(made_for(study, Path(results)), Path(results))
+    artifact.beside(".yaml").write_text(as_yaml(study, vars(settings.config), known), encoding="utf-8")
 
 
 if __name__ == "__main__":

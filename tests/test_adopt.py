@@ -11,7 +11,8 @@ from dewpoint.program import flags
 from dewpoint.study.kind import TAGS, kinds
 from programs import SCRIPTS
 
-CHANGE_NOTHING = {"chunk", "checkpoint", "threads", "study", "mirrors", "offline"}  # no part of what is the same
+# no part of what is the same
+CHANGE_NOTHING = {"chunk", "checkpoint", "threads", "study", "mirrors", "offline", "results", "data"}
 FUNCTIONS = ("work", "index", "rank", "probe", "latency")
 
 

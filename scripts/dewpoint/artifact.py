@@ -98,7 +98,7 @@ class Artifact:
         if self.helper:
             return self._told()
         with suppress(UserError):  # gone, damaged, or another
-            if _key_of(read_manifest(self.manifest)) == self.key:
+            if key_of(read_manifest(self.manifest)) == self.key:
                 checked(self.manifest)
                 return self.manifest
         other = self._adopted()
@@ -107,7 +107,7 @@ class Artifact:
 
     def _adopted(self) -> Path | None:
         note = notes.made(self.key) if os.environ.get("DEWPOINT_REUSE", "yes") == "yes" else None
-        if not note or _key_of(note["record"]) != self.key:
+        if not note or key_of(note["record"]) != self.key:
             return None
         other, record = note["manifest"], note["record"]
         try:
@@ -139,7 +139,7 @@ class Artifact:
         word = self.folder / f".partial-{self.manifest.name}" / f".make-{_start()}"
         while not word.exists():
             with suppress(UserError):
-                if _key_of(read_manifest(self.manifest)) == self.key:
+                if key_of(read_manifest(self.manifest)) == self.key:
                     return self.manifest
             time.sleep(0.2)
         return None
@@ -201,7 +201,7 @@ def _key(settings: dict, code: str, inputs: dict[str, str]) -> str:
     return _digest(json.dumps([settings, code, list(inputs.values())], sort_keys=True).encode())
 
 
-def _key_of(record: dict[str, Any]) -> str:
+def key_of(record: dict[str, Any]) -> str:
     return _key(record["settings"], record["code"], record["inputs"])
 
 

@@ -10,6 +10,7 @@ from dewpoint.artifact import read_manifest
 from dewpoint.report import analyses, curves
 from dewpoint.report.graph import picture
 from dewpoint.report.lineage import Made, environment, follow, stages
+from dewpoint.report.provenance import in_short, provenance
 from dewpoint.report.shown import shown
 
 
@@ -35,23 +36,16 @@ class Settings:
     models: dict[str, list[str]]  # what differs
 
 
-def page(study, results: Path, data: Path, papers: dict[str, Any]) -> str:
+def page(study, results: Path, data: Path, papers: dict[str, Any], config: dict[str, Any] | None = None) -> str:
     """The HTML of a study's report, from what the study says; whatever optional part is missing is left out.
 
-    `papers`: where the table is from that a table reproduces.
+    `papers`: where the table is from that a table reproduces. `config`: what of config.yaml shaped the results.
     """
-    scores = [
-        results / "scores" / ranker / f"{dataset}.{split}.json"
-        for table in study.tables.values()
-        for dataset, split in table.columns
-        for ranker in table.rankers
-    ]
-    scores = list(dict.fromkeys(scores))
+    scores = scores_of(study, results)
     folders = {name: results / "models" / name for name in study.models}
-    tests = [results / "comparisons" / f"{name}.json" for name in study.tables]
     analysed = {name: results / "analyses" / name / "manifest.json" for name in study.analyses}
-    trained = [folder / "manifest.json" for folder in folders.values()]
-    made = follow([*trained, *scores, *tests, *analysed.values()], results)
+    made = made_for(study, results)
+    again = provenance(made, results)
     models = _manifests(folders)
     metrics = {name: folder / "metrics.jsonl" for name, folder in folders.items()}
     panels = [curves.panel(name, path) for name, path in metrics.items() if path.is_file()]
@@ -71,8 +65,29 @@ def page(study, results: Path, data: Path, papers: dict[str, Any]) -> str:
         models=models,
         settings=settings_of({name: manifest["settings"] for name, manifest in models.items()}),
         stages=stages(made),
-        environment={what: values for what, values in environment(made).items() if values},
+        environment={what: values for what, values in (environment(made) | in_short(again)).items() if values},
+        config=", ".join(f"{key} {value}" for key, value in (config or {}).items()),
+        again=again,
     )
+
+
+def scores_of(study, results: Path) -> list[Path]:
+    """The scores that tables show."""
+    scores = [
+        results / "scores" / ranker / f"{dataset}.{split}.json"
+        for table in study.tables.values()
+        for dataset, split in table.columns
+        for ranker in table.rankers
+    ]
+    return list(dict.fromkeys(scores))
+
+
+def made_for(study, results: Path) -> list[Made]:
+    """All that the page rests on."""
+    trained = [results / "models" / name / "manifest.json" for name in study.models]
+    tests = [results / "comparisons" / f"{name}.json" for name in study.tables]
+    analysed = [results / "analyses" / name / "manifest.json" for name in study.analyses]
+    return follow([*trained, *scores_of(study, results), *tests, *analysed], results)
 
 
 def built(made: list[Made], study) -> list[str]:

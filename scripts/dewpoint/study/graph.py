@@ -24,6 +24,13 @@ from dewpoint.study.rehearsal import rehearsed, stood_for
 from dewpoint.study.written import parse
 
 PROJECT = Path(__file__).parents[3]
+SHAPING = (
+    "seed",
+    "precision",
+    "threads",
+    "vectors",
+    "shards",
+)  # what of a config.yaml is for results, not where or how
 
 
 @dataclass(frozen=True)
@@ -44,8 +51,7 @@ class Graph:
     @classmethod
     def of_config(cls, study: str | None) -> "Graph":
         """As config.yaml has it, of another study if one is named."""
-        values = {key: value for path in (PROJECT / "config.yaml", Path("config.yaml")) for key, value in read(path)}
-        return cls.load(values | ({"study": study} if study else {}))
+        return cls.load(written(study))
 
     # --- where things lie -----------------------------------------------------------------------
 
@@ -424,7 +430,8 @@ class Graph:
         """The study goes as a string, which keeps the order of its entries."""
         described = self.needed.model_dump_json(by_alias=True, exclude_defaults=True)
         papers = {name: cited(table.paper) for name, table in self.study.tables.items() if table.paper}
-        return dump({"data": self.data, "results": self.results, "study": described, "papers": papers})
+        config = self.config.model_dump(include=set(SHAPING))
+        return dump({"study": described, "papers": papers, "config": config})
 
     def _refuse_foreign_datasets(self) -> None:
         """A dataset that another study defined otherwise is never silently made anew."""
@@ -439,6 +446,19 @@ class Graph:
                         f"{self.config.study}: datasets.{name}: {record['facts']['study']} made {manifest.parent} from "
                         "another definition; use another name, or delete that folder"
                     )
+
+
+def written(study: str | None = None) -> dict[str, object]:
+    """What config.yaml says, the project's and that of the working directory, with another study if one is named."""
+    values = {key: value for path in (PROJECT / "config.yaml", Path("config.yaml")) for key, value in read(path)}
+    return values | ({"study": study} if study else {})
+
+
+def places(study: str | None = None) -> tuple[str, str, str]:
+    """(study, output, data) as config.yaml has them; the study itself is not read."""
+    config = load_config(written(study))
+    apart = f"/{rehearsal.APART}" if config.rehearse else ""
+    return config.study, f"{config.output}{apart}", f"{config.data}{apart}"
 
 
 def read(config: Path) -> Iterable[tuple[str, object]]:
