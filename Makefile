@@ -12,7 +12,8 @@ STUDY ?= quickstart
 NAMED = $(if $(filter command environment,$(firstword $(origin STUDY))),studies/$(STUDY).yaml)
 
 .PHONY: help setup quickstart ask only rehearse plan verify archive test lint schema lock clean \
-    bench-answers bench-bm25 bench-plan bench-prepare bench-pretrain bench-retriever bench-search
+    bench-answers bench-bm25 bench-plan bench-prepare bench-pretrain bench-retriever bench-search \
+    bench-trust
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -73,6 +74,9 @@ bench-search: setup ## encoding, search, mining at size (TEXT="file" FIELD=text 
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/rival.txt
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/search.py $(if $(TEXT),--text $(TEXT)) $(if $(FIELD),--field $(FIELD)) \
 	    $(if $(MODEL),--model $(MODEL))
+
+bench-trust: setup ## what it costs that artifacts can be trusted: manifests and checks, of a quickstart's time
+	$(BIN)/python benchmarks/trust.py
 
 schema: setup ## the JSON schemas of a study and of config.yaml, for editors, and the list of kinds
 	$(BIN)/python scripts/schema.py study > docs/study.schema.json

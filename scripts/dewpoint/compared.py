@@ -10,6 +10,8 @@ from dewpoint.inventory import Held, Inventory
 
 OF_A_JOB = ("device", "threads", "capability", "blas", "gpu", "variables")  # what a manifest's `run` says of it
 
+IN_SHORT = ("commit", "changed", "python", "versions")  # and of where it was made
+
 
 @dataclass
 class Compared:
@@ -91,8 +93,7 @@ def _why(one: Held, other: Held, ours: Inventory, earlier: Inventory) -> Iterato
     if one.record["code"] != other.record["code"]:
         found.append(f"code: {other.record['code'] or 'unknown'} → {one.record['code'] or 'unknown'}")
     found += [f"input {name} differs" for name in _inputs_that_differ(one, other)]
-    then, now = ({key: held.record["run"].get(key) for key in OF_A_JOB} for held in (other, one))
-    found += differences(_environment(other, earlier) | then, _environment(one, ours) | now)
+    found += _where(one, other, ours, earlier)
     yield from found or ["made alike, as far as manifests tell: settings, code, inputs, packages, processor, threads"]
 
 
@@ -103,3 +104,12 @@ def _environment(one: Held, held: Inventory) -> dict[str, Any]:
         return json.loads(path.read_text())
     except (OSError, ValueError):
         return {}
+
+
+def _where(one: Held, other: Held, ours: Inventory, earlier: Inventory) -> Iterator[str]:
+    """What differs of the environments; of one whose file is gone, what its manifest says."""
+    then, now = _environment(other, earlier), _environment(one, ours)
+    if not then or not now:
+        then, now = ({key: held.record["run"].get(key) for key in IN_SHORT} for held in (other, one))
+    jobs = ({key: held.record["run"].get(key) for key in OF_A_JOB} for held in (other, one))
+    yield from differences(*(environment | job for environment, job in zip((then, now), jobs, strict=True)))

@@ -17,6 +17,7 @@ SAID = {
     "prepare": {"exponent of the corpus's size"},
     "pretrain": {"condenser, same precision (bfloat16)", "memory, 32 spans against 16", "stream against training"},
     "retriever": set(),
+    "trust": {"share of manifests and checks"},
     "search": {"encoding, smallest cosine", "exact search, peak memory", "rank, exponent of the corpus's size"},
 }
 BESIDE = {"common", "ours", "plain"}

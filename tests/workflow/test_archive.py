@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from workflow.conftest import STUDY, Project, environment
+from workflow.conftest import STUDY, Project, copy_project, environment
 
 
 def program(name: str, folder: Path, *words: str) -> subprocess.CompletedProcess:
@@ -83,3 +83,20 @@ def test_report_yaml_has_the_study_and_what_it_was_made_with(finished):
     assert len(said["datasets"]["pydocs"]["content"]) == 64 and len(said["environments"]) == 1
     about = next(iter(said["environments"].values()))
     assert about["lock"]["sha256"] and "features" in about["processor"] and "commit" in about["code"]
+
+
+def test_made_again_it_is_the_same(tmp_path):
+    """Elsewhere, with nothing taken over, under the config that it was made with."""
+    project = copy_project(tmp_path / "project")
+    words = {
+        "datasets": {"docs": {"source": "pydocs", "packages": ["json", "email"]}},
+        "rankers": {"bm25": {"kind": "bm25", "depth": 20}},
+        "tables": {"t": {"rankers": ["bm25"], "on": "docs/test", "metrics": ["MRR@10"]}},
+    }
+    (project.folder / STUDY).write_text(yaml.safe_dump(words))
+    project.snakemake("--config", "seed=7")
+    told = program("verify", project.folder, "--again")
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert "equal to the first run: 5, goal 5, ok" in told.stdout
+    again = project.folder / "results/.again/results/mini"
+    assert "seed: 7" in (again / "report.yaml").read_text()
