@@ -103,6 +103,7 @@ def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[st
     """
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # in a log they are noise
     os.environ.setdefault("MKL_DYNAMIC", "FALSE")  # as many threads as are asked for, or sums differ by machine
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # and in the same order each time on a GPU
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("faiss").setLevel(logging.WARNING)
     taken = parameters(main)

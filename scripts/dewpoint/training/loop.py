@@ -22,7 +22,7 @@ from torch import nn
 
 from dewpoint.artifact import Artifact
 from dewpoint.errors import UserError
-from dewpoint.models.device import compute_with, take_device
+from dewpoint.models.device import compute_alike, take_device
 from dewpoint.progress import Progress
 from dewpoint.training import devices
 from dewpoint.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
@@ -106,7 +106,7 @@ def train(
 ) -> None:
     """Train `model` in place for `steps` steps; losses, and what is measured now and then, go to metrics.jsonl."""
     device, leads = take_device(), devices.LEADS
-    compute_with(settings.threads)
+    compute_alike(settings.threads)
     model.to(device).train()
     optimizer = _adamw(model, settings.weight_decay)
     schedule = Schedule(steps, settings.learning_rate, settings.warmup)
