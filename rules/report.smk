@@ -17,10 +17,10 @@ rule report:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         settings=graph.report_settings(),
         code=fingerprint("report"),
     shell:
-        f"python {SCRIPTS}/report.py --settings {{params.settings:q}} --output {{output:q}} &> {{log:q}}"
+        f"{LOGGED} python {SCRIPTS}/report.py --settings {{params.settings:q}} --output {{output:q}}"
