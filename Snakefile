@@ -31,6 +31,7 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 
 include: "rules/common.smk"
 include: "rules/retries.smk"
+include: "rules/polling.smk"
 include: "rules/data.smk"
 include: "rules/rehearse.smk"
 include: "rules/models.smk"

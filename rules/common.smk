@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from functools import cache
 from importlib import import_module
 
 from snakemake.logging import logger
@@ -35,6 +36,7 @@ def quoted(text):
     return shlex.quote(text).replace("{", "{{").replace("}", "}}")
 
 
+fingerprint = cache(fingerprint)  # a job needs that of its own rule alone
 DATA, RESULTS = graph.data, graph.results
 SCRIPTS = quoted(str(PROJECT / "scripts"))
 STUDY = quoted(graph.config.study)

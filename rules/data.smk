@@ -40,7 +40,7 @@ rule download:
         runtime=minutes(1440),
     params:
         settings=lambda w: graph.download_settings(w.file),
-        code=fingerprint("download"),
+        code=lambda w: fingerprint("download"),
     shell:
         f"{LOGGED} python {SCRIPTS}/download.py --settings {{params.settings:q}} --code {{params.code}}"
         f" --mirrors {quoted(json.dumps(graph.config.mirrors))} --offline {quoted(graph.config.offline or '')}"
@@ -63,7 +63,7 @@ rule tokenizer:
         runtime=minutes(60),
     params:
         settings=lambda w: graph.tokenizer_settings(w.tokenizer),
-        code=fingerprint("tokenizer"),
+        code=lambda w: fingerprint("tokenizer"),
     shell:
         f"{LOGGED} python {SCRIPTS}/tokenizer.py --settings {{params.settings:q}} --code {{params.code}}"
         " --dataset {input.dataset:q} --output {output:q}"
@@ -87,7 +87,7 @@ rule tokenize:
         runtime=minutes(240),
     params:
         settings="{}",
-        code=fingerprint("tokenize_texts"),
+        code=lambda w: fingerprint("tokenize_texts"),
     shell:
         f"{LOGGED} python {SCRIPTS}/tokenize_texts.py --settings {{params.settings:q}} --code {{params.code}}"
         " --dataset {input.dataset:q} --tokenizer {input.tokenizer:q} --output {output:q}"

@@ -21,7 +21,7 @@ rule encode:
         runtime=minutes(720),
     params:
         settings=lambda w: graph.encode_settings(w.model, w.part, int(w.shard), int(w.shards)),
-        code=fingerprint("encode"),
+        code=lambda w: fingerprint("encode"),
     shell:
         f"{LOGGED} python {SCRIPTS}/encode.py --settings {{params.settings:q}} --code {{params.code}} --tokens {{input.tokens:q}}"
         " --model {input.model:q} --output {output:q}"

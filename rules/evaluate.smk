@@ -17,7 +17,7 @@ rule evaluate:
         runtime=minutes(30),
     params:
         settings=lambda w: graph.evaluate_settings(w.ranker, w.dataset, w.split),
-        code=fingerprint("evaluate"),
+        code=lambda w: fingerprint("evaluate"),
     shell:
         f"{LOGGED} python {SCRIPTS}/evaluate.py --settings {{params.settings:q}} --code {{params.code}} --dataset {{input.dataset:q}}"
         " --run {input.run:q} --exact {input.exact:q} --latency {input.latency:q} --output {output:q}"
@@ -39,7 +39,7 @@ rule compare:
         runtime=minutes(10),
     params:
         settings=lambda w: graph.compare_settings(w.table),
-        code=fingerprint("compare"),
+        code=lambda w: fingerprint("compare"),
     shell:
         f"{LOGGED} python {SCRIPTS}/compare.py --settings {{params.settings:q}} --code {{params.code}} --scores {{input.scores:q}}"
         " --output {output:q}"
@@ -63,7 +63,7 @@ rule table:
         runtime=minutes(10),
     params:
         settings=lambda w: graph.table_settings(w.table),
-        code=fingerprint("table"),
+        code=lambda w: fingerprint("table"),
     shell:
         f"{LOGGED} python {SCRIPTS}/table.py --settings {{params.settings:q}} --scores {{input.scores:q}}"
         " --comparison {input.comparison:q} --output {output.csv:q}"

@@ -46,7 +46,7 @@ rule negatives:
         runtime=minutes(60),
     params:
         settings=lambda w: graph.negatives_settings(w.negatives),
-        code=fingerprint("negatives"),
+        code=lambda w: fingerprint("negatives"),
     shell:
         f"{LOGGED} python {SCRIPTS}/negatives.py --settings {{params.settings:q}} --code {{params.code}}"
         " --dataset {input.dataset:q} --runs {input.runs:q} --output {output:q}"

@@ -105,6 +105,6 @@ rule export:
         runtime=minutes(60),
     params:
         settings="{}",
-        code=fingerprint("export"),
+        code=lambda w: fingerprint("export"),
     shell:
         f"{LOGGED} python {SCRIPTS}/export.py --dataset {{input.dataset:q}} --run {{input.run:q}} --output {{output:q}}"

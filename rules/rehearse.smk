@@ -36,6 +36,6 @@ rule stand_in:
         runtime=minutes(10),
     params:
         settings=lambda w: graph.stand_in_settings(w.place),
-        code=fingerprint("stand_in"),
+        code=lambda w: fingerprint("stand_in"),
     shell:
         f"{LOGGED} python {SCRIPTS}/stand_in.py --settings {{params.settings:q}} --code {{params.code}} --output {{output:q}}"

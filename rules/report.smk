@@ -21,6 +21,6 @@ rule report:
         runtime=minutes(10),
     params:
         settings=graph.report_settings(),
-        code=fingerprint("report"),
+        code=lambda w: fingerprint("report"),
     shell:
         f"{LOGGED} python {SCRIPTS}/report.py --settings {{params.settings:q}} --output {{output:q}}"

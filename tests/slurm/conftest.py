@@ -70,7 +70,7 @@ class OnCluster(Project):
     """A miniature study whose jobs go to the cluster."""
 
     def start(self, *arguments: str) -> Run:
-        words = ["--workflow-profile", "profiles/slurm", *THREADS, *arguments]
+        words = [*THREADS, "--workflow-profile", "profiles/slurm", *arguments]
         log = self.folder / f"run{len(list(self.folder.glob('run*.log')))}.log"
         with log.open("wb") as file:
             command = [sys.executable, "-m", "snakemake", *words]
