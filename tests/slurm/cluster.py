@@ -2,6 +2,7 @@
 
     python tests/slurm/cluster.py up [--no-accounting]
     python tests/slurm/cluster.py down
+    python tests/slurm/cluster.py packages
 
 It needs root, and the packages of PACKAGES. The configuration lies in /etc/slurm, for job steps find no other; where
 one lies there already, nothing is done. No systemd and no cgroups are needed, so it runs in a container, too.
@@ -218,6 +219,9 @@ def _wait(what: str, ready: Callable[[], object], seconds: float = 60) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["packages"]:
+        print(*PACKAGES)
+        sys.exit()
     if why := missing():
         sys.exit(why)
     if sys.argv[1:] == ["down"]:
@@ -226,4 +230,4 @@ if __name__ == "__main__":
         up(accounting=len(sys.argv) == 2)
         print(_told("sinfo", "-o", "%P %D %T %c %m %G %l"), end="")
     else:
-        sys.exit("cluster.py up [--no-accounting] | down")
+        sys.exit("cluster.py up [--no-accounting] | down | packages")
