@@ -1,4 +1,4 @@
-"""A SLURM cluster on localhost, from Debian's packages: two nodes with two GPUs each, which are copies of /dev/null.
+"""A SLURM cluster on localhost, from Debian's packages: two nodes with three GPUs each, which are copies of /dev/null.
 
     python tests/slurm/cluster.py up [--no-accounting]
     python tests/slurm/cluster.py down
@@ -27,7 +27,7 @@ ROOT = Path("/tmp/dewpoint-slurm")
 STARTED = ROOT / "started.json"  # process ids, in the order of their start
 OURS = "# written by tests/slurm/cluster.py\n"
 NODES = {"node1": 17001, "node2": 17002}  # and the port of each one's slurmd
-GPUS = 2  # of a node
+GPUS = 3  # of a node
 PARTITION, SHORT, ACCOUNT = "main", "short", "people"  # SHORT: for jobs of a minute
 SQL_PORT = 33306
 
