@@ -22,8 +22,12 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 
-# where artifacts of the same settings, code and inputs are looked for, also those of other studies
-os.environ.update(DEWPOINT_MADE=str(Path(graph.config.output).absolute() / ".made") if graph.config.reuse else "")
+# what programs remember of artifacts, for all studies; what is the same may be taken over
+os.environ["DEWPOINT_NOTES"] = str(Path(graph.config.output).absolute() / ".notes")
+os.environ["DEWPOINT_REUSE"] = "yes" if graph.config.reuse else "no"
+
+
+include: "memory.smk"
 
 
 if graph.config.container:
@@ -44,7 +48,7 @@ ENVIRONMENT, GPU_ENVIRONMENT = "../envs/dewpoint.yaml", "../envs/dewpoint-gpu.ya
 
 CORES = workflow.resource_settings.cores or 16
 HALF = max(1, CORES // 2)  # small models share a machine better two at a time than one on all cores
-THREADS = {"half": HALF, "all": CORES}
+THREADS = {"half": HALF, "all": CORES, "training": min(graph.config.threads, CORES)}
 
 # what stands before the command of every job
 LOGGED = f"bash {SCRIPTS}/logged.sh {{log:q}}"
@@ -93,8 +97,9 @@ def work(kind, function):
     taken = flags(getattr(import_module(kind.module()), function))
 
     def inputs(wildcards, input):
-        given = ((flag, shlex.join(map(str, paths))) for flag, paths in input.items() if flag in taken)
-        return " ".join(f"--{flag} {paths}" for flag, paths in given if paths)
+        given = {flag: paths for flag, paths in input.items() if flag in taken}
+        given["other"] = [path for flag, paths in input.items() if flag not in taken for path in paths]
+        return " ".join(f"--{flag} {shlex.join(map(str, paths))}" for flag, paths in given.items() if paths)
 
     return {"work": f"{kind.module().removeprefix('dewpoint.')} {function}", "inputs": inputs}
 
@@ -160,7 +165,7 @@ def asked_by_model(resources):
 
 
 def threads_of(resources):
-    """A number, or a share of the cores that Snakemake has."""
+    """A number, a share of the cores that Snakemake has, or what all trainings compute with."""
     return THREADS.get(resources.threads, resources.threads)
 
 

@@ -66,7 +66,7 @@ rule tokenizer:
         code=lambda w: fingerprint("tokenizer"),
     shell:
         f"{LOGGED} python {SCRIPTS}/tokenizer.py --settings {{params.settings:q}} --code {{params.code}}"
-        " --dataset {input.dataset:q} --output {output:q}"
+        " --dataset {input.dataset:q} --other {input.stand_in:q} --output {output:q}"
 
 
 rule tokenize:

@@ -52,6 +52,7 @@ rule table:
     output:
         csv=report(f"{RESULTS}/tables/{{table}}.csv", category="Tables"),
         md=f"{RESULTS}/tables/{{table}}.md",
+        manifest=f"{RESULTS}/tables/{{table}}.json",
     log:
         f"{RESULTS}/logs/table/{{table}}.log",
     benchmark:
@@ -65,5 +66,5 @@ rule table:
         settings=lambda w: graph.table_settings(w.table),
         code=lambda w: fingerprint("table"),
     shell:
-        f"{LOGGED} python {SCRIPTS}/table.py --settings {{params.settings:q}} --scores {{input.scores:q}}"
-        " --comparison {input.comparison:q} --output {output.csv:q}"
+        f"{LOGGED} python {SCRIPTS}/table.py --settings {{params.settings:q}} --code {{params.code}} --scores {{input.scores:q}}"
+        " --comparison {input.comparison:q} --output {output.manifest:q}"

@@ -9,7 +9,8 @@ rule report:
         models=graph.all_models,
         analyses=graph.all_analyses,
     output:
-        report(f"{RESULTS}/report.html", category="Report"),
+        html=report(f"{RESULTS}/report.html", category="Report"),
+        manifest=f"{RESULTS}/report.json",
     log:
         f"{RESULTS}/logs/report.log",
     benchmark:
@@ -23,4 +24,5 @@ rule report:
         settings=graph.report_settings(),
         code=lambda w: fingerprint("report"),
     shell:
-        f"{LOGGED} python {SCRIPTS}/report.py --settings {{params.settings:q}} --output {{output:q}}"
+        f"{LOGGED} python {SCRIPTS}/report.py --settings {{params.settings:q}} --code {{params.code}} --other {{input:q}}"
+        " --output {output.manifest:q}"

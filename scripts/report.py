@@ -1,19 +1,17 @@
 """Make the report: one self-contained page."""
 
-import os
 from pathlib import Path
 
+from dewpoint.artifact import Artifact
 from dewpoint.program import Settings, run
 from dewpoint.report.page import page
 from dewpoint.study.grammar import Study
 
 
-def main(settings: Settings, output: Path) -> None:
+def main(artifact: Artifact, settings: Settings) -> None:
     study = Study.model_validate_json(settings.study)
     html = page(study, Path(settings.results), Path(settings.data), vars(settings.papers))
-    partial = output.with_suffix(".partial")
-    partial.write_text(html, encoding="utf-8")
-    os.replace(partial, output)
+    artifact.beside(".html").write_text(html, encoding="utf-8")
 
 
 if __name__ == "__main__":

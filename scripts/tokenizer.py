@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
+from dewpoint.data.pretrained import revisions
 from dewpoint.data.tokenizer import load_tokenizer, train_tokenizer
 from dewpoint.program import Settings, run
 
@@ -24,7 +25,7 @@ def main(artifact: Artifact, settings: Settings, dataset: Path | None) -> None:
         train_tokenizer(settings.family, texts, settings.vocabulary) if dataset else load_tokenizer(settings.source)
     )
     tokenizer.save_pretrained(artifact.path("."))
-    artifact.facts |= {"vocabulary": len(tokenizer)}
+    artifact.facts |= {"vocabulary": len(tokenizer)} | ({} if dataset else revisions(revision=settings.source))
 
 
 if __name__ == "__main__":

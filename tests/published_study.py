@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+from dewpoint.artifact import write_manifest
 from dewpoint.study import published
 from dewpoint.study.grammar import Config
 from dewpoint.study.graph import Graph
@@ -78,6 +79,4 @@ def write_scores(graph: Graph, values: dict[tuple[str, str], dict[str, float]], 
         run = {"seconds": 1, "peak_memory_mb": 1, "device": "", "commit": "", "python": "", "versions": {}}
         run |= {"finished": "2031-01-02T03:04:05+0000"}
         facts = {"queries": queries, "metrics": metrics}
-        path.write_text(
-            json.dumps({"format": 1, "facts": facts, "settings": {}, "inputs": {}, "run": run, "content": ""})
-        )
+        write_manifest(path, {"format": 1, "facts": facts, "settings": {}, "inputs": {}, "run": run, "content": ""})

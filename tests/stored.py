@@ -1,12 +1,11 @@
 """Vectors as the encoding program stores them, in any number of shards; runs as rankers do."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from dewpoint.artifact import Artifact
+from dewpoint.artifact import Artifact, read_manifest, write_manifest
 from dewpoint.data.runs import Run, write_run
 from dewpoint.search.vectors import Vectors, VectorWriter
 
@@ -57,9 +56,9 @@ def sealed(
 
 
 def change(manifest: Path, **facts) -> None:
-    record = json.loads(manifest.read_text())
+    record = read_manifest(manifest)
     record["facts"] |= facts
-    manifest.write_text(json.dumps(record))
+    write_manifest(manifest, record)
 
 
 def store_run(folder: Path, name: str, run: Run) -> Path:

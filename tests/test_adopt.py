@@ -1,6 +1,7 @@
 """The same work once: an artifact of the same settings, code and inputs is taken over, wherever it lies."""
 
 import json
+import shutil
 from importlib import import_module
 
 import pytest
@@ -16,7 +17,7 @@ FUNCTIONS = ("work", "index", "rank", "probe", "latency")
 
 @pytest.fixture(autouse=True)
 def made(tmp_path, monkeypatch):
-    monkeypatch.setenv("DEWPOINT_MADE", str(tmp_path / ".made"))
+    monkeypatch.setenv("DEWPOINT_NOTES", str(tmp_path / ".notes"))
 
 
 def make(manifest, inputs, settings=None, code="c0de", text="made"):
@@ -30,7 +31,7 @@ def make(manifest, inputs, settings=None, code="c0de", text="made"):
 
 def again(manifest, inputs, settings=None, code="c0de"):
     artifact = Artifact(manifest, settings or {"k": 1}, code, inputs)
-    other = artifact.adopt()
+    other = artifact.is_made()
     artifact.discard()
     return other
 
@@ -69,20 +70,40 @@ def test_a_damaged_one_is_not_taken(tmp_path):
     first = make(tmp_path / "one/manifest.json", [])
     (first.parent / "model.bin").write_text("cut")
     assert again(tmp_path / "two/manifest.json", []) is None
-    first.unlink()
+
+
+def test_a_note_that_says_otherwise_is_not_taken(tmp_path):
+    make(tmp_path / "one/manifest.json", [])
+    note = next(path for path in (tmp_path / ".notes/made").rglob("*") if path.is_file())
+    said = json.loads(note.read_text())
+    said["record"]["settings"] = {"k": 2}
+    note.write_text(json.dumps(said))
+    assert again(tmp_path / "two/manifest.json", []) is None
+    note.write_text(json.dumps(said)[:50])
     assert again(tmp_path / "two/manifest.json", []) is None
 
 
-def test_a_manifest_that_now_says_otherwise_is_not_taken(tmp_path):
-    first = make(tmp_path / "one/manifest.json", [])
-    record = json.loads(first.read_text())
-    first.write_text(json.dumps(record | {"settings": {"k": 2}}))
-    assert again(tmp_path / "two/manifest.json", []) is None
+def test_a_copy_of_the_results_has_notes_of_its_own(tmp_path, monkeypatch):
+    """What they name is in the copy."""
+    given = inputs(tmp_path)
+    make(tmp_path / "results/one/manifest.json", given)
+    monkeypatch.setenv("DEWPOINT_NOTES", str(tmp_path / "results/.notes"))
+    make(tmp_path / "results/one/manifest.json", given)
+    shutil.copytree(tmp_path / "results", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "results")
+    monkeypatch.setenv("DEWPOINT_NOTES", str(tmp_path / "copy/.notes"))
+    assert again(tmp_path / "copy/two/manifest.json", given).resolve() == tmp_path / "copy/one/manifest.json"
+
+
+def test_nothing_is_taken_over_where_that_is_not_wanted(tmp_path, monkeypatch):
+    make(tmp_path / "one/manifest.json", inputs(tmp_path))
+    monkeypatch.setenv("DEWPOINT_REUSE", "no")
+    assert again(tmp_path / "two/manifest.json", inputs(tmp_path)) is None
 
 
 def test_nothing_is_looked_for_where_nobody_says_where(tmp_path, monkeypatch):
     make(tmp_path / "one/manifest.json", [])
-    monkeypatch.setenv("DEWPOINT_MADE", "")
+    monkeypatch.setenv("DEWPOINT_NOTES", "")
     assert again(tmp_path / "two/manifest.json", []) is None
 
 

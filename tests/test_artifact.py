@@ -1,14 +1,18 @@
 """Artifacts appear whole or not at all, and say what they are made of."""
 
+import hashlib
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from dewpoint import program
-from dewpoint.artifact import Artifact, _commit, content_hash, member, read_manifest
+from dewpoint.artifact import Artifact, checked, content_hash, member, read_manifest
 from dewpoint.errors import UserError
 from programs import arguments, prepare, tables, write_files
+
+HASH = hashlib.file_digest
 
 
 def make(manifest, files, **options):
@@ -17,6 +21,11 @@ def make(manifest, files, **options):
         artifact.path(name).write_text(text)
     artifact.seal()
     return read_manifest(manifest)
+
+
+def made(manifest, files, **options):
+    make(manifest, files, **options)
+    return manifest
 
 
 def tree(folder):
@@ -96,6 +105,7 @@ def test_single_files_share_a_folder(tmp_path):
     [
         (lambda path: path.unlink(), "{0}/a.txt: is missing, its manifest says 5 bytes; delete {0}/manifest.json"),
         (lambda path: path.write_text("he"), "{0}/a.txt: has 2 bytes, its manifest says 5 bytes; delete {0}/manifest"),
+        (lambda path: path.write_text("hallo"), "{0}/a.txt: damaged, it does not hold what was written (SHA-256); de"),
     ],
 )
 def test_a_member_that_is_not_whole_is_refused_by_name(tmp_path, fault, message):
@@ -122,6 +132,7 @@ def test_a_member_that_never_was(tmp_path):
         (b"\xff\xfe", "not a manifest ("),
         ("[]", "format None, expected 1; delete it and run again"),
         ('{"format": 0}', "format 0, expected 1; delete it and run again"),
+        ('{"format": 1, "sum": "0"}', "damaged, it does not add up to its sum; delete it and run again"),
     ],
 )
 def test_what_is_no_manifest(tmp_path, content, message):
@@ -189,9 +200,7 @@ def test_a_manifest_says_how_it_was_made(tmp_path):
 def test_without_git_no_commit_is_named(tmp_path, monkeypatch):
     """As in a small container: PATH has folders, but no git in them."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    _commit.cache_clear()
     record = make(tmp_path / "o/manifest.json", {"a": "x"})
-    _commit.cache_clear()
     assert record["run"]["commit"] is None and record["files"].keys() == {"a"}
 
 
@@ -212,3 +221,89 @@ def test_a_helper_works_beside_the_maker_and_leaves_nothing(tmp_path):
 def test_two_artifacts_never_share_work_in_progress(tmp_path):
     one, other = (Artifact(tmp_path / name / "manifest.json", {"a": 1}, "code") for name in ("one", "other"))
     assert one.workspace() != other.workspace() and one.workspace().parent == other.workspace().parent
+
+
+@pytest.mark.parametrize("manifest_is_lost", [False, True])
+def test_what_an_earlier_version_left_is_removed(tmp_path, manifest_is_lost):
+    """But no other artifact that lies in the folder, and none that is being made there."""
+    make(tmp_path / "a/manifest.json", {"weights": "1", "query/weights": "1", "query/deep/x": "1"})
+    make(tmp_path / "a/tokens/words/manifest.json", {"ids": "1"})
+    making = Artifact(tmp_path / "a/others/manifest.json")
+    making.path("x").write_text("")
+    if manifest_is_lost:
+        (tmp_path / "a/manifest.json").unlink()
+    make(tmp_path / "a/manifest.json", {"weights": "2"})
+    making.seal()
+    assert tree(tmp_path / "a") == [
+        "manifest.json",
+        "others/manifest.json",
+        "others/x",
+        "tokens/words/ids",
+        "tokens/words/manifest.json",
+        "weights",
+    ]
+
+
+def test_an_input_is_looked_at_before_it_is_used(tmp_path):
+    """Every file of it, whichever the program will read."""
+    whole = made(tmp_path / "a/manifest.json", {"one": "1", "two": "2"})
+    (tmp_path / "a/two").write_text("3")
+    with pytest.raises(UserError, match="a/two: damaged"):
+        Artifact(tmp_path / "b/manifest.json", inputs=[whole])
+
+
+def test_a_file_is_hashed_once_for_each_of_its_states(tmp_path, monkeypatch):
+    """And one that was overwritten in place, at equal size and with its time put back, is another state."""
+    monkeypatch.setenv("DEWPOINT_NOTES", str(tmp_path / ".notes"))
+    manifest = made(tmp_path / "a/manifest.json", {"one": "1"})
+    file = manifest.parent / "one"
+    reads = []
+    monkeypatch.setattr("hashlib.file_digest", lambda file, name: reads.append(file.name) or HASH(file, name))
+    assert checked(manifest) == checked(manifest) and reads == []  # its maker knew it
+    said = file.stat()
+    file.write_text("2")
+    os.utime(file, ns=(said.st_atime_ns, said.st_mtime_ns))
+    with pytest.raises(UserError, match="damaged"):
+        checked(manifest)
+    assert reads == [str(file)]
+
+
+def test_a_second_process_waits_and_takes_what_the_first_has_made(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEWPOINT_NOTES", str(tmp_path / ".notes"))
+    place = tmp_path / "a/manifest.json"
+    first = Artifact(place, {"k": 1}, "code")
+    with ThreadPoolExecutor(1) as pool:
+        second = pool.submit(Artifact, place, {"k": 1}, "code")
+        first.path("x").write_text("made once")
+        first.seal()
+        assert second.result(30).is_made() == place
+        second.result().discard()
+
+
+def test_a_finished_artifact_whose_manifest_was_deleted_is_not_made_again(tmp_path, monkeypatch):
+    """As Snakemake does before a job that it takes for unfinished."""
+    monkeypatch.setenv("DEWPOINT_NOTES", str(tmp_path / ".notes"))
+    place = made(tmp_path / "a/manifest.json", {"x": "made"}, code="code")
+    before = place.read_text()
+    place.unlink()
+    again = Artifact(place, {}, "code")
+    assert again.is_made() == place and place.read_text() == before
+    again.discard()
+    place.unlink()
+    (tmp_path / "a/x").write_text("MADE")
+    again = Artifact(place, {}, "code")
+    assert again.is_made() is None
+
+
+def test_work_in_progress_goes_only_when_the_artifact_is_there(tmp_path, monkeypatch):
+    artifact = Artifact(tmp_path / "a/manifest.json")
+    artifact.finished = tmp_path / "unfinished"
+    write_files(tmp_path, {"unfinished/checkpoint": "hours of work"})
+    artifact.path("x").write_text("1")
+    with monkeypatch.context() as full, pytest.raises(OSError, match="full"):
+        full.setattr("dewpoint.artifact.write_manifest", lambda *_: (_ for _ in ()).throw(OSError("full")))
+        artifact.seal()
+    assert (tmp_path / "unfinished/checkpoint").exists()
+    artifact.path("x").write_text("1")
+    artifact.seal()
+    assert not (tmp_path / "unfinished").exists()

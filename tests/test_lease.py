@@ -2,12 +2,12 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from dewpoint.artifact import Artifact
-from dewpoint.errors import UserError
 from dewpoint.lease import count_gpus, named_gpus, take
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -50,12 +50,14 @@ def test_an_artifact_has_one_maker_and_a_dead_ones_files_go(tmp_path):
     manifest = tmp_path / "made" / "manifest.json"
     other = holder(MAKER, tmp_path, str(manifest))
     assert other.stdout.readline().strip() == "making"
-    with pytest.raises(UserError, match="another process is making it"):
-        Artifact(manifest)
-    assert (tmp_path / "made" / ".partial-manifest.json" / "half").exists()
-    other.kill()
-    other.communicate()
-    artifact = Artifact(manifest)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(Artifact, manifest)
+        with pytest.raises(TimeoutError):
+            waiting.result(1)
+        assert (tmp_path / "made" / ".partial-manifest.json" / "half").exists()
+        other.kill()
+        other.communicate()
+        artifact = waiting.result(30)
     artifact.path("whole").write_text("y")
     artifact.seal()
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["manifest.json", "whole"]

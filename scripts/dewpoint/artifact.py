@@ -4,6 +4,7 @@ A manifest is a small JSON file. A folder's is `manifest.json` in it; a single f
 `runs/bm25/pydocs.test.parquet` has `runs/bm25/pydocs.test.json`. Rules depend on manifests alone.
 """
 
+import glob
 import hashlib
 import importlib.metadata
 import json
@@ -11,16 +12,16 @@ import os
 import platform
 import resource
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from functools import cache
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from dewpoint import environment, notes
 from dewpoint.errors import UserError
-from dewpoint.lease import take
+from dewpoint.lease import hold, take
 
 FORMAT = 1
 LOCK = ".lock"
@@ -39,23 +40,29 @@ class Artifact:
         inputs: Iterable[Path] = (),
         helper: int = 0,
     ):
-        """`helper` numbers a process that works with the maker and leaves the files to it."""
+        """Waits for another process that makes the same, then has its inputs checked, each file of them.
+
+        `helper` numbers a process that works with the maker, and leaves to it what is decided and written.
+        """
         self.manifest, self.helper = Path(manifest), helper
         self.folder = self.manifest.parent
         self.settings, self.code = settings or {}, code
-        self.inputs = {str(path): content_hash(path) for path in inputs}
+        self.inputs = {str(path): checked(path) for path in inputs}
         self.facts: dict[str, Any] = {}
+        self.finished: Path | None = None  # a folder that is not needed any more when the artifact is sealed
         self.started = time.monotonic()
-        self.staging = self.folder / f".partial-{self.manifest.name}{f'-{helper}' if helper else ''}"
-        self.staging.mkdir(parents=True, exist_ok=True)
-        self.lease = take(self.staging / LOCK)
-        if self.lease is None:
-            raise UserError(f"{self.manifest}: another process is making it; wait for that one, or stop it")
+        staging = f".partial-{self.manifest.name}"
+        self.staging = self.folder / (f"{staging}-{helper}-{os.getpid()}" if helper else staging)
+        self.lease = hold(self.staging / LOCK, f"{self.manifest}: another process is making it; waiting for that one")
         for left in self.staging.iterdir():  # by a process that was killed
             if left.is_dir():
                 shutil.rmtree(left)
             elif left.name != LOCK:
                 left.unlink()
+        for left in () if helper else self.folder.glob(f"{glob.escape(staging)}-*"):
+            if free := take(left / LOCK):
+                shutil.rmtree(left)
+                free.close()
 
     def path(self, name: str) -> Path:
         """Where to write the file `name` of this artifact; it appears under that name when sealed."""
@@ -81,24 +88,34 @@ class Artifact:
         """The same for all that is made with these settings, by this code, from inputs that hold the same."""
         return _key(self.settings, self.code, self.inputs)
 
-    def adopt(self) -> Path | None:
-        """Take the files of an artifact that was made by the same code with the same settings from the same inputs.
+    def is_made(self) -> Path | None:
+        """The manifest of what is this very artifact: made here while we waited, or made before, here or elsewhere.
 
-        Where such are, DEWPOINT_MADE says: a folder with a file a key, which names the manifest. Nothing is copied
-        where files can be linked. Returns the manifest of the other, if there is one that is whole.
+        What was made elsewhere is taken over; nothing is copied where files can be linked.
         """
-        note = _note(self.key) if self.code else None
-        if note is None or not note.is_file():
+        if not self.code:  # by hand, by code that nobody knows
             return None
-        other = Path(note.read_text())
+        if self.helper:
+            return self._told()
+        with suppress(UserError):  # gone, damaged, or another
+            if _key_of(read_manifest(self.manifest)) == self.key:
+                checked(self.manifest)
+                return self.manifest
+        other = self._adopted()
+        self._tell(other)
+        return other
+
+    def _adopted(self) -> Path | None:
+        note = notes.made(self.key) if os.environ.get("DEWPOINT_REUSE", "yes") == "yes" else None
+        if not note or _key_of(note["record"]) != self.key:
+            return None
+        other, record = note["manifest"], note["record"]
         try:
-            record = read_manifest(other)
-            files = {name: member(other, name) for name in record["files"]}
+            files = {name: _checked_file(other.parent, name, record) for name in record["files"]}
         except UserError:  # gone, or another since
             return None
-        if _key(record["settings"], record["code"], record["inputs"]) != self.key:
-            return None
-        if self.helper:  # the maker takes it
+        if other.resolve() == self.manifest.resolve():  # its manifest was lost, its files are here
+            write_manifest(self.manifest, record)
             return other
         for name, file in files.items():
             path = self.path(
@@ -112,17 +129,38 @@ class Artifact:
         self.seal(record["run"] | {"adopted": str(other)})
         return other
 
+    def _tell(self, other: Path | None) -> None:
+        """Helpers of this very start do as we do."""
+        if "RANK" in os.environ and other is None:
+            (self.folder / f".partial-{self.manifest.name}" / f".make-{_start()}").touch()
+
+    def _told(self) -> Path | None:
+        """What the maker found; it may wait for another process itself."""
+        word = self.folder / f".partial-{self.manifest.name}" / f".make-{_start()}"
+        while not word.exists():
+            with suppress(UserError):
+                if _key_of(read_manifest(self.manifest)) == self.key:
+                    return self.manifest
+            time.sleep(0.2)
+        return None
+
     def seal(self, run: dict[str, Any] | None = None) -> None:
-        """Move the files into place, then write the manifest by atomic rename; `run` is said of an adopted one."""
+        """Move the files into place, then write the manifest by atomic rename; `run` is said of an adopted one.
+
+        What an earlier version left in the folder is removed: nobody may take it for a part of this one.
+        """
         if self.helper:
             return
         paths = [path.relative_to(self.staging) for path in self.staging.rglob("*") if path.is_file()]
-        names = sorted(str(path) for path in paths if path.name != LOCK)
+        names = sorted(str(path) for path in paths if not path.name.startswith("."))
         files = {name: _describe(self.staging / name) for name in names}
         self.manifest.unlink(missing_ok=True)  # an old one must not vouch for new files
+        if self.manifest.name == MANIFEST:
+            _remove_others(self.folder, set(names))
         for name in names:
             (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.replace(self.staging / name, self.folder / name)
+            notes.remember_hash(self.folder / name, files[name]["sha256"])
         record = {
             "format": FORMAT,
             "content": _digest("".join(f"{name} {file['sha256']}\n" for name, file in files.items()).encode()),
@@ -137,32 +175,59 @@ class Artifact:
                 "peak_memory_mb": peak_memory_mb(),
                 **_device(),
                 "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-                "commit": _commit(),
-                "python": platform.python_version(),
-                "versions": _versions(),
+                **_where(),
             },
         }
-        partial = self.staging / self.manifest.name
-        partial.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n")
-        os.replace(partial, self.manifest)
-        if self.code and (note := _note(self.key)):
-            note.parent.mkdir(parents=True, exist_ok=True)
-            note.write_text(str(self.manifest.absolute()))
+        write_manifest(self.manifest, record)
+        if self.code:
+            notes.remember_made(self.key, self.manifest, record)
+        if self.finished and checked(self.manifest):
+            shutil.rmtree(self.finished)
         self.discard()
 
     def discard(self) -> None:
         """Remove what is not sealed, and let others make the artifact."""
-        shutil.rmtree(self.staging, ignore_errors=True)
-        self.lease.close()
+        if not self.lease.closed:
+            shutil.rmtree(self.staging, ignore_errors=True)
+            self.lease.close()
+
+
+def _start() -> str:
+    """What names this start of several processes."""
+    return "-".join(os.environ.get(name, "") for name in ("TORCHELASTIC_RUN_ID", "MASTER_PORT")).replace("/", "-")
 
 
 def _key(settings: dict, code: str, inputs: dict[str, str]) -> str:
     return _digest(json.dumps([settings, code, list(inputs.values())], sort_keys=True).encode())
 
 
-def _note(key: str) -> Path | None:
-    """Where it is said which artifact has a key."""
-    return Path(os.environ["DEWPOINT_MADE"], key[:2], key) if os.environ.get("DEWPOINT_MADE") else None
+def _key_of(record: dict[str, Any]) -> str:
+    return _key(record["settings"], record["code"], record["inputs"])
+
+
+def _remove_others(folder: Path, names: set[str]) -> None:
+    """All files but these; a folder in which another artifact lies, or is made, is not ours, such as that of tokens."""
+    for path in folder.iterdir():
+        deep = path.is_dir() and not path.is_symlink()
+        if path.name.startswith(".") or (deep and any(path.rglob(f"*{MANIFEST}"))):
+            continue
+        for part in [part for part in path.rglob("*") if not part.is_dir()] if deep else [path]:
+            if str(part.relative_to(folder)) not in names:
+                part.unlink()
+        if deep and not any(name.startswith(f"{path.name}/") for name in names):
+            shutil.rmtree(path)
+
+
+def write_manifest(manifest: Path, record: dict[str, Any]) -> None:
+    """By rename, with the sum of all that it says, so that a word of it that was damaged is noticed."""
+    said = {name: value for name, value in record.items() if name != "sum"}
+    partial = manifest.with_name(f".{manifest.name}-{os.getpid()}")
+    partial.write_text(json.dumps(said | {"sum": _sum(said)}, indent=1, ensure_ascii=False) + "\n")
+    os.replace(partial, manifest)
+
+
+def _sum(record: dict[str, Any]) -> str:
+    return _digest(json.dumps(record, ensure_ascii=False).encode())
 
 
 def read_manifest(manifest: Path) -> dict[str, Any]:
@@ -176,42 +241,61 @@ def read_manifest(manifest: Path) -> dict[str, Any]:
     found = record.get("format") if isinstance(record, dict) else None
     if found != FORMAT:
         raise UserError(f"{manifest}: format {found}, expected {FORMAT}; delete it and run again")
+    if record.pop("sum", None) != _sum(record):
+        raise UserError(f"{manifest}: damaged, it does not add up to its sum; delete it and run again")
     return record
 
 
 def member(manifest: Path, name: str | None = None) -> Path:
-    """The path of an artifact's file `name` (its only file when left out), checked against the manifest's size."""
-    files = read_manifest(manifest)["files"]
-    name = name or next(iter(files))
-    if name not in files:
-        others = ", ".join(files)
+    """The path of an artifact's file `name` (its only file when left out), checked against the manifest."""
+    record = read_manifest(manifest)
+    name = name or next(iter(record["files"]))
+    if name not in record["files"]:
+        others = ", ".join(record["files"])
         raise UserError(
             f"{manifest}: has no file '{name}', only {others}; if another version made it, delete it and run again"
         )
-    path = Path(manifest).parent / name
-    size = path.stat().st_size if path.exists() else None
-    if size != files[name]["bytes"]:
-        found = "is missing" if size is None else f"has {size:,} bytes"
-        raise UserError(
-            f"{path}: {found}, its manifest says {files[name]['bytes']:,} bytes; delete {manifest} and run again"
-        )
-    return path
+    return _checked_file(Path(manifest).parent, name, record, manifest)
+
+
+def checked(path: Path) -> str:
+    """The hash of what an input holds, after a look at whether it still does: for an artifact, at each of its files."""
+    record = _artifact(path)
+    for name in record["files"] if record else ():
+        _checked_file(path.parent, name, record, path)
+    return record["content"] if record else content_hash(path)
 
 
 def content_hash(path: Path) -> str:
     """The hash of what an input holds: the manifest's own for an artifact, of the bytes for any other file."""
-    if not path.is_file():
-        return ""
+    if record := _artifact(path):
+        return record["content"]
+    return notes.hash_of(path) if path.is_file() else ""
+
+
+def _artifact(path: Path) -> dict[str, Any] | None:
+    """The record of an input that is a manifest."""
+    if path.suffix != ".json" or not path.is_file():
+        return None
     with open(path, "rb") as file:
-        begins_like_one = path.suffix == ".json" and b'"format"' in file.read(16)
-    if begins_like_one:  # any other file may be larger than memory
-        try:
-            record = json.loads(path.read_text())
-        except ValueError:
-            record = None
-        if isinstance(record, dict) and "content" in record:
-            return record["content"]
-    return _file_digest(path)
+        begins_like_one = b'"format"' in file.read(16)  # any other file may be larger than memory
+    if begins_like_one:
+        with suppress(ValueError, AttributeError):
+            return read_manifest(path) if "content" in json.loads(path.read_text()) else None
+    return None
+
+
+def _checked_file(folder: Path, name: str, record: dict[str, Any], manifest: Path | None = None) -> Path:
+    """A file of an artifact that holds what its manifest says; its hash is made once for each state of the file."""
+    path, said = folder / name, record["files"][name]
+    size = path.stat().st_size if path.is_file() else None
+    again = f"; delete {manifest or folder} and run again"
+    if size != said["bytes"]:
+        found = "is missing" if size is None else f"has {size:,} bytes"
+        raise UserError(f"{path}: {found}, its manifest says {said['bytes']:,} bytes{again}")
+    if notes.hash_of(path) != said["sha256"]:
+        raise UserError(f"{path}: damaged, it does not hold what was written (SHA-256){again}")
+    return path
 
 
 def peak_memory_mb() -> int:
@@ -224,7 +308,9 @@ def peak_memory_mb() -> int:
 
 
 def _describe(path: Path) -> dict[str, Any]:
-    described: dict[str, Any] = {"bytes": path.stat().st_size, "sha256": _file_digest(path)}
+    with open(path, "rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    described: dict[str, Any] = {"bytes": path.stat().st_size, "sha256": digest}
     if path.suffix == ".parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -242,11 +328,6 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _file_digest(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _device() -> dict[str, Any]:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available() and torch.cuda.max_memory_allocated():
@@ -262,12 +343,15 @@ def _versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in sorted(names)}
 
 
-@cache
-def _commit() -> str | None:
-    """The commit that the code is at, where it is in git's care and git can be asked."""
-    here = Path(__file__).parent
-    try:
-        git = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True)
-    except OSError:  # git is not installed
-        return None
-    return git.stdout.strip() if git.returncode == 0 else None
+def _where() -> dict[str, Any]:
+    """In short; the whole environment is in a file beside all results, named by its hash."""
+    folder = notes.folder() and notes.folder().parent / "environments"
+    found = environment.environment(folder)
+    return {
+        "commit": found["code"]["commit"],
+        "changed": found["code"]["changed"],
+        "python": found["python"],
+        "versions": _versions(),
+        "environment": environment.record(folder) if folder else None,
+        **environment.job(),
+    }

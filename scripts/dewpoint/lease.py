@@ -6,10 +6,12 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 log = logging.getLogger(__name__)
+WAIT = 0.5  # seconds between two looks
 held: list[IO] = []  # until the process ends
 
 
@@ -22,6 +24,23 @@ def take(path: Path) -> IO | None:
         file.close()
         return None
     return file
+
+
+def hold(path: Path, waiting: str) -> IO:
+    """A lease on `path`, in a folder made for it; while another process has it, `waiting` is said, once."""
+    said = False
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # the folder went with the process that had the lease
+            if file := take(path):
+                if path.stat().st_ino == os.fstat(file.fileno()).st_ino:
+                    return file
+                file.close()
+                continue
+            if not said:
+                log.info("%s", waiting)
+            said = True
+            time.sleep(WAIT)
 
 
 def named_gpus() -> list[str] | None:
@@ -46,6 +65,7 @@ def take_device(names: Sequence[str]) -> tuple[int, IO]:
         if not waiting:
             log.info("waiting for one of %d GPUs", len(names))
         waiting = True
+        time.sleep(WAIT)
         time.sleep(1)
 
 

@@ -131,6 +131,7 @@ def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[st
     `options` may be given even when `main` does not take them.
     """
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # in a log they are noise
+    os.environ.setdefault("MKL_DYNAMIC", "FALSE")  # as many threads as are asked for, or sums differ by machine
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("faiss").setLevel(logging.WARNING)
     taken = parameters(main)
@@ -138,6 +139,7 @@ def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[st
     parser.add_argument("--output", type=Path, required=True, help="the manifest (or file) to write")
     parser.add_argument("--settings", default="{}", help="what shapes the result, as JSON")
     parser.add_argument("--code", default="", help="fingerprint of the program, recorded in the manifest")
+    parser.add_argument("--other", type=Path, nargs="*", default=[], help="what else it is made from, recorded as well")
     taken_flags = flags(main)
     for name, type in taken_flags.items():
         parser.add_argument(f"--{name}", **FLAGS[type])
@@ -159,7 +161,7 @@ def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[st
             paths += [path for value in values.values() if isinstance(value, list) for path in value]
             helper = int(os.environ.get("RANK", 0))
             artifact = arguments["artifact"] = Artifact(output, json.loads(settings), code, paths, helper)
-        if artifact and (other := artifact.adopt()):
+        if artifact and (other := artifact.is_made()):
             logging.getLogger(__name__).info("the same was made before: %s", other)
             return
         main(**arguments)

@@ -32,5 +32,5 @@ def test_two_processes_learn_the_same_vocabulary():
 
 
 def test_no_tokenizer_in_a_folder(tmp_path):
-    with pytest.raises(UserError, match=f"^{tmp_path}: no tokenizer could be loaded"):
+    with pytest.raises(UserError, match=f"^{tmp_path}: has no tokenizer.json"):
         load_tokenizer(tmp_path)

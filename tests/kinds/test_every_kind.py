@@ -240,7 +240,7 @@ WORKS = [
 
 def handed(entry: Kind, folder: str, function: str) -> dict[str, Any]:
     """The settings that a stage of a kind is handed, as the graph has them."""
-    config = SimpleNamespace(seed=1, precision="auto")
+    config = SimpleNamespace(seed=1, precision="auto", threads=2)
     models = defaultdict(lambda: made("recipes", "retriever"))
     graph = SimpleNamespace(config=config, study=SimpleNamespace(models=models))
     if folder in ("recipes", "analyses"):

@@ -15,7 +15,7 @@ from dewpoint.data.tokens import Ragged, Texts, leading
 from dewpoint.errors import UserError
 from dewpoint.models.backbone import load_encoder
 from dewpoint.models.encoder import Encoder, Retriever
-from dewpoint.models.folder import is_retriever, query_folder, read_encoder, read_retriever, write_retriever
+from dewpoint.models.folder import TYPES, is_retriever, query_folder, read_encoder, read_retriever, write_retriever
 from dewpoint.search.encode import QuestionEncoder
 from models.families import FAMILIES, TEXTS, make
 
@@ -164,7 +164,7 @@ def changed(folder, name, change):
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("modules.json", lambda m: [*m, m[0] | {"type": "x.WordWeights"}], "its module WordWeights is not known here"),
+        ("modules.json", lambda m: [*m, m[0] | {"type": f"{TYPES}WordWeights"}], "its module WordWeights is not known"),
         ("2_Dense/config.json", lambda c: c | {"activation_function": "torch.nn.Tanh"}, "2_Dense has an activation"),
         ("1_Pooling/config.json", lambda c: {"pooling_mode_max_tokens": True}, "neither the CLS nor the mean"),
         ("modules.json", lambda m: [*m, m[2]], "only one linear projection"),
@@ -188,7 +188,7 @@ def test_vectors_of_some_tokens_are_not_taken_for_those_of_all(tmp_path):
 
 def test_two_encoders_from_a_hub_are_not_taken_for_one(tmp_path, monkeypatch):
     folder = written(tmp_path, other="electra")
-    monkeypatch.setattr("transformers.utils.cached_file", lambda source, name, **_: str(folder / name))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda name, **_: str(folder))
     with pytest.raises(UserError, match="org/two: has two encoders; download it, and name the folder as path:DIR"):
         read_retriever("org/two")
 

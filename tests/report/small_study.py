@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+from dewpoint.artifact import write_manifest
 from dewpoint.study.grammar import Study, Table
 
 COMMON = {"data": "docs", "batch_size": 8, "learning_rate": 1e-3}
@@ -49,7 +50,7 @@ def write(path: Path, settings: dict | None = None, facts: dict | None = None, i
     }
     record = {"format": 1, "facts": facts or {}, "settings": settings or {}, "inputs": {str(i): "" for i in inputs}}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record | {"content": "", "run": run}))
+    write_manifest(path, record | {"content": "", "run": run})
     return path
 
 

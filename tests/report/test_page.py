@@ -65,6 +65,32 @@ def test_text_of_a_study_is_text(tmp_path):
     assert {"a & b", "<b>c</b>"} <= set(reading.text)
 
 
+HOSTILE = "</script></td><img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}"
+
+
+def test_no_text_whatever_becomes_part_of_the_page(tmp_path):
+    """Neither a study's texts, nor settings, nor what came of the work."""
+    study = small.study(
+        title=HOSTILE,
+        description=HOSTILE,
+        tables={"main": small.study().tables["main"].model_dump() | {"title": HOSTILE}},
+        models={
+            name: {**model, "from": f"hub:{HOSTILE}"} if name == "first" else model
+            for name, model in small.study().model_dump(by_alias=True)["models"].items()
+        },
+    )
+    out, data = small.results(tmp_path, study)
+    small.write(
+        out / "models" / "second" / "manifest.json", {"recipe": "retriever", "query_prefix": HOSTILE}, {"steps": 2}
+    )
+    small.write(data / "docs" / "manifest.json", {"source": HOSTILE}, {"passages": 1, "queries": {}, "judgements": {}})
+    html = page(study, out, data, {})
+    reading = Reading(html)
+    assert not {"script", "img"} & set(reading.tags) and "49" not in reading.text
+    assert not [name for name, _ in reading.attributes if name.startswith("on")]
+    assert sum(HOSTILE in text for text in reading.text) >= 5
+
+
 def test_shows_what_was_made(html):
     text = set(Reading(html).text)
     assert {"bert", "first", "second", "bm25", "hybrid"} <= text, "in the graph"
@@ -173,7 +199,9 @@ def test_shows_a_papers_table(tmp_path, monkeypatch):
     write_scores(graph, values)
     comparison(Path(graph.comparison("t")), [("few", "marco", "dev", "MRR@10", 0.01)])
     settings, scores = TableSettings.of(json.loads(graph.table_settings("t"))), map(Path, graph.table_scores("t"))
-    write_table(settings, list(scores), Path(graph.comparison("t")), Path(graph.table("t")[0]))
+    artifact = Artifact(Path(graph.table("t")[2]))
+    write_table(artifact, settings, list(scores), Path(graph.comparison("t")))
+    artifact.seal()
     papers = vars(namespace(graph.report_settings()).papers)
     table = shown("t", graph.study.tables["t"], Path(graph.results), papers["t"])
     assert table.groups == [("marco/dev", 2), ("dpr/nq-test", 1)]

@@ -76,9 +76,9 @@ dpr/nq-test:
 def table(graph, values=MEASURED, comparison=None) -> tuple[str, str]:
     """(CSV, Markdown) of table t."""
     write_scores(graph, values)
-    csv_path, text = map(Path, graph.table("t"))
+    csv_path, text, manifest = map(Path, graph.table("t"))
     settings, scores = json.loads(graph.table_settings("t")), list(map(Path, graph.table_scores("t")))
-    run(write_table, arguments(csv_path, settings, scores=scores, comparison=comparison))
+    run(write_table, arguments(manifest, settings, scores=scores, comparison=comparison))
     return csv_path.read_text(), text.read_text()
 
 

@@ -148,6 +148,7 @@ def new(folder: Path) -> OnCluster:
     project.edit("config.yaml", "checkpoint_steps: 1000", "checkpoint_steps: 5")
     project.edit("config.yaml", "shards: 1", "shards: 2")
     project.edit("config.yaml", "reuse: true", "reuse: false")
+    project.edit("config.yaml", "threads: 2", "threads: 1")
     return project
 
 

@@ -281,7 +281,8 @@ def test_what_is_made_alone(tmp_path):
     def targets(*only: str) -> list[str]:
         return Graph(Config(study="s.yaml", only=list(only)), study).targets
 
-    assert targets() == ["results/s/report.html", "results/s/tables/t.csv", "results/s/tables/t.md", *targets("found")]
+    tables = [f"results/s/tables/t.{suffix}" for suffix in ("csv", "md", "json")]
+    assert targets() == ["results/s/report.html", *tables, *targets("found")]
     assert targets("co", "d") == ["results/s/models/co/manifest.json", "data/d/manifest.json"]
     with pytest.raises(UserError, match=r"^config\.yaml: only: s\.yaml has no 'third'; there is bert, condenser, co, "):
         targets("first", "third")

@@ -71,6 +71,7 @@ def settings(**changed) -> dict:
         "source": "scratch",
         "seed": 3,
         "precision": "float32",
+        "threads": 1,
         "steps": 6,
         "epochs": 2,
         "length": 24,

@@ -66,7 +66,7 @@ def test_interrupted_equals_straight(trained, world, bert, monkeypatch, number):
 
 @pytest.mark.parametrize("recipe", ["cocondenser", "retriever"])
 def test_killed_equals_straight(world, bert, tmp_path, recipe):
-    """SIGKILL wherever it strikes, a checkpoint every third step; the second time it goes on, and ends up the same."""
+    """SIGKILL wherever it strikes, and again as soon as it has gone on: what comes out in the end is the same."""
     watched = {"split": "train", "queries": 6, "depth": 5, "passages": 9, "measurements": 6}
     values = settings(source="study", steps=60, measurements=4, epochs=20, development=watched | KEEP)
     files = read_by(world, recipe, bert, **{"development": [world.run]} if recipe == "retriever" else {})
@@ -88,11 +88,65 @@ def test_killed_equals_straight(world, bert, tmp_path, recipe):
                     process.kill()
     assert process.wait() == -signal.SIGKILL, "it was done before it could be killed"
     assert not killed.exists()
+    log = tmp_path / "killed.log"
+    _, process = start("killed")
+    while "resumed at step" not in log.read_text():
+        assert process.poll() is None
+    process.kill()
+    process.wait()
     _, process = start("killed")
     assert process.wait() == 0
-    assert "resumed at step" in (tmp_path / "killed.log").read_text()
+    assert log.read_text().count("resumed at step") == 2
     assert same(straight, killed), f"killed after step {wanted}"
     assert not list(tmp_path.glob(".unfinished/*"))
+
+
+def test_threads_of_the_machine_change_nothing(trained):
+    """What a training computes with is a setting, whatever it finds; a model is large enough here for it to matter."""
+    shape = {"family": "bert", "layers": 1, "hidden": 128, "heads": 2, "intermediate": None, "positions": 64}
+    wide = {"architecture": shape | {"dropout": 0.0}, "batch_size": 32, "length": 64, "steps": 3, "held_out": 0.0}
+    made = []
+    for found in (1, 3):
+        torch.set_num_threads(found)
+        made.append(trained("mlm", f"threads-{found}", **wide, threads=2))
+    assert same(*made)
+    assert not same(made[0], trained("mlm", "threads-other", **wide, threads=1))
+
+
+@pytest.fixture
+def stopped(trained, world, bert, monkeypatch):
+    """A training that was stopped after its second step: (the folder of what is left, how to go on)."""
+    clip = loop.nn.utils.clip_grad_norm_
+
+    def stop(*args):
+        stop.steps += 1
+        if stop.steps == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return clip(*args)
+
+    stop.steps = 0
+    monkeypatch.setattr(loop.nn.utils, "clip_grad_norm_", stop)
+    name = f"stopped-{time.time_ns()}"
+    with pytest.raises(UserError, match="stopped at step 2 of 6"):
+        trained("condenser", name, bert)
+    return next(world.root.glob(f".unfinished/{name}-*")), lambda: trained("condenser", name, bert)
+
+
+def test_a_damaged_checkpoint_is_not_gone_on_from(stopped, trained, bert):
+    folder, go_on = stopped
+    tensors = folder / "checkpoint" / "tensors.safetensors"
+    content = bytearray(tensors.read_bytes())
+    content[-5] ^= 1
+    tensors.write_bytes(content)
+    assert same(go_on(), trained("condenser", "undamaged", bert))
+
+
+def test_metrics_that_were_lost_are_missed(stopped):
+    """The best so far is read from them."""
+    folder, go_on = stopped
+    (folder / "metrics.jsonl").write_text("")
+    with pytest.raises(UserError, match=r"metrics.jsonl: 0 lines, but the checkpoint is of step 2; delete "):
+        go_on()
 
 
 def test_divergence_stops(trained, world):
@@ -115,7 +169,7 @@ def test_nan_leaves_the_last_good_checkpoint(trained, world, monkeypatch):
     ) as e:
         trained("cocondenser", "nan", None, checkpoint=2, measurements=0)
     folder = Path(str(e.value).split("checkpoint is ")[1])
-    assert json.loads((folder / "state.json").read_text()) == {"step": 2}
+    assert json.loads((folder / "state.json").read_text())["step"] == 2
 
 
 def test_what_is_measured_is_held_out_and_noted(trained, world, bert):

@@ -139,5 +139,5 @@ def test_training_starts_from_a_folders_weights(trained, bert, recipe):
 
 
 def test_a_model_that_is_not_there_is_one_line(trained, tmp_path):
-    with pytest.raises(UserError, match="no-such-model: no model could be loaded"):
+    with pytest.raises(UserError, match="no-such-model: no folder, and no model of a hub"):
         trained("mlm", "nowhere", source=str(tmp_path / "no-such-model"))

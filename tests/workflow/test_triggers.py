@@ -1,6 +1,7 @@
 """What runs again after which change: exactly what the change can affect."""
 
 import os
+import shutil
 import time
 
 RETRIEVERS = {"bert-first", "condenser-first", "first", "second"}
@@ -40,6 +41,36 @@ def test_a_copy_with_everything_touched(project):
     """Contents count, not times: every script, study and result is newer than what was made from it, and elsewhere."""
     touch(project.folder)
     assert project.pending() == {}
+
+
+def test_a_copy_without_snakemakes_memory(project):
+    """Taken to another machine, as by git-annex or an archive: manifests say what was made, and all of it is there."""
+    shutil.rmtree(project.folder / ".snakemake")
+    touch(project.folder / "data")
+    assert project.pending() == {}
+    project.change("models", "second", learning_rate=5e-4)
+    assert named(project.pending()) == {"retriever": {"second"}} | below({"second"})
+
+
+def test_a_file_that_was_lost(project):
+    (project.folder / "results/mini/models/second/tokenizer.json").unlink()
+    assert named(project.pending()) == {"retriever": {"second"}} | below({"second"})
+
+
+def test_what_is_not_needed_any_more_may_be_deleted(project):
+    shutil.rmtree(project.folder / "results/mini/embeddings")
+    shutil.rmtree(project.folder / "results/mini/negatives")
+    assert project.pending() == {}
+
+
+def test_a_manifest_that_was_lost_is_found_again(project):
+    """Whoever deleted it: what it stood for is there, so nothing is trained."""
+    manifest = project.folder / "results/mini/models/second/manifest.json"
+    before = manifest.read_text()
+    manifest.unlink()
+    weights = (manifest.parent / "model.safetensors").stat()
+    project.snakemake(str(manifest.relative_to(project.folder)))
+    assert manifest.read_text() == before and (manifest.parent / "model.safetensors").stat() == weights
 
 
 def test_a_comment(project):

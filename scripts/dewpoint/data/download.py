@@ -60,6 +60,8 @@ def place_of(url: str, name: str, mirrors: dict[str, str], offline: str) -> str:
 
 def bring(place: str, file: Download, path: Path, unfinished: Path) -> None:
     """Put the file that is at an address or a path to `path`, checked; `unfinished` keeps what came of it so far."""
+    if not file.checksum:
+        log.warning("warning: %s: no checksum of it is known, so what comes is taken as it is", place)
     if not place.startswith(("http://", "https://")):
         return take(Path(place), file, path)
     unfinished.mkdir(parents=True, exist_ok=True)
@@ -77,9 +79,12 @@ def take(source: Path, file: Download, path: Path) -> None:
     """A file that is on this machine: linked where that can be, copied where not."""
     if not source.is_file():
         raise UserError(f"{source.parent}: no file '{source.name}' there; get it from {file.url}")
+    real = source.resolve()
+    if not file.checksum and not real.is_relative_to(source.parent.resolve()):
+        raise UserError(f"{source}: a link that leads outside, to {real}, and no checksum is known; put the file there")
     with _on_disk(path.parent, source.stat().st_size):
         try:
-            os.link(source.resolve(), path)
+            os.link(real, path)
         except OSError:
             shutil.copyfile(source, path)
         fault = wrong(file, path)

@@ -12,6 +12,7 @@ import tarfile
 import time
 import zlib
 from collections.abc import Iterable, Iterator
+from functools import partial
 from glob import glob
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -21,7 +22,7 @@ from dewpoint.errors import UserError
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
-LARGEST = 1 << 26  # characters that an object of a JSON array may have
+LARGEST = 1 << 26  # characters that an object of a JSON array may have, and bytes that a line may
 FIELD = 1 << 17  # characters that a field may have where stray quotes are taken; a quote never closed ends there
 LARGEST_GRADE = 2**128 - 2**104  # of float32
 LOG_SECONDS = 10
@@ -110,7 +111,9 @@ def lines_of(file: BinaryIO, path: Path) -> Iterator[tuple[str, str]]:
     """(place, line) of a file that is open; `path` is what it is called."""
     number = 0
     try:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(iter(partial(file.readline, LARGEST), b""), 1):
+            if len(line) == LARGEST:  # a few bytes may unpack to more than memory holds
+                raise UserError(f"{path}:{number}: more than {LARGEST:,} bytes without the end of a line; is it text?")
             yield f"{path}:{number}", line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line; re-encode it") from None

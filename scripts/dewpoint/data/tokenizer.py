@@ -5,11 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from dewpoint.data.pretrained import LOCAL, check_words, in_a_line, located
 from dewpoint.errors import UserError
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 LETTERS = 1000
+NO_TRACE = {"is_local": True, "local_files_only": False}  # of where it was loaded, in what is saved
 PROBE = "water 7"  # a text like any other
 
 Texts = Callable[[], Iterable[list[str]]]  # batches of texts, from the beginning each time it is called
@@ -71,10 +73,13 @@ def load_tokenizer(source: str | Path):
     """A tokenizer from a folder or a hub id; it must be a fast one, with the special tokens that every input needs."""
     from transformers import AutoTokenizer
 
+    folder = located(source)
+    check_words(folder)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{source}: no tokenizer could be loaded ({str(error).splitlines()[0]})") from None
+        tokenizer = AutoTokenizer.from_pretrained(folder, **LOCAL)
+    except Exception as error:  # whatever others' files make of it
+        raise in_a_line(source, "tokenizer", error) from None
+    tokenizer.init_kwargs |= NO_TRACE
     if not tokenizer.is_fast:
         raise UserError(f"{source}: has no fast tokenizer (tokenizer.json)")
     special = special_tokens(tokenizer)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import torch
 
+from dewpoint.data.pretrained import LOCAL, in_a_line, inside, located
 from dewpoint.errors import UserError
+from dewpoint.models.weights import check_weights
 
 POOLED = ("bert", "mpnet", "roberta", "xlm-roberta")  # have a pooler beyond the last layer, unless told not to
 DECODED = ("t5", "mt5", "umt5")  # have a decoder, which is left where it is
@@ -37,27 +39,48 @@ def from_scratch(architecture, vocabulary: int, pad: int):
 
 
 def load_language_model(source: str | Path):
-    """A masked language model from a folder or a hub id, in float32 masters."""
+    """A masked language model from a folder or a hub id, in float32 masters; a head that it lacks is new."""
     from transformers import AutoModelForMaskedLM
 
-    return _load(AutoModelForMaskedLM, source, dtype=torch.float32)
+    return _load_model(AutoModelForMaskedLM, located(source))
 
 
 def load_encoder(source: str | Path):
     """The encoder alone, without language-model head, pooler or decoder."""
-    from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding
+    from transformers import AutoModel, AutoModelForTextEncoding
 
-    kind = _load(AutoConfig, source).model_type
+    folder, kind = located(source), load_config(source).model_type
     pooler = {"add_pooling_layer": False} if kind in POOLED else {}
-    return _load(AutoModelForTextEncoding if kind in DECODED else AutoModel, source, dtype=torch.float32, **pooler)
+    return _load_model(AutoModelForTextEncoding if kind in DECODED else AutoModel, folder, **pooler)
 
 
-def _load(auto, source: str | Path, **options):
+def load_config(source: str | Path):
+    from transformers import AutoConfig
+
+    return _load(AutoConfig, located(source))
+
+
+def _load_model(auto, folder: Path, **options):
+    """With all of its encoder's weights: the library would make up what is missing."""
+    check_weights(folder)
+    weights = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+    model, told = _load(auto, folder, **weights, **options)
+    encoder = f"{model.base_model_prefix}." if model.base_model is not model else ""
+    if missing := sorted(name for name in told["missing_keys"] if name.startswith(encoder)):
+        raise UserError(
+            f"{folder}: its weights lack {len(missing)} of this model's, such as {missing[0]}; fetch it again"
+        )
+    return model
+
+
+def _load(auto, folder: Path, **options):
     from transformers.utils import logging
 
+    if not inside(folder, "config.json"):
+        raise UserError(f"{folder}: has no config.json; name the folder of a model in the Hugging Face format")
     logging.set_verbosity_error()  # of weights that one class has and another has not, it would print a table
     logging.disable_progress_bar()
     try:
-        return auto.from_pretrained(source, **options)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{source}: no model could be loaded ({str(error).splitlines()[0]})") from None
+        return auto.from_pretrained(folder, **LOCAL, **options)
+    except Exception as error:  # whatever others' files make of it
+        raise in_a_line(folder, "model", error) from None

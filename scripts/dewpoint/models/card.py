@@ -1,9 +1,11 @@
 """A retriever's model card: what it is made from and with, and how it is used."""
 
 import json
+import re
 from pathlib import Path
 
 from dewpoint.artifact import Artifact, read_manifest
+from dewpoint.data.pretrained import hub_name, is_folder
 
 NOT_SHOWN = {"recipe", "retrieves", "devices", "training_seconds", "tokens_per_second"}  # one seed, one card
 
@@ -13,8 +15,8 @@ def card(artifact: Artifact, settings, dataset: Path | None) -> str:
     name, facts = artifact.folder.name, artifact.facts
     head = ["---", "library_name: sentence-transformers", "pipeline_tag: sentence-similarity"]
     head += ["tags: [sentence-transformers, feature-extraction, dense-retrieval]"]
-    if settings.source != "study" and not Path(settings.source).is_dir():
-        head.append(f"base_model: {json.dumps(settings.source)}")
+    if settings.source != "study" and not is_folder(settings.source):
+        head.append(f"base_model: {json.dumps(hub_name(settings.source))}")
     lines = [*head, "---", "", f"# {name}", "", "A dense passage retriever, scored by inner product.", ""]
     if dataset:
         about = read_manifest(dataset)["facts"]
@@ -23,7 +25,7 @@ def card(artifact: Artifact, settings, dataset: Path | None) -> str:
     lines += ["## Made from", "", *_inputs(artifact), ""]
     lines += ["## Settings", "", "| | |", "|---|---|"]
     shown = {key: value for key, value in artifact.settings.items() if key not in NOT_SHOWN and value is not None}
-    lines += [f"| {key} | `{json.dumps(value, ensure_ascii=False)}` |" for key, value in shown.items()]
+    lines += [f"| {key} | {_code(json.dumps(value, ensure_ascii=False))} |" for key, value in shown.items()]
     lines += ["", "## What came of it", "", "| | |", "|---|---|"]
     lines += [f"| {key} | {value} |" for key, value in facts.items() if key not in NOT_SHOWN]
     lines += ["", "## Use", "", "```python", "from sentence_transformers import SentenceTransformer", ""]
@@ -36,4 +38,11 @@ def card(artifact: Artifact, settings, dataset: Path | None) -> str:
 
 def _inputs(artifact: Artifact) -> list[str]:
     """Every artifact it was made from, with the hash of what was in it."""
-    return [f"- `{path}` ({hash[:12]})" for path, hash in artifact.inputs.items() if hash]
+    return [f"- {_code(path)} ({hash[:12]})" for path, hash in artifact.inputs.items() if hash]
+
+
+def _code(text: str) -> str:
+    """As code in a line or a cell of Markdown, whatever is in it: a fence longer than those within, and no bars."""
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    beside = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{beside}{text}{beside}{fence}".replace("|", "\\|").replace("\n", " ")

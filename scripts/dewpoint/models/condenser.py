@@ -6,8 +6,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from dewpoint.data.pretrained import inside, located
 from dewpoint.errors import UserError
 from dewpoint.models import parts
+from dewpoint.models.weights import read_tensors, write_model, write_tensors
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ class Pretrained(nn.Module):
         return {"mlm": late.flatten(0, 1)[at]}, late[:, 0]
 
     def save(self, folder: Path) -> None:
-        self.language_model.save_pretrained(folder)
+        write_model(self.language_model, folder)
 
 
 class Condenser(Pretrained):
@@ -77,18 +79,13 @@ class Condenser(Pretrained):
 
     def save(self, folder: Path) -> None:
         """The backbone as a Hugging Face folder, the head beside it: a Condenser continues with its own head."""
-        from safetensors.torch import save_file
-
         super().save(folder)
-        save_file({name: tensor.contiguous() for name, tensor in self.head.state_dict().items()}, folder / HEAD)
+        write_tensors(self.head.state_dict(), folder / HEAD)
 
     def load_head(self, source: str | Path) -> str:
         """Take the head that lies with a model in a folder or on a hub; when there is none that fits, say so."""
-        from safetensors.torch import load_file
-        from transformers.utils import cached_file
-
-        path = cached_file(str(source), HEAD, _raise_exceptions_for_missing_entries=False)
-        weights = load_file(path) if path else {}
+        path = inside(located(source), HEAD)
+        weights = read_tensors(path) if path else {}
         mine = {name: tensor.shape for name, tensor in self.head.state_dict().items()}
         if {name: tensor.shape for name, tensor in weights.items()} == mine:
             self.head.load_state_dict(weights)

@@ -43,6 +43,11 @@ def _keep_memory() -> None:
         options(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def compute_with(threads: int) -> None:
+    """On a processor: so many, also where there are fewer cores, for the order in which sums are made follows them."""
+    torch.set_num_threads(threads)
+
+
 def device_of(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 

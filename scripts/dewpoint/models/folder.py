@@ -11,10 +11,12 @@ from typing import Any
 
 from torch import nn
 
+from dewpoint.data.pretrained import inside, is_folder, located, read_json
 from dewpoint.errors import UserError
 from dewpoint.models import parts
 from dewpoint.models.backbone import load_encoder
 from dewpoint.models.encoder import TOKENS, Encoder, Retriever
+from dewpoint.models.weights import read_tensors, write_model, write_tensors
 
 QUERY = "query"
 TYPES = "sentence_transformers.models."
@@ -45,7 +47,15 @@ def is_retriever(source: str | Path) -> bool:
 
 def read_encoder(source: str | Path) -> Encoder:
     """The passages' encoder of a retriever, or the CLS of any other model."""
-    encoder, layers = Encoder(load_encoder(source)), []
+    try:
+        return _with_modules(source, Encoder(load_encoder(source)))
+    except (KeyError, IndexError, TypeError, AttributeError) as error:
+        raise UserError(f"{source}: what its modules.json names is not as it should be ({error!r})") from None
+
+
+def _with_modules(source: str | Path, encoder: Encoder) -> Encoder:
+    """What follows the backbone, put on it."""
+    layers = []
     for kind, path in _modules(source):
         if kind == "Pooling":
             encoder.pooling = _pooling(source, _read(source, f"{path}/config.json"))
@@ -73,11 +83,11 @@ def read_encoder(source: str | Path) -> Encoder:
 
 
 def _own_queries(source: str | Path) -> Path | None:
-    folder = Path(source) / QUERY
-    if (folder / "config.json").is_file():
-        return folder
-    if not Path(source).is_dir() and _find(source, f"{QUERY}/config.json"):
-        raise UserError(f"{source}: has two encoders; download it, and name the folder as path:DIR")
+    if not _find(source, f"{QUERY}/config.json"):
+        return None
+    if is_folder(source):
+        return Path(source, QUERY)
+    raise UserError(f"{source}: has two encoders; download it, and name the folder as path:DIR")
     return None
 
 
@@ -102,28 +112,26 @@ def _pooling(source: str | Path, config: dict[str, Any]) -> str:
     return modes[0]
 
 
-def _find(source: str | Path, name: str) -> str | None:
-    from transformers.utils import cached_file
-
-    return cached_file(
-        str(source), name, _raise_exceptions_for_missing_entries=False, _raise_exceptions_for_connection_errors=False
-    )
+def _find(source: str | Path, name: str) -> Path | None:
+    return inside(located(source), name)
 
 
 def _read(source: str | Path, name: str) -> Any:
     path = _find(source, name)
     if path is None:
         raise UserError(f"{source}: has no {name}, which its modules.json names")
-    return json.loads(Path(path).read_text())
+    return read_json(path)
 
 
 def _load(layer: nn.Module, source: str | Path, path: str, prefix: str) -> None:
-    from safetensors.torch import load_file
-
     found = _find(source, f"{path}/model.safetensors")
     if found is None:
         raise UserError(f"{source}: has no {path}/model.safetensors")
-    layer.load_state_dict({name.removeprefix(f"{prefix}."): value for name, value in load_file(found).items()})
+    weights = {name.removeprefix(f"{prefix}."): value for name, value in read_tensors(found).items()}
+    try:
+        layer.load_state_dict(weights)
+    except RuntimeError:  # goes over many lines
+        raise UserError(f"{found}: its weights are not of the shape that {path}/config.json says") from None
 
 
 # --- write --------------------------------------------------------------------------------------
@@ -146,7 +154,7 @@ def write_retriever(folder: Path, model: Retriever, tokenizers: tuple, settings,
 
 
 def _write_encoder(folder: Path, encoder: Encoder, tokenizer, length: int) -> None:
-    encoder.backbone.save_pretrained(folder)
+    write_model(encoder.backbone, folder)
     tokenizer.model_max_length = length
     tokenizer.save_pretrained(folder)
     _write(folder / "sentence_bert_config.json", {"max_seq_length": length, "do_lower_case": False})
@@ -205,9 +213,7 @@ def _type(kind: str) -> str:
 
 
 def _save(layer: nn.Module, path: Path, prefix: str) -> None:
-    from safetensors.torch import save_file
-
-    save_file({f"{prefix}.{name}": value.contiguous() for name, value in layer.state_dict().items()}, path)
+    write_tensors({f"{prefix}.{name}": value for name, value in layer.state_dict().items()}, path)
 
 
 def _write(path: Path, value: Any) -> None:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import torch
 
+from dewpoint.data.pretrained import is_folder
 from dewpoint.data.tokenizer import train_tokenizer
 from dewpoint.errors import UserError
-from dewpoint.models.backbone import DECODED
+from dewpoint.models.backbone import DECODED, load_config
+from dewpoint.models.weights import write_model
 
 HIDDEN, LAYERS, HEADS, INTERMEDIATE = 32, 2, 2, 64
 POSITIONS = 514
@@ -46,10 +48,8 @@ CLASSES = {  # transformers' name → tokenizer, what its configuration calls th
 
 def model_class(source: str) -> str:
     """The class of a model: a folder's as it says, a hub model's as its name does; BERT where that says nothing."""
-    from transformers import AutoConfig
-
-    if Path(source).is_dir():
-        kind = AutoConfig.from_pretrained(source).model_type
+    if is_folder(source):
+        kind = load_config(source).model_type
         if kind not in CLASSES:
             raise UserError(f"{source}: no stand-in for models of class '{kind}'; known: {', '.join(CLASSES)}")
         return kind
@@ -67,6 +67,6 @@ def stand_in(source: str, texts: Callable[[], Iterable[list[str]]], seed: int, f
     torch.manual_seed(zlib.crc32(f"{source} {seed}".encode()))  # no two are the same
     config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), **special, **shape)
     auto = AutoModelForTextEncoding if kind in DECODED else AutoModelForMaskedLM
-    auto.from_config(config).save_pretrained(folder)
+    write_model(auto.from_config(config), folder)
     tokenizer.save_pretrained(folder)
     return kind

@@ -155,7 +155,7 @@ class Dense(Ranker):
 
     def index_settings(self, config) -> dict[str, Any]:
         """What an index is built with; parameters of its search do not build it anew."""
-        return {"index": self.index.settings("work"), "seed": config.seed}
+        return {"index": self.index.settings("work"), "seed": config.seed, "threads": config.threads}
 
     def rank_settings(self, graph, split: str) -> dict[str, Any]:
         return {"depth": self.depth} | ({"parameters": self.parameters} if self.approximate else {})
@@ -208,7 +208,7 @@ def index(artifact: Artifact, settings, corpus: list[Path]) -> None:
     from dewpoint.search.vectors import Vectors
 
     began, path = time.monotonic(), artifact.path("index.faiss")
-    built, facts = indexes.build(Vectors(corpus), settings.index, settings.seed)
+    built, facts = indexes.build(Vectors(corpus), settings.index, settings.seed, settings.threads)
     faiss.write_index(built, str(path))
     artifact.facts |= facts | {"bytes": path.stat().st_size, "seconds": round(time.monotonic() - began, 2)}
 

@@ -31,6 +31,7 @@ class Released(Vectors):
 
 
 def work(artifact: Artifact, settings, tokenizer: Path, query_tokenizer: Path) -> None:
+    from dewpoint.data.pretrained import revisions
     from dewpoint.data.tokenizer import load_tokenizer
     from dewpoint.models.card import card
     from dewpoint.models.encoder import prefix_tokens
@@ -41,6 +42,7 @@ def work(artifact: Artifact, settings, tokenizer: Path, query_tokenizer: Path) -
     words, query_words = (load_tokenizer(made.parent) for made in (tokenizer, query_tokenizer))
     model.check_fits(words, query_words, settings)
     prefix_tokens(words, query_words, settings)  # refuses those that do not fit
+    artifact.facts |= revisions(revision=settings.source, query_revision=settings.query_source)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     artifact.facts |= model.facts | {"parameters": parameters, "retrieves": is_retriever(settings.source)}
     write_retriever(artifact.path("."), model, (words, query_words), settings, card(artifact, settings, None))

@@ -27,7 +27,7 @@ NEGATIVES = For("negatives")
 class Retriever(Vectors, Trained):
     """A query's positive against its negatives and the other passages of the batch."""
 
-    resources: ClassVar[Resources] = Resources(mem_mb=16_000, runtime=1440, threads="half", gpu=1, all_gpus=True)
+    resources: ClassVar[Resources] = Resources(mem_mb=16_000, runtime=1440, threads="training", gpu=1, all_gpus=True)
 
     recipe: Literal["retriever"]
     projection: Projection | None = Field(None, description="left out: as `from` has it, none otherwise")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dewpoint.artifact import member, read_manifest
+from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.report.markdown import MARK, grid
 from dewpoint.report.reproduced import beside, blocks, write_lines
 from dewpoint.report.table_settings import TableSettings
@@ -14,8 +14,8 @@ Key = tuple[str, str, str]  # ranker, dataset/split, metric
 CHANCE = 0.05  # a difference from the baseline is marked when p is below
 
 
-def write_table(settings: TableSettings, scores: list[Path], comparison: Path | None, output: Path) -> None:
-    """As CSV at `output`, with full digits, and as Markdown beside it; `scores` by place, then by ranker."""
+def write_table(artifact: Artifact, settings: TableSettings, scores: list[Path], comparison: Path | None) -> None:
+    """As CSV, with full digits, and as Markdown; `scores` by place, then by ranker."""
     found = [read_manifest(path)["facts"] for path in scores]
     facts = dict(zip(product([column.on for column in settings.columns], settings.rankers), found, strict=True))
     values = {
@@ -23,7 +23,7 @@ def write_table(settings: TableSettings, scores: list[Path], comparison: Path | 
     }
     queries = {column.on: facts[column.on, settings.rankers[0]]["queries"] for column in settings.columns}
     marked = differing(comparison) if comparison else set()
-    output.parent.mkdir(parents=True, exist_ok=True)
+    output = artifact.beside(".csv")
     if settings.paper:
         lines = beside(settings, values)
         write_lines(lines, output)
@@ -33,8 +33,8 @@ def write_table(settings: TableSettings, scores: list[Path], comparison: Path | 
         body = [markdown(settings, values, marked)]
     places = "; ".join(f"{on}, {count:,} queries" for on, count in queries.items())
     body += [footnote(settings.baseline, marked)] if comparison else []
-    text = "\n\n".join([f"**{settings.title or output.stem}** ({places})", *body])
-    output.with_suffix(".md").write_text(f"{text}\n", encoding="utf-8")
+    text = "\n\n".join([f"**{settings.title or artifact.manifest.stem}** ({places})", *body])
+    artifact.beside(".md").write_text(f"{text}\n", encoding="utf-8")
 
 
 def wide(settings: TableSettings, values: dict[Key, float]) -> pd.DataFrame:

@@ -49,7 +49,7 @@ def factory(wanted, passages: int, dimension: int) -> str:
             return wanted.factory
 
 
-def build(corpus: Vectors, wanted, seed: int) -> tuple[faiss.Index, dict]:
+def build(corpus: Vectors, wanted, seed: int, threads: int) -> tuple[faiss.Index, dict]:
     """The index of a corpus, trained on passages drawn at random, and what is to be known of it."""
     name, longest = factory(wanted, len(corpus), corpus.dimension), None
     if GRAPH.search(name):
@@ -65,7 +65,10 @@ def build(corpus: Vectors, wanted, seed: int) -> tuple[faiss.Index, dict]:
         if not index.is_trained:
             lists = re.search(r"IVF(\d+)", name)
             count = wanted.sample or max(LEAST, EACH * int(lists[1]) if lists else 0)
+            free = faiss.omp_get_max_threads()
+            faiss.omp_set_num_threads(threads)  # sums depend on their number
             index.train(lengthened(sample(corpus, count, seed), longest))
+            faiss.omp_set_num_threads(free)
         progress = Progress(len(corpus), "passages", rate="passages")
         for _, block in corpus.blocks(PIECE):
             index.add(lengthened(block, longest))

@@ -25,7 +25,8 @@ class Resources:
 
     mem_mb: int
     runtime: int  # minutes
-    threads: int | Literal["half", "all"] = 1  # of the cores that Snakemake has; small models share a machine better
+    # of the cores that Snakemake has, or what config.yaml sets for trainings; small models share a machine better
+    threads: int | Literal["half", "all", "training"] = 1
     gpu: int = 0
     all_gpus: bool = False  # a training, which is shared by all that it is given
 
@@ -118,7 +119,7 @@ TEXTS = For("texts")
 class Node(Kind):
     """A node of the model graph, and how texts become its inputs. Its module has `work`, which makes the model."""
 
-    resources: ClassVar[Resources] = Resources(mem_mb=16_000, runtime=2880, threads=8, gpu=1, all_gpus=True)
+    resources: ClassVar[Resources] = Resources(mem_mb=16_000, runtime=2880, threads="training", gpu=1, all_gpus=True)
     reads: ClassVar[tuple[str, ...]] = ("work",)  # the stages whose fields its work reads
     ranker: ClassVar[str | None] = None  # the kind of ranker that it is, too, under its own name
 
@@ -189,7 +190,7 @@ class Trained(Node):
 
     def work_settings(self, config) -> dict[str, Any]:
         seed = config.seed if self.seed is None else self.seed
-        return super().work_settings(config) | {"seed": seed, "precision": config.precision}
+        return super().work_settings(config) | {"seed": seed, "precision": config.precision, "threads": config.threads}
 
     def inputs(self, graph, name: str) -> Inputs:
         parent = graph.parent(name)

@@ -17,7 +17,8 @@ from dewpoint.study.modules import Modules, Target
 SCRIPTS = Path(__file__).parents[2]
 DOWNLOADS = ("data.catalogue", "data.download")  # what comes is checked; where from is in the settings
 # modules and packages that are not followed
-NO_RESULT = {f"dewpoint.{name}" for name in ("errors", "program", "progress", "lease", "artifact", "study", *DOWNLOADS)}
+RECORDS = ("artifact", "notes", "environment", "lease")
+NO_RESULT = {f"dewpoint.{name}" for name in ("errors", "program", "progress", "study", *RECORDS, *DOWNLOADS)}
 
 
 def fingerprint(*roots: str, modules: Modules | None = None) -> str:

@@ -31,6 +31,9 @@ class Config(Strict):
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 on a GPU, and on a processor that multiplies in it, from 128 hidden units"
     )
+    threads: int = Field(
+        2, ge=1, description="that a training computes with on a processor, on any machine: sums depend on their number"
+    )
     vectors: Literal["float16", "float32"] = Field("float16", description="how embeddings are stored")
     shards: Count = Field(1, description="parts that a corpus is encoded in, a job each")
     chunk: int = Field(

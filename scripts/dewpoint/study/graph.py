@@ -99,7 +99,7 @@ class Graph:
         return f"{self.results}/analyses/{name}/manifest.json"
 
     def table(self, name: str) -> list[str]:
-        return [f"{self.results}/tables/{name}.{suffix}" for suffix in ("csv", "md")]
+        return [f"{self.results}/tables/{name}.{suffix}" for suffix in ("csv", "md", "json")]
 
     def table_scores(self, name: str) -> list[str]:
         table = self.study.tables[name]

@@ -1,6 +1,8 @@
 """Checkpoints without pickle: tensors in safetensors, the step in JSON, renamed into place at once."""
 
+import hashlib
 import json
+import logging
 import os
 import shutil
 from collections import defaultdict
@@ -8,6 +10,8 @@ from pathlib import Path
 
 import torch
 from torch import nn
+
+log = logging.getLogger(__name__)
 
 
 def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
@@ -22,7 +26,8 @@ def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
         for part, value in optimizer.state[parameter].items():
             tensors[f"{part}.{name}"] = value.contiguous()
     save_file(tensors, partial / "tensors.safetensors")
-    (partial / "state.json").write_text(json.dumps({"step": step}))
+    state = {"step": step, "sha256": _hash(partial / "tensors.safetensors")}
+    (partial / "state.json").write_text(json.dumps(state))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
 
@@ -35,6 +40,14 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
         os.replace(_partial(folder), folder)  # killed between removing the old one and renaming the new one
     if not folder.exists():
         return 0
+    try:
+        state = json.loads((folder / "state.json").read_text())
+        whole = state["sha256"] == _hash(folder / "tensors.safetensors")
+    except (OSError, ValueError):
+        whole = False
+    if not whole:
+        log.warning("%s: damaged; training begins anew", folder)
+        return 0
     parts: dict[str, dict[str, torch.Tensor]] = defaultdict(dict)
     for key, tensor in load_file(folder / "tensors.safetensors").items():
         part, name = key.split(".", 1)
@@ -43,7 +56,7 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
         for name, parameter in model.named_parameters():
             parameter.copy_(parts[name].pop("model"))
             optimizer.state[parameter] = {part: tensor.to(parameter.device) for part, tensor in parts[name].items()}
-    return json.loads((folder / "state.json").read_text())["step"]
+    return state["step"]
 
 
 def save_weights(path: Path, model: nn.Module) -> None:
@@ -60,6 +73,11 @@ def load_weights(path: Path, model: nn.Module) -> None:
 
     for name, tensor in load_file(path).items():
         model.get_parameter(name).copy_(tensor)
+
+
+def _hash(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _partial(path: Path) -> Path:

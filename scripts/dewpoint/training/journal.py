@@ -2,7 +2,10 @@
 
 import json
 import math
+import os
 from pathlib import Path
+
+from dewpoint.errors import UserError
 
 WINDOW = 100  # steps whose mean loss is looked at
 CLIMB = 1.0  # a smaller rise is noise
@@ -14,14 +17,18 @@ class Journal:
     def __init__(self, path: Path, start: int, board: Path, watched: str | None = None):
         """`watched` is the measurement that should rise: its best, and how often it has not risen since, are known."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        kept = path.read_text().splitlines(keepends=True)[:start] if path.exists() else []
+        path.touch()
+        kept = path.read_text().splitlines(keepends=True)[:start]
+        if len(kept) < start:
+            found = f"{len(kept):,} lines, but the checkpoint is of step {start:,}"
+            raise UserError(f"{path}: {found}; delete {path.parent} and run again")
         self.window: list[float] = []
         self.first, self.lowest, self.diverged = None, math.inf, False
         self.watched, self.best, self.best_step, self.waited = watched, -math.inf, None, 0
         for line in kept:
             self._watch(json.loads(line))
-        self.file = open(path, "w", encoding="utf-8")
-        self.file.writelines(kept)
+        os.truncate(path, sum(len(line.encode()) for line in kept))  # what is kept is never unwritten, not for a moment
+        self.file = open(path, "a", encoding="utf-8")
         self.board = _tensorboard(board, start)
 
     def write(self, line: dict[str, float]) -> None:
@@ -34,6 +41,7 @@ class Journal:
 
     def flush(self) -> None:
         self.file.flush()
+        os.fsync(self.file.fileno())
 
     def close(self) -> None:
         self.file.close()

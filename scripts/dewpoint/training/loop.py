@@ -22,7 +22,7 @@ from torch import nn
 
 from dewpoint.artifact import Artifact
 from dewpoint.errors import Stopped, UserError
-from dewpoint.models.device import take_device
+from dewpoint.models.device import compute_with, take_device
 from dewpoint.progress import Progress
 from dewpoint.training import devices
 from dewpoint.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
@@ -63,15 +63,20 @@ class Workspace:
     def metrics(self) -> Path:
         return self.folder / "metrics.jsonl"
 
-    @property
-    def best(self) -> Path:
-        """The weights with the highest value of what is watched."""
-        return self.folder / "best.safetensors"
+    def best(self, step: int) -> Path:
+        """The weights after a step at which what is watched was highest; named, for a checkpoint may go back before."""
+        return self.folder / f"best-{step}.safetensors"
+
+    def forget_all_but(self, step: int | None) -> None:
+        """Of the best weights; a checkpoint from which these were is written."""
+        for path in self.folder.glob("best-*.safetensors"):
+            if step is None or path != self.best(step):
+                path.unlink()
 
     def leave(self, artifact: Artifact) -> None:
-        """Training is finished: the metrics are the artifact's, the rest is not needed any more."""
+        """Training is finished: the metrics are the artifact's; the rest goes when that is sealed."""
         shutil.copyfile(self.metrics, artifact.path("metrics.jsonl"))
-        shutil.rmtree(self.folder)
+        artifact.finished = self.folder
 
 
 @dataclass
@@ -101,6 +106,7 @@ def train(
 ) -> None:
     """Train `model` in place for `steps` steps; losses, and what is measured now and then, go to metrics.jsonl."""
     device, leads = take_device(), devices.LEADS
+    compute_with(settings.threads)
     model.to(device).train()
     optimizer = _adamw(model, settings.weight_decay)
     schedule = Schedule(steps, settings.learning_rate, settings.warmup)
@@ -132,7 +138,7 @@ def train(
                 known = {"step": step, "loss": sum(losses.values()), **losses, **found}
                 journal.write(known | {"learning_rate": rate, "gradient_norm": norm})
                 if found and journal.waited == 0 and measuring.keep_best:
-                    save_weights(workspace.best, model)
+                    save_weights(workspace.best(step), model)
             note = "".join(f"{name} {value:.3f}  " for name, value in (losses | found).items())
             progress.add(1, made.tokens * devices.WORLD, note)
 
@@ -147,6 +153,7 @@ def train(
                 saved = time.monotonic()
                 journal.flush()
                 save_checkpoint(workspace.checkpoint, model, optimizer, done)
+                workspace.forget_all_but(journal.best_step)
             if reasons.asked:
                 raise Stopped(f"stopped at step {done} of {steps}; the same command resumes there")
     pace = _pace_facts(progress, start, done)
@@ -154,7 +161,7 @@ def train(
         journal.close()
         artifact.facts |= _best_facts(journal, measuring, done)
         if measuring.keep_best:
-            load_weights(workspace.best, model)
+            load_weights(workspace.best(journal.best_step), model)
         workspace.leave(artifact)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     artifact.facts |= {"steps": done, "devices": devices.WORLD, **pace, "parameters": parameters}

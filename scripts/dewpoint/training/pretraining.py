@@ -18,6 +18,7 @@ from transformers import PreTrainedTokenizerBase
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.masking import WordMasker, continuations
+from dewpoint.data.pretrained import revisions
 from dewpoint.data.streams import Blocks, SpanPairs, join
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import Slices, TokenStore
@@ -89,6 +90,7 @@ def pretrain(
     measuring = loop.Measuring(partial(objective.measure, held_out), settings.measurements) if held_out else None
     loop.train(model, text.batch, objective, settings, settings.steps, artifact, pace.checkpoint, measuring)
     artifact.facts |= {"precision": precision_in_use(settings.precision, model.language_model)}
+    artifact.facts |= revisions(revision=settings.source)
     model.save(artifact.path("."))
     reading.words.save_pretrained(artifact.path("."))
 

@@ -12,6 +12,7 @@ from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.instances import RetrieverBatches, pick_queries
 from dewpoint.data.negatives import read_negatives
+from dewpoint.data.pretrained import revisions
 from dewpoint.data.streams import Epochs
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import TokenStore
@@ -66,6 +67,7 @@ def train(
     loop.train(model, rows.batch, objective, settings, steps, artifact, pace.checkpoint, measuring)
     artifact.facts |= {"precision": precision_in_use(settings.precision, model.passages.backbone)}
     artifact.facts |= stream.facts | model.facts | {"retrieves": True}
+    artifact.facts |= revisions(revision=settings.source, query_revision=settings.query_source)
     write_retriever(artifact.path("."), model, (words, query_words), settings, card(artifact, settings, given.dataset))
 
 

@@ -1,0 +1,59 @@
+"""What Snakemake remembers of finished jobs: their manifests, in place of files of its own.
+
+A job whose output has a manifest is done when that manifest says so, whatever times, copies and triggers say.
+"""
+
+import snakemake.workflow
+from snakemake.persistence import ParamsChange
+from snakemake.persistence.file import FilePersistence
+
+from dewpoint import notes
+from dewpoint.study.stale import stale
+
+
+class Manifests(FilePersistence):
+    """Answers from manifests where a job has one; other jobs are as ever."""
+
+    def _manifest(self, job):
+        return next((Path(path) for path in job.output if path.endswith(".json")), None)
+
+    def _stale(self, job):
+        """Why what a job has made is not what it would make."""
+        if not hasattr(job, "stale"):
+            settings, inputs = json.loads(job.params.settings), map(Path, job.input)
+            job.stale = stale(self._manifest(job), settings, job.params.code, inputs)
+        return job.stale
+
+    def has_metadata(self, job):
+        return bool(self._manifest(job)) or super().has_metadata(job)
+
+    def has_outdated_metadata(self, job):
+        return not self._manifest(job) and super().has_outdated_metadata(job)
+
+    async def incomplete(self, job):
+        """A manifest comes last and at once: where one is, nothing was interrupted."""
+        manifest = self._manifest(job)
+        return [] if manifest and manifest.exists() else await super().incomplete(job)
+
+    def input_checksums(self, job, input_path):
+        """An input that is newer still is the same, unless something is stale."""
+        if not self._manifest(job):
+            return super().input_checksums(job, input_path)
+        return set() if self._stale(job) else {f"sha256:{notes.hash_of(Path(input_path))}"}
+
+    def params_changed(self, job, file=None):
+        if not self._manifest(job):
+            return super().params_changed(job, file)
+        return ParamsChange({why}, files=set(job.output)) if (why := self._stale(job)) else ParamsChange()
+
+    def code_changed(self, job, file=None):
+        return [] if self._manifest(job) else super().code_changed(job, file)
+
+    def input_changed(self, job, file=None):
+        return [] if self._manifest(job) else super().input_changed(job, file)
+
+    def software_stack_changed(self, job, file=None):
+        return [] if self._manifest(job) else super().software_stack_changed(job, file)
+
+
+snakemake.workflow.FilePersistence = Manifests
