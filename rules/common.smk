@@ -105,7 +105,8 @@ def work(kind, function):
 
 
 # where jobs run on this machine, they wait in Snakemake for a GPU, not holding cores; a cluster hands them out itself
-LOCAL, GPUS = workflow.resource_settings.nodes is None, count_gpus()
+LOCAL = workflow.resource_settings.nodes is None and not workflow.remote_exec  # which a cluster's job is
+GPUS = count_gpus()
 if LOCAL and GPUS:
     workflow.global_resources.setdefault("gpu", Resource("gpu", GPUS))
 
