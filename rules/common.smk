@@ -154,7 +154,7 @@ def asked_by_model(resources):
     def of_several(value):
         return lambda w: value(w) if graph.nodes(w.model) > 1 else None
 
-    # with `mpi`, SLURM's plugin leaves it to the program to start itself on each node; `gpu` would count all nodes' GPUs
+    # with `mpi`, SLURM's plugin leaves it to the program to start itself on each node; `gpu` would be of all nodes
     return asked(resources) | {
         "nodes": lambda w: graph.nodes(w.model),
         "gpu": lambda w: graph.gpus(w.model) if graph.nodes(w.model) == 1 else 0,

@@ -7,7 +7,7 @@ asked_again = RemoteExecutor.next_seconds_between_status_checks
 
 
 def sooner(executor, seconds):
-    """SLURM's plugin adds ten seconds each time that nothing has ended, up to three minutes, at each level of the graph."""
+    """SLURM's plugin adds ten seconds each time that nothing has ended, up to three minutes, anew at each level."""
     before = asked_again.fget(executor) or seconds
     asked_again.fset(executor, min(seconds, 1.3 * before, LONGEST))
 

@@ -65,6 +65,7 @@ def test_a_signal_reaches_the_command(tmp_path):
         ("5/9 steps\nerror: d/c.csv:3: no id\n", 0, "error: d/c.csv:3: no id"),
         ("error: d/c.csv:3: no id\nChildFailedError:\n  Traceback ...\n", 0, "error: d/c.csv:3: no id"),
         ("5/9 steps\nstopped at step 6 of 9; the same command resumes there\ntorchrun: bye\n", 5, "stopped at step 6"),
+        ("stopped at step 6 of 9\nTraceback (most recent call last):\nSignalException: 15\n", 5, "stopped at step 6"),
         ("5/9 steps\n", 5, "5/9 steps"),
         ("Traceback (most recent call last):\n  File x\nKeyError: 'x'\n", 1, "KeyError: 'x'"),
         ("", 5, "ended without a word"),

@@ -41,4 +41,5 @@ def worth(log: Path, retries: int) -> int:
     lines = last_attempt(log)
     if _line(lines, UserError.begins):
         return 0
-    return min(retries, 1) if _line(lines, "Traceback ") else retries
+    faulty = _line(lines, "Traceback ") and not _line(lines, Stopped.begins)  # torchrun has one for each signal
+    return min(retries, 1) if faulty else retries
