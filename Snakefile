@@ -30,6 +30,8 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 
 
 include: "rules/common.smk"
+include: "rules/retries.smk"
+include: "rules/polling.smk"
 include: "rules/data.smk"
 include: "rules/rehearse.smk"
 include: "rules/models.smk"
@@ -59,3 +61,7 @@ onsuccess:
         print(f"\n{path.read_text()}")
     if Path(f"{RESULTS}/report.html").exists():
         print(f"report: {RESULTS}/report.html")
+
+
+onerror:
+    say_failures()

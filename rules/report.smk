@@ -18,11 +18,11 @@ rule report:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         settings=graph.report_settings(),
-        code=fingerprint("report"),
+        code=lambda w: fingerprint("report"),
     shell:
-        f"python {SCRIPTS}/report.py --settings {{params.settings:q}} --code {{params.code}} --other {{input:q}}"
-        " --output {output.manifest:q} &> {log:q}"
+        f"{LOGGED} python {SCRIPTS}/report.py --settings {{params.settings:q}} --code {{params.code}} --other {{input:q}}"
+        " --output {output.manifest:q}"

@@ -9,10 +9,11 @@ from importlib import import_module
 
 from dewpoint.program import launch, run
 
-OPTIONS = ("chunk", "checkpoint", "threads")  # may be given to any; those that a function does not take are passed over
+# may be given to any; those that a function does not take are passed over
+OPTIONS = ("chunk", "checkpoint", "threads", "gpus", "nodes")
 
 if __name__ == "__main__":
     module, function = sys.argv[1:3]
     main = getattr(import_module(f"dewpoint.{module}"), function)
-    launch(main)
+    launch(main, sys.argv[3:])
     run(main, sys.argv[3:], OPTIONS)

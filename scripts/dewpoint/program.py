@@ -5,7 +5,8 @@
 is called as `--settings JSON --dataset PATH --runs PATH PATH --output MANIFEST [--code FINGERPRINT]`. A parameter that
 is a dataclass stands for its fields; settings are what their type's classmethod `of` makes of the JSON, where it has
 one. All paths are recorded as inputs; an optional one may be left empty. The artifact is sealed when `main` returns;
-when it does not, nothing is left behind.
+when it does not, nothing is left behind. Exit codes: 2 for a mistake in what the program was given, 3 for work that was
+stopped and goes on when it is tried again, 1 for a fault of the program.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import inspect
 import json
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
@@ -22,7 +24,7 @@ from typing import Any
 
 from dewpoint.artifact import Artifact
 from dewpoint.errors import UserError
-from dewpoint.lease import named_gpus
+from dewpoint.lease import count_gpus, named_gpus, take_devices
 from dewpoint.training.given import Pace
 
 Settings = SimpleNamespace
@@ -88,12 +90,39 @@ def _settings(main: Callable, written: str) -> Any:
     return of(json.loads(written)) if of else namespace(written)
 
 
-def launch(main: Callable) -> None:
-    """A training starts once more, a process for each GPU that the scheduler gave; nothing to do for one or none."""
-    visible = named_gpus() or []
-    if Pace in parameters(main).values() and "RANK" not in os.environ and len(visible) > 1:
-        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={len(visible)}"]
-        os.execv(sys.executable, [*torchrun, *sys.argv])
+def launch(main: Callable, words: Sequence[str]) -> None:
+    """A training starts once more, a process for each GPU of each node that it is given; nothing to do for one or none.
+
+    Where nothing names GPUs, it takes as many as `--gpus` says. `--nodes` are those of a SLURM job.
+    """
+    if Pace not in parameters(main).values() or "RANK" in os.environ:
+        return
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("gpus", "nodes", "threads"):
+        parser.add_argument(f"--{name}", type=int, default=1)
+    asked = parser.parse_known_args(words)[0]
+    if named_gpus() is None and min(asked.gpus, count_gpus()) > 1:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(take_devices(min(asked.gpus, count_gpus())))
+    processes = max(1, len(named_gpus() or []))
+    torchrun, here = [sys.executable, "-m", "torch.distributed.run"], f"--nproc-per-node={processes}"
+    if asked.nodes > 1:
+        port = 20_000 + int(os.environ["SLURM_JOB_ID"]) % 20_000
+        of_node = f"{here} --nnodes={asked.nodes} --node-rank=$SLURM_NODEID --master-addr=$SLURM_LAUNCH_NODE_IPADDR"
+        each = f'exec {shlex.join(torchrun)} {of_node} --master-port={port} "$@"'
+        step = [f"--nodes={asked.nodes}", f"--ntasks={asked.nodes}", f"--cpus-per-task={asked.threads}"]
+        os.execvp("srun", ["srun", *step, "--kill-on-bad-exit", "bash", "-c", each, "bash", *sys.argv])
+    if processes > 1:
+        os.execv(sys.executable, [*torchrun, "--standalone", here, *sys.argv])
+
+
+class Ended(SystemExit):
+    """A program's end in one line, with an exit code that says whether to try again is of use."""
+
+    def __init__(self, error: UserError):
+        line = " ".join(str(error).splitlines())
+        super().__init__(line if line.startswith(error.begins) else error.begins + line)
+        self.code = error.code
+        print(self, file=sys.stderr)
 
 
 def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[str] = ()) -> None:
@@ -140,7 +169,9 @@ def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[st
         if artifact:
             artifact.seal()
     except UserError as error:
-        sys.exit(1 if artifact and artifact.helper else f"error: {' '.join(str(error).splitlines())}")
+        if artifact and artifact.helper:  # the one that leads says it
+            sys.exit(error.code)
+        raise Ended(error) from None
     finally:
         if artifact:
             artifact.discard()

@@ -42,6 +42,18 @@ class Config(Strict):
         description="tokens held in memory at once while training; never changes a result; 0: as device and model suit",
     )
     checkpoint_steps: Count = Field(1000, description="steps between checkpoints; there is one every 5 minutes anyway")
+    gpus: Count = Field(
+        1, description="of each node that a training is shared by, unless its model names its own; changes no result"
+    )
+    nodes: Count = Field(
+        1, description="that a training is shared by, on a cluster, unless its model names its own; changes no result"
+    )
+    max_runtime: Count | None = Field(
+        None, description="minutes: no job asks for more, whatever the attempt; a cluster's limit"
+    )
+    max_memory: Count | None = Field(
+        None, description="MB: no job asks for more, whatever the attempt; that of a cluster's nodes"
+    )
     rehearse: bool = Field(
         False, description="tiny files in the formats of the real ones, tiny models, few steps; results lie apart"
     )

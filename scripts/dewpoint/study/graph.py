@@ -112,6 +112,13 @@ class Graph:
         """The tests of a table's rankers against its baseline, if it has one."""
         return [self.comparison(name)] if self.study.tables[name].baseline else []
 
+    def gpus(self, model: str) -> int:
+        """Of each node that a model's training is shared by."""
+        return getattr(self.study.models[model], "gpus", None) or self.config.gpus
+
+    def nodes(self, model: str) -> int:
+        return getattr(self.study.models[model], "nodes", None) or self.config.nodes
+
     @property
     def all_scores(self) -> list[str]:
         return [self.score(*key) for key in self.scores]

@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from dewpoint.artifact import Artifact
-from dewpoint.errors import UserError
+from dewpoint.errors import Stopped, UserError
 from dewpoint.models.device import compute_alike, take_device
 from dewpoint.progress import Progress
 from dewpoint.training import devices
@@ -155,7 +155,7 @@ def train(
                 save_checkpoint(workspace.checkpoint, model, optimizer, done)
                 workspace.forget_all_but(journal.best_step)
             if reasons.asked:
-                raise UserError(f"stopped at step {done} of {steps}; the same command resumes there")
+                raise Stopped(f"stopped at step {done} of {steps}; the same command resumes there")
     pace = _pace_facts(progress, start, done)
     if leads:
         journal.close()
