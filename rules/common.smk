@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import sys
 from importlib import import_module
 
 from snakemake.resources import Resource
@@ -12,12 +13,19 @@ from dewpoint.lease import count_gpus, named_gpus
 from dewpoint.program import flags
 from dewpoint.study.fingerprint import fingerprint
 from dewpoint.study.graph import PASSAGES, QUERIES, Graph
+from dewpoint.study.load import notes
 
 try:
     graph = Graph.load(config)
     TARGETS = graph.targets
+    graph.refuse_missing_files()
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+
+if workflow.is_main_process:
+    for note in notes(graph.study):
+        print(f"note: {graph.config.study}: {note}", file=sys.stderr)
 
 
 # where artifacts of the same settings, code and inputs are looked for, also those of other studies
@@ -32,6 +40,11 @@ if graph.config.container:
 def quoted(text):
     """A word of a shell command in which braces are no wildcards."""
     return shlex.quote(text).replace("{", "{{").replace("}", "}}")
+
+
+def in_words(settings):
+    """Settings that grow with the study, for a command line: the system takes no word of more than 128 KiB."""
+    return settings if len(settings) < WORD else re.findall(rf"(?s).{{1,{WORD}}}(?!-)", settings)
 
 
 DATA, RESULTS = graph.data, graph.results
@@ -50,6 +63,8 @@ WORK = (
     f" --chunk {graph.config.chunk} --checkpoint {graph.config.checkpoint_steps} --threads {{threads}}"
     " --output {output:q} &> {log:q}"
 )
+
+WORD = 30_000  # letters, of up to four bytes each
 
 NAME, LABEL = "[A-Za-z0-9][A-Za-z0-9_-]*", "[A-Za-z0-9][A-Za-z0-9._-]*"
 

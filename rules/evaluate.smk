@@ -62,7 +62,7 @@ rule table:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        settings=lambda w: graph.table_settings(w.table),
+        settings=lambda w: in_words(graph.table_settings(w.table)),
         code=fingerprint("table"),
     shell:
         f"python {SCRIPTS}/table.py --settings {{params.settings:q}} --scores {{input.scores:q}}"

@@ -20,7 +20,7 @@ rule report:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        settings=graph.report_settings(),
+        settings=lambda w: in_words(graph.report_settings()),
         code=fingerprint("report"),
     shell:
         f"python {SCRIPTS}/report.py --settings {{params.settings:q}} --output {{output:q}} &> {{log:q}}"
