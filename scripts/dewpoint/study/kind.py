@@ -70,7 +70,7 @@ class Strict(BaseModel):
         for name, field in cls.model_fields.items() if isinstance(values, dict) else ():
             key = field.alias or name
             if _has_boolean(values.get(key)) and not _says_boolean(field.annotation):
-                raise ValueError(f"{key}: expected no true or false")
+                raise ValueError(f"{key}: neither true nor false can stand here")
         return values
 
     def settings(self, *stages: str) -> dict[str, Any]:

@@ -52,11 +52,10 @@ def _load(path: Path, known: Loaded) -> tuple[Study, dict[str, Any]]:
         for section in ALL_SECTIONS:
             written[section] = expand(written.get(section) or {}, f"{path}: {section}")
         _join_datasets(written, str(path))
-        own = {section: dict(written[section]) for section in ALL_SECTIONS}
         _take_models(written, path, known)
         study = _with_implied(_validate(Study, written, str(path)), str(path))
         _cross_check(study, str(path))
-        known[here] = study, own
+        known[here] = study, written
     return known[here]
 
 
@@ -264,7 +263,7 @@ def _validate(kind: type[BaseModel], values: dict, path: str):
         elif first["type"] != "missing" and not isinstance(first["input"], dict | list):
             message += f", found {first['input']!r}"
         rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise UserError(f"{path}: {'.'.join(location)}: {message}{rest}") from None
+        raise UserError(": ".join(filter(None, [path, ".".join(location), message])) + rest) from None
 
 
 def located(type_: Any, parts: tuple) -> tuple[list[str], Any]:
