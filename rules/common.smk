@@ -10,7 +10,7 @@ from snakemake.resources import Resource
 
 from dewpoint.errors import UserError
 from dewpoint.lease import count_gpus, named_gpus
-from dewpoint.program import flags
+from dewpoint.program import flags, in_words
 from dewpoint.study.fingerprint import fingerprint
 from dewpoint.study.graph import PASSAGES, QUERIES, Graph
 from dewpoint.study.load import notes
@@ -42,11 +42,6 @@ def quoted(text):
     return shlex.quote(text).replace("{", "{{").replace("}", "}}")
 
 
-def in_words(settings):
-    """Settings that grow with the study, for a command line: the system takes no word of more than 128 KiB."""
-    return settings if len(settings) < WORD else re.findall(rf"(?s).{{1,{WORD}}}(?!-)", settings)
-
-
 DATA, RESULTS = graph.data, graph.results
 SCRIPTS = quoted(str(PROJECT / "scripts"))
 STUDY = quoted(graph.config.study)
@@ -63,8 +58,6 @@ WORK = (
     f" --chunk {graph.config.chunk} --checkpoint {graph.config.checkpoint_steps} --threads {{threads}}"
     " --output {output:q} &> {log:q}"
 )
-
-WORD = 30_000  # letters, of up to four bytes each
 
 NAME, LABEL = "[A-Za-z0-9][A-Za-z0-9_-]*", "[A-Za-z0-9][A-Za-z0-9._-]*"
 

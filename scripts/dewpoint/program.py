@@ -14,6 +14,7 @@ import inspect
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
@@ -36,6 +37,7 @@ FLAGS = {
 }
 
 
+WORD = 30_000  # letters, of up to four bytes each
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG)
 OURS = ("artifact", "settings", "output")  # what each program has, whatever its main takes
 
@@ -100,6 +102,14 @@ def without_room(error: Exception, output: Path) -> str | None:
         if number == code or (number is None and os.strerror(code) in str(error)):
             return f"{getattr(error, 'filename', None) or output}: {os.strerror(code)}"
     return None
+
+
+def in_words(settings: str) -> str | list[str]:
+    """Settings that grow with the study, as a command line takes them: no word may have more than 128 KiB.
+
+    None but the first begins like an option.
+    """
+    return settings if len(settings) <= WORD else re.findall(rf"(?s).{{1,{WORD}}}(?!-)", settings)
 
 
 def launch(main: Callable) -> None:

@@ -207,6 +207,16 @@ def test_a_chain_that_programs_cannot_follow(tmp_path):
         load(tmp_path, chain(1200))
 
 
+def test_files_that_are_not_there(tmp_path):
+    """Said before anything runs, also of a folder that is missing as a whole."""
+    graph = Graph(load_config({"study": "s.yaml"}), load(tmp_path, ("d/test", "own/test")))
+    with pytest.raises(UserError, match=r"^s\.yaml: datasets\.own: no file 'c\.csv'$"):
+        graph.refuse_missing_files()
+    beir = ("{source: pydocs, packages: [json]}", f"{{source: beir, path: {tmp_path}/my-data}}")
+    with pytest.raises(UserError, match=r"^s\.yaml: datasets\.d: .*/my-data: no qrels/<split>\.tsv in it"):
+        Graph(load_config({"study": "s.yaml"}), load(tmp_path, beir)).refuse_missing_files()
+
+
 # --- whose results these are --------------------------------------------------------------------
 
 

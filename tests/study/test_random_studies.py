@@ -11,14 +11,18 @@ from hypothesis import strategies as st
 from dewpoint.errors import UserError
 from dewpoint.study.grammar import Config
 from dewpoint.study.graph import Graph
-from dewpoint.study.load import load_config, load_study, notes
+from dewpoint.study.load import load_config, load_study, notes, read
 from dewpoint.study.rehearsal import rehearsed, stood_for
 from dewpoint.study.written import Yaml
 from fuzzing import ending, fuzzed, is_one_line
 from sample_study import STUDY
 
 ROOT = Path(__file__).parents[2]
-STUDIES = [yaml.load(STUDY, Yaml), *(yaml.load(path.read_text(), Yaml) for path in ROOT.glob("studies/*.yaml"))]
+TEXTS = [
+    STUDY,
+    *(path.read_text() for path in sorted(ROOT.glob("studies/*.yaml")) if "include:" not in path.read_text()),
+]
+STUDIES = [yaml.load(STUDY, Yaml), *map(read, sorted(ROOT.glob("studies/*.yaml")))]
 WORDS = [
     *(
         "",
@@ -84,7 +88,13 @@ WORDS = [
     *("contrast", "random", "bm25", "dense", "fusion", "given", "mlm", "released", "union", "beir", "table", "text"),
 ]
 NUMBERS = [0, 1, -1, 2, 0.5, 1.0, 1e-300, 1e300, float("inf"), float("nan"), 2**31, 2**63, 2**64, 10**40, -(10**40)]
-PLAIN = st.none() | st.booleans() | st.sampled_from(NUMBERS) | st.sampled_from(WORDS) | st.text(max_size=8)
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | st.sampled_from(NUMBERS)
+    | st.sampled_from(WORDS)
+    | st.text("aé\u200b {}:/@-", max_size=8)
+)
 VALUE = st.recursive(
     PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PLAIN, inner, max_size=3), max_leaves=6
 )
@@ -139,6 +149,21 @@ def at(study, path):
     return study
 
 
+def alike(study, value):
+    """Something of the same type: another number, a word from elsewhere, a list in another order or of other parts."""
+    match value:
+        case bool():
+            return st.just(not value)
+        case int() | float():
+            return st.sampled_from([1, 2, 3, 7, 16, 0.5, 64, 600, value + 1, value * 2, value - 1])
+        case str():
+            words = [at(study, path) for path in places(study)]
+            return st.sampled_from([word for word in words if isinstance(word, str)])
+        case list():
+            return st.permutations(value) | st.just([*value, *value[:1]]) | st.just(value[:-1])
+    return st.just(copy.deepcopy(value))
+
+
 @st.composite
 def edited(draw) -> str:
     """A study with something else in some places: any value, another place's, nothing, or under another name."""
@@ -146,7 +171,7 @@ def edited(draw) -> str:
     for _ in range(draw(st.integers(1, 4))):
         *above, last = draw(st.sampled_from([path for path in places(study) if path]))
         holder = at(study, above)
-        match draw(st.integers(0, 5)):
+        match draw(st.integers(0, 9)):
             case 0:
                 del holder[last]
             case 1 if isinstance(holder, dict):
@@ -155,15 +180,17 @@ def edited(draw) -> str:
                 holder[last] = copy.deepcopy(at(study, draw(st.sampled_from(list(places(study))))))
             case 3 if isinstance(holder[last], dict):
                 holder[last][draw(st.sampled_from(["vary", "seed", "weights", "tune", "depth"]))] = draw(VALUE)
-            case _:
+            case 4:
                 holder[last] = draw(VALUE)
+            case _:
+                holder[last] = draw(alike(study, holder[last]))
     return yaml.dump(study, allow_unicode=draw(st.booleans()), sort_keys=False)
 
 
 @st.composite
 def scrambled(draw) -> str:
     """A study's text with snippets put in, and parts cut out or doubled."""
-    text = draw(st.sampled_from([STUDY, *(path.read_text() for path in ROOT.glob("studies/*.yaml"))]))
+    text = draw(st.sampled_from(TEXTS))
     for _ in range(draw(st.integers(1, 4))):
         begin = draw(st.integers(0, len(text)))
         end = draw(st.integers(begin, min(len(text), begin + 40)))

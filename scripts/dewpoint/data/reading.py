@@ -11,6 +11,7 @@ import re
 import tarfile
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from glob import glob
 from pathlib import Path
@@ -163,9 +164,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object; of a key said twice nobody knows which is meant."""
     made = dict(pairs)
     if len(made) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"key '{next(key for key in keys if keys.count(key) > 1)}' twice")
+        raise ValueError(f"key '{twofold(key for key, _ in pairs)}' twice")
     return made
+
+
+def twofold(names: Iterable[str]) -> str | None:
+    """The first name that comes more than once."""
+    return next((name for name, times in Counter(names).items() if times > 1), None)
 
 
 def json_array(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -220,8 +225,8 @@ def _delimited(path: Path, suffix: str) -> Iterator[tuple[str, dict[str, str]]]:
     _, header = next(rows, (None, None))
     if header is None:
         raise UserError(f"{path}: empty; its first row must name the columns")
-    if twice := [name for name in header if header.count(name) > 1][:1]:
-        raise UserError(f"{path}: its first row names the column '{twice[0]}' twice")
+    if (twice := twofold(header)) is not None:
+        raise UserError(f"{path}: its first row names the column '{twice}' twice")
     for place, row in rows:
         if len(row) != len(header):
             raise UserError(f"{place}: {len(row)} fields, the header has {len(header)}")

@@ -221,7 +221,10 @@ class Graph:
             return [f"{rehearsal.files(self.config, name)}/manifest.json"]
         if files := source.downloads():
             return [self.download(file) for file in files]
-        files = source.files()
+        try:
+            files = source.files()
+        except UserError as error:
+            raise UserError(f"{self.config.study}: datasets.{name}: {error}") from None
         for file in files:
             if not Path(file).is_file():
                 raise UserError(f"{self.config.study}: datasets.{name}: no file '{file}'")
