@@ -104,9 +104,14 @@ VALUES = [
         ":1: not YAML (tag tag:yaml.org,2002:python/name:os.system is",
     ),
     (
+        "  zero: {",
+        f"  'z{{a}}': {{vary: {{a: [1, {'v' * 10_000}]}}, x: '{'{a}' * 11}', ",
+        "rankers.z{a}.vary: {a} makes a text of 110,000 letters, at most 100,000",
+    ),
+    (
         "title: Sample",
         "a0: &a0 [x, x, x, x, x, x, x, x]\n" + "".join(f"a{n + 1}: &a{n + 1} [{f'*a{n}, ' * 8}]\n" for n in range(12)),
-        ":7: not YAML (more than 2,000,000 values, aliases written out)",
+        ":7: not YAML (more than 1,000,000 values, aliases written out)",
     ),
     (
         "  zero: {",

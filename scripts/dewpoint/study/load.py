@@ -203,7 +203,10 @@ def expand(entries: dict[str, Any], place: str) -> dict[str, Any]:
                 missing = [axis for axis in axes if f"{{{axis}}}" not in name]
                 hint = f"; put {{{missing[0]}}} in the name" if missing else ""
                 raise UserError(f"{place}.{name}: two entries are named '{one}'{hint}")
-            expanded[one] = _fill(entry, chosen)
+            try:
+                expanded[one] = _fill(entry, chosen)
+            except UserError as error:
+                raise UserError(f"{place}.{name}.vary: {error}") from None
     return expanded
 
 
@@ -219,7 +222,7 @@ def _fill(value: Any, chosen: dict[str, Any]) -> Any:
                 return one
             text, times = _text(one), value.count(f"{{{axis}}}")
             if times * len(text) > LONGEST:
-                raise UserError(f"vary: {{{axis}}} makes a text of {times * len(text):,} letters, at most {LONGEST:,}")
+                raise UserError(f"{{{axis}}} makes a text of {times * len(text):,} letters, at most {LONGEST:,}")
             value = value.replace(f"{{{axis}}}", text)
     return value
 

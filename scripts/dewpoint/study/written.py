@@ -13,8 +13,8 @@ from dewpoint.errors import UserError
 
 MERGE = "tag:yaml.org,2002:merge"
 DEEPEST = 30  # levels of a study
-LARGEST = 2_000_000  # values of a study, those that an alias stands for counted each time
-LONGEST = 2**24  # bytes of a file
+LARGEST = 1_000_000  # values of a study, those that an alias stands for counted each time
+LONGEST = 2**22  # bytes of a file
 DIGITS = 40  # of a number
 
 
