@@ -152,12 +152,6 @@ class DatasetWriter:
             raise UserError(f"{self.artifact.folder}: no passage and no example was found; a dataset needs either")
         for split in self.queries:
             self._table(f"judgements.{split}", JUDGEMENTS)
-        for split, highest in self.highest.items():
-            if highest < (least := self.relevant.get(split, 1)):
-                grades = f"no grade above {plain_number(highest)}, and {plain_number(least)} is relevant"
-                raise UserError(
-                    f"{self.artifact.folder}: {split} has {grades}; say `relevant:` as these grades mean it"
-                )
         for table in self.tables.values():
             table.close()
         if self.empty:
@@ -176,6 +170,15 @@ class DatasetWriter:
         examples = {split: self.tables[f"examples.{split}"].count for split in self.examples}
         more = {"relevant": relevant, "judged": judged, "lists": lists, "examples": examples}
         self.artifact.facts |= {name: fact for name, fact in more.items() if fact}
+
+    def refuse_nothing_relevant(self) -> None:
+        """A split that is judged, and in which nothing is found to be relevant, has grades of another meaning."""
+        for split, highest in self.highest.items():
+            if highest < (least := self.relevant.get(split, 1)):
+                grades = f"no grade above {plain_number(highest)}, and {plain_number(least)} is relevant"
+                raise UserError(
+                    f"{self.artifact.folder}: {split} has {grades}; say `relevant:` as these grades mean it"
+                )
 
     def _query(self, place: str, split: str, id: str, what: str) -> int:
         return _row(self.queries.get(split, Ids()), place, id, "query", what)
