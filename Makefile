@@ -9,7 +9,7 @@ LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
 # a study of studies/, for rehearse and plan
 STUDY ?= quickstart
 
-.PHONY: help setup quickstart ask only rehearse plan test test-slurm lint schema lock clean bench-answers bench-bm25 bench-plan \
+.PHONY: help setup quickstart ask only rehearse plan test test-slurm fuzz lint schema lock clean bench-answers bench-bm25 bench-plan \
     bench-prepare bench-pretrain bench-retriever bench-search
 
 help: ## this list
@@ -37,6 +37,9 @@ test: lint ## everything that can be checked on a laptop
 
 test-slurm: $(VENV)/.development ## a study on a cluster of two nodes on localhost (as root, Debian's packages of SLURM)
 	$(BIN)/python -m pytest tests/slurm
+
+fuzz: $(VENV)/.development ## twenty times as many random mistakes in studies and files, other ones each time
+	DEWPOINT_FUZZ=20 $(BIN)/python -m pytest tests/study/test_random_studies.py tests/data/test_random_files.py
 
 lint: $(VENV)/.development ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check

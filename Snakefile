@@ -55,6 +55,10 @@ rule all:
         TARGETS,
 
 
+onstart:
+    graph.claim_results()
+
+
 onsuccess:
     written = [Path(graph.table(name)[1]) for name in graph.study.tables]
     for path in [path for path in written if path.exists()]:  # a run may be asked for less

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import sys
 from functools import cache
 from importlib import import_module
 
@@ -11,15 +12,22 @@ from snakemake.resources import Resource
 
 from dewpoint.errors import UserError
 from dewpoint.lease import count_gpus, named_gpus
-from dewpoint.program import flags
+from dewpoint.program import flags, in_words
 from dewpoint.study.fingerprint import fingerprint
 from dewpoint.study.graph import PASSAGES, QUERIES, Graph
+from dewpoint.study.load import notes
 
 try:
     graph = Graph.load(config)
     TARGETS = graph.targets
+    graph.refuse_missing_files()
 except UserError as error:
     raise WorkflowError(str(error)) from None
+
+
+if workflow.is_main_process:
+    for note in notes(graph.study):
+        print(f"note: {graph.config.study}: {note}", file=sys.stderr)
 
 
 # what programs remember of artifacts, for all studies; what is the same may be taken over

@@ -63,7 +63,7 @@ rule table:
         mem_mb=memory(1000),
         runtime=minutes(10),
     params:
-        settings=lambda w: graph.table_settings(w.table),
+        settings=lambda w: in_words(graph.table_settings(w.table)),
         code=lambda w: fingerprint("table"),
     shell:
         f"{LOGGED} python {SCRIPTS}/table.py --settings {{params.settings:q}} --code {{params.code}} --scores {{input.scores:q}}"

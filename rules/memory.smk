@@ -20,7 +20,8 @@ class Manifests(FilePersistence):
     def _stale(self, job):
         """Why what a job has made is not what it would make."""
         if not hasattr(job, "stale"):
-            settings, inputs = json.loads(job.params.settings), map(Path, job.input)
+            written, inputs = job.params.settings, map(Path, job.input)
+            settings = json.loads(written if isinstance(written, str) else "".join(written))
             job.stale = stale(self._manifest(job), settings, job.params.code, inputs)
         return job.stale
 

@@ -21,7 +21,7 @@ rule report:
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
-        settings=graph.report_settings(),
+        settings=lambda w: in_words(graph.report_settings()),
         code=lambda w: fingerprint("report"),
     shell:
         f"{LOGGED} python {SCRIPTS}/report.py --settings {{params.settings:q}} --code {{params.code}} --other {{input:q}}"

@@ -1,7 +1,7 @@
 """Run one stage of one kind: what its module's function does.
 
-python scripts/work.py rankers.bm25 index --settings '{"b": 0.4, "k1": 0.9, …}' --dataset data/pydocs/manifest.json \
---output /tmp/x/manifest.json
+python scripts/work.py rankers.bm25 index --dataset data/pydocs/manifest.json --output /tmp/x/manifest.json --settings \
+    '{"b": 0.4, "k1": 0.9, "stemmer": "porter", "stop_words": "english", "title": true, "words": "standard"}'
 """
 
 import sys

@@ -10,10 +10,12 @@ stopped and goes on when it is tried again, 1 for a fault of the program.
 """
 
 import argparse
+import errno
 import inspect
 import json
 import logging
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -37,6 +39,8 @@ FLAGS = {
 }
 
 
+WORD = 30_000  # letters, of up to four bytes each
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG)
 OURS = ("artifact", "settings", "output")  # what each program has, whatever its main takes
 
 
@@ -87,7 +91,27 @@ def namespace(settings: str) -> Settings:
 def _settings(main: Callable, written: str) -> Any:
     """As `main` takes them: made by its annotation's `of`, where it has one."""
     of = getattr(parameters(main)["settings"], "of", None)
-    return of(json.loads(written)) if of else namespace(written)
+    try:
+        return of(json.loads(written)) if of else namespace(written)
+    except ValueError as error:
+        raise UserError(f"--settings: {error}") from None
+
+
+def without_room(error: Exception, output: Path) -> str | None:
+    """What the file system refused, and where, if that is what an error says; some libraries say it in words alone."""
+    number = error.errno if isinstance(error, OSError) else None
+    for code in NO_ROOM:
+        if number == code or (number is None and os.strerror(code) in str(error)):
+            return f"{getattr(error, 'filename', None) or output}: {os.strerror(code)}"
+    return None
+
+
+def in_words(settings: str) -> str | list[str]:
+    """Settings that grow with the study, as a command line takes them: no word may have more than 128 KiB.
+
+    None but the first begins like an option.
+    """
+    return settings if len(settings) <= WORD else re.findall(rf"(?s).{{1,{WORD}}}(?!-)", settings)
 
 
 def launch(main: Callable, words: Sequence[str]) -> None:
@@ -138,7 +162,9 @@ def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[st
     taken = parameters(main)
     parser = argparse.ArgumentParser(description=inspect.getdoc(sys.modules[main.__module__]))
     parser.add_argument("--output", type=Path, required=True, help="the manifest (or file) to write")
-    parser.add_argument("--settings", default="{}", help="what shapes the result, as JSON")
+    parser.add_argument(
+        "--settings", nargs="+", default=["{}"], help="what shapes the result, as JSON; words are joined"
+    )
     parser.add_argument("--code", default="", help="fingerprint of the program, recorded in the manifest")
     parser.add_argument("--other", type=Path, nargs="*", default=[], help="what else it is made from, recorded as well")
     taken_flags = flags(main)
@@ -148,15 +174,15 @@ def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[st
         if name not in taken_flags:
             parser.add_argument(f"--{name}", help="not used here")
     values = vars(parser.parse_args(words))
-    output, settings, code = (values.pop(name) for name in ("output", "settings", "code"))
+    output, settings, code = values.pop("output"), "".join(values.pop("settings")), values.pop("code")
     arguments = {name: _gathered(name, type, values) for name, type in taken.items() if name not in OURS}
-    if "settings" in taken:
-        arguments["settings"] = _settings(main, settings)
     if "output" in taken:
         arguments["output"] = output
 
     artifact = None
     try:
+        if "settings" in taken:
+            arguments["settings"] = _settings(main, settings)
         if "artifact" in taken:
             paths = [value for value in values.values() if isinstance(value, Path)]
             paths += [path for value in values.values() if isinstance(value, list) for path in value]
@@ -172,6 +198,10 @@ def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[st
         if artifact and artifact.helper:  # the one that leads says it
             sys.exit(error.code)
         raise Ended(error) from None
+    except Exception as error:
+        if said := without_room(error, output):
+            sys.exit(f"error: {said}")
+        raise
     finally:
         if artifact:
             artifact.discard()
