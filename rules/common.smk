@@ -31,8 +31,10 @@ if workflow.is_main_process:
 
 
 # what programs remember of artifacts, for all studies; what is the same may be taken over
-os.environ["DEWPOINT_NOTES"] = str(Path(graph.config.output).absolute() / ".notes")
-os.environ["DEWPOINT_REUSE"] = "yes" if graph.config.reuse else "no"
+os.environ.update(
+    DEWPOINT_NOTES=str(Path(graph.config.output).absolute() / ".notes"),
+    DEWPOINT_REUSE="yes" if graph.config.reuse else "no",
+)
 
 
 include: "memory.smk"

@@ -7,7 +7,7 @@ import snakemake.workflow
 from snakemake.persistence import ParamsChange
 from snakemake.persistence.file import FilePersistence
 
-from dewpoint import notes
+from dewpoint.notes import hash_of
 from dewpoint.study.stale import stale
 
 
@@ -40,7 +40,7 @@ class Manifests(FilePersistence):
         """An input that is newer still is the same, unless something is stale."""
         if not self._manifest(job):
             return super().input_checksums(job, input_path)
-        return set() if self._stale(job) else {f"sha256:{notes.hash_of(Path(input_path))}"}
+        return set() if self._stale(job) else {f"sha256:{hash_of(Path(input_path))}"}
 
     def params_changed(self, job, file=None):
         if not self._manifest(job):

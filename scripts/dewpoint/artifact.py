@@ -317,7 +317,7 @@ def _describe(path: Path) -> dict[str, Any]:
 
         try:
             parquet = pq.ParquetFile(path)
-        except pa.ArrowException as error:  # one that was fetched
+        except (pa.ArrowException, OSError) as error:  # one that was fetched
             raise UserError(f"{path.name}: not a Parquet file ({str(error).splitlines()[0]})") from None
         described["rows"] = parquet.metadata.num_rows
         described["schema"] = {field.name: str(field.type) for field in parquet.schema_arrow}

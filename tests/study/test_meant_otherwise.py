@@ -82,9 +82,21 @@ VALUES = [
     ("title: Sample", r'title: "a\0b"', ":1: not YAML (character U+0000 cannot be in a text)"),
     ("title: Sample", r'title: "\ud800"', ":1: not YAML (character U+D800 cannot be in a text)"),
     # models of others
-    ("from: bert", "from: 'hub:'", "models.condenser.from: expected hub:ORG/NAME, found 'hub:'"),
-    ("from: bert", "from: 'hub:../..'", "models.condenser.from: expected hub:ORG/NAME, found 'hub:../..'"),
-    ("from: bert", "from: 'hub:a/{b}'", "models.condenser.from: expected hub:ORG/NAME, found 'hub:a/{b}'"),
+    (
+        "from: bert",
+        "from: 'hub:'",
+        "models.condenser.from: expected hub:ORG/NAME or hub:ORG/NAME@REVISION, found 'hub:'",
+    ),
+    (
+        "from: bert",
+        "from: 'hub:../..'",
+        "models.condenser.from: expected hub:ORG/NAME or hub:ORG/NAME@REVISION, found 'hub:../..'",
+    ),
+    (
+        "from: bert",
+        "from: 'hub:a/{b}'",
+        "models.condenser.from: expected hub:ORG/NAME or hub:ORG/NAME@REVISION, found 'hub:a/{b}'",
+    ),
     ("from: bert", "from: 'path:'", "models.condenser.from: no folder ''"),
     (
         "from: bert",

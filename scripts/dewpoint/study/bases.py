@@ -16,7 +16,7 @@ from dewpoint.study.types import Count, Grade, Name, Row, Seed, Share
 Asked = tuple[str, str, str, str]  # (key that asks, ranker, dataset, split) of a run
 Inputs = dict[str, list[str]]  # flag of the program → manifests
 PUBLISHED = Field(None, description="the row of papers that it reproduces: {system: BERT, train: full, neg: bm25}")
-HUB = re.compile(r"hub:[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
+HUB = re.compile(r"hub:[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?(@\w[\w./-]*)?", re.ASCII)
 MODEL_FILES = ("config.json", "modules.json")
 QUERY = "query"  # where in a retriever's folder an encoder of queries lies
 PASSAGES, QUERIES = "passages", "queries"  # the two sides of a retriever
@@ -164,7 +164,7 @@ class Node(Kind):
     def check(self, study) -> Iterator[tuple[str, str]]:
         for key, source in self.sources.items():
             if source.startswith("hub:") and not HUB.fullmatch(source):
-                yield key, f"expected hub:ORG/NAME, found '{source}'"
+                yield key, f"expected hub:ORG/NAME or hub:ORG/NAME@REVISION, found '{source}'"
             if source.startswith("path:"):
                 folder = Path(source[5:])
                 if not source[5:] or not folder.is_dir():
