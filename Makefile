@@ -9,7 +9,7 @@ LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
 # a study of studies/, for rehearse and plan
 STUDY ?= quickstart
 
-.PHONY: help setup quickstart ask only rehearse plan test test-slurm fuzz lint schema lock clean bench-answers bench-bm25 bench-plan \
+.PHONY: help setup quickstart ask only rehearse plan verify test test-slurm fuzz lint schema lock clean bench-answers bench-bm25 bench-plan \
     bench-prepare bench-pretrain bench-retriever bench-search
 
 help: ## this list
@@ -31,6 +31,9 @@ rehearse: setup ## all of a study in minutes, on tiny files and models (STUDY=co
 
 plan: setup ## what a study will cost: jobs, GPU hours, disk (STUDY=cocondenser TERAFLOPS=125)
 	@$(BIN)/python scripts/plan.py studies/$(STUDY).yaml $(if $(TERAFLOPS),--teraflops $(TERAFLOPS))
+
+verify: setup ## read all files of a study anew (AGAINST=folder: compare; AGAIN=1: make it anew, apart, and compare)
+	$(BIN)/python scripts/verify.py studies/$(STUDY).yaml $(if $(AGAINST),--against $(AGAINST)) $(if $(AGAIN),--again)
 
 test: lint ## everything that can be checked on a laptop
 	$(BIN)/python -m pytest

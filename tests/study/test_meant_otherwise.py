@@ -85,17 +85,17 @@ VALUES = [
     (
         "from: bert",
         "from: 'hub:'",
-        "models.condenser.from: expected hub:ORG/NAME or hub:ORG/NAME@REVISION, found 'hub:'",
+        "models.condenser.from: expected hub:ORG/NAME[@REVISION], found 'hub:'",
     ),
     (
         "from: bert",
         "from: 'hub:../..'",
-        "models.condenser.from: expected hub:ORG/NAME or hub:ORG/NAME@REVISION, found 'hub:../..'",
+        "models.condenser.from: expected hub:ORG/NAME[@REVISION], found 'hub:../..'",
     ),
     (
         "from: bert",
         "from: 'hub:a/{b}'",
-        "models.condenser.from: expected hub:ORG/NAME or hub:ORG/NAME@REVISION, found 'hub:a/{b}'",
+        "models.condenser.from: expected hub:ORG/NAME[@REVISION], found 'hub:a/{b}'",
     ),
     ("from: bert", "from: 'path:'", "models.condenser.from: no folder ''"),
     (

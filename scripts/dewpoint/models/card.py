@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.pretrained import hub_name, is_folder
+from dewpoint.inventory import named
 
 NOT_SHOWN = {"recipe", "retrieves", "devices", "training_seconds", "tokens_per_second"}  # one seed, one card
 
@@ -37,8 +38,8 @@ def card(artifact: Artifact, settings, dataset: Path | None) -> str:
 
 
 def _inputs(artifact: Artifact) -> list[str]:
-    """Every artifact it was made from, with the hash of what was in it."""
-    return [f"- {_code(path)} ({hash[:12]})" for path, hash in artifact.inputs.items() if hash]
+    """Every artifact it was made from, with the hash of what was in it; wherever they lie, it is the same card."""
+    return [f"- {_code(named(Path(path)))} ({hash[:12]})" for path, hash in artifact.inputs.items() if hash]
 
 
 def _code(text: str) -> str:

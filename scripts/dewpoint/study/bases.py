@@ -164,7 +164,7 @@ class Node(Kind):
     def check(self, study) -> Iterator[tuple[str, str]]:
         for key, source in self.sources.items():
             if source.startswith("hub:") and not HUB.fullmatch(source):
-                yield key, f"expected hub:ORG/NAME or hub:ORG/NAME@REVISION, found '{source}'"
+                yield key, f"expected hub:ORG/NAME[@REVISION], found '{source}'"
             if source.startswith("path:"):
                 folder = Path(source[5:])
                 if not source[5:] or not folder.is_dir():

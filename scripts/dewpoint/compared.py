@@ -1,0 +1,105 @@
+"""Two results of a study, artifact by artifact: what is equal, where they part, and what was otherwise there."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from dewpoint.environment import differences
+from dewpoint.inventory import Held, Inventory
+
+OF_A_JOB = ("device", "threads", "capability", "blas", "gpu", "variables")  # what a manifest's `run` says of it
+
+
+@dataclass
+class Compared:
+    equal: int = 0
+    other: list[str] = field(default_factory=list)  # names of those that differ, the first up the chain first
+    lines: list[str] = field(default_factory=list)  # on those that differ though their inputs do not
+    measured: list[str] = field(default_factory=list)  # a clock is in them
+    here: list[str] = field(default_factory=list)  # only
+    there: list[str] = field(default_factory=list)
+
+
+def compare(ours: Inventory, earlier: Inventory) -> Compared:
+    """Our artifacts with those of the same names of an earlier run; what differs below another only follows from it."""
+    found = Compared()
+    found.here = [name for name in ours.artifacts if name not in earlier.artifacts]
+    found.there = [name for name in earlier.artifacts if name not in ours.artifacts]
+    for name in in_order(ours):
+        if name not in earlier.artifacts:
+            continue
+        one, other = ours.artifacts[name], earlier.artifacts[name]
+        if is_measured(one):
+            found.measured.append(name)
+        elif one.record["content"] == other.record["content"]:
+            found.equal += 1
+        else:
+            found.other.append(name)
+            follows = [source for source in _inputs_that_differ(one, other) if source in found.other]
+            if not follows:
+                found.lines += [f"{name}: {', '.join(_files(one, other))}"]
+                found.lines += [f"    {line}" for line in _why(one, other, ours, earlier)]
+    return found
+
+
+def in_order(held: Inventory) -> list[str]:
+    """Names, each after those that it was made from."""
+    order: dict[str, None] = {}
+    todo = [(name, False) for name in reversed(held.artifacts)]
+    while todo:
+        name, done = todo.pop()
+        if done:
+            order[name] = None
+        elif name not in order:
+            todo.append((name, True))
+            todo += [(source, False) for source in held.artifacts[name].inputs if source in held.artifacts]
+    return list(order)
+
+
+def is_measured(one: Held) -> bool:
+    """Whether it says how long something took, which is never the same twice."""
+    return one.name == "report" or one.name.startswith("latency/") or "latency@" in json.dumps(one.record["settings"])
+
+
+def largest_difference(ours: Inventory, earlier: Inventory) -> str | None:
+    """The metric that differs most, of all rankers on all splits."""
+    found = []
+    for name in ours.artifacts.keys() & earlier.artifacts.keys():
+        if name.startswith("scores/"):
+            now, then = (held.artifacts[name].record["facts"]["metrics"] for held in (ours, earlier))
+            metrics = [metric for metric in now.keys() & then.keys() if not metric.startswith("latency")]
+            found += [(abs(now[metric] - then[metric]), name, metric, then[metric], now[metric]) for metric in metrics]
+    difference, name, metric, then, now = max(found, default=(0, "", "", 0, 0))
+    return f"{metric} of {name.removeprefix('scores/')} by {difference:.6f}: {then} → {now}" if difference else None
+
+
+def _inputs_that_differ(one: Held, other: Held) -> list[str]:
+    now, then = ({name: content for name, (_, content) in held.inputs.items()} for held in (one, other))
+    return [name for name in now if now[name] != then.get(name)] + [name for name in then if name not in now]
+
+
+def _files(one: Held, other: Held) -> list[str]:
+    now, then = one.record["files"], other.record["files"]
+    sums = [{name: said["sha256"] for name, said in files.items()} for files in (now, then)]
+    return sorted(name for name in now.keys() | then.keys() if sums[0].get(name) != sums[1].get(name))
+
+
+def _why(one: Held, other: Held, ours: Inventory, earlier: Inventory) -> Iterator[str]:
+    """All in which the two were made otherwise, earlier → now."""
+    found = [f"settings: {line}" for line in differences(other.record["settings"], one.record["settings"])]
+    if one.record["code"] != other.record["code"]:
+        found.append(f"code: {other.record['code'] or 'unknown'} → {one.record['code'] or 'unknown'}")
+    found += [f"input {name} differs" for name in _inputs_that_differ(one, other)]
+    then, now = ({key: held.record["run"].get(key) for key in OF_A_JOB} for held in (other, one))
+    found += differences(_environment(other, earlier) | then, _environment(one, ours) | now)
+    yield from found or ["made alike, as far as manifests tell: settings, code, inputs, packages, processor, threads"]
+
+
+def _environment(one: Held, held: Inventory) -> dict[str, Any]:
+    """Where it was made, as far as that is kept."""
+    path = held.environments / f"{one.record['run'].get('environment')}.json"
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
