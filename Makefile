@@ -10,7 +10,7 @@ LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
 STUDY ?= quickstart
 
 .PHONY: help setup quickstart ask only rehearse plan verify test test-slurm fuzz lint schema lock clean bench-answers bench-bm25 bench-plan \
-    bench-prepare bench-pretrain bench-retriever bench-search
+    bench-prepare bench-pretrain bench-retriever bench-search soak
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -49,6 +49,9 @@ lint: $(VENV)/.development ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff format --check
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+
+soak: setup ## a small study, killed at 200 random moments, against an undisturbed one (KILLS=20)
+	$(BIN)/python benchmarks/soak.py $(if $(KILLS),--kills $(KILLS))
 
 bench-pretrain: setup ## pre-training against a plain implementation (TEXT="files" FIELD=text: on your text)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/pretrain.py $(if $(TEXT),--text $(TEXT)) $(if $(FIELD),--field $(FIELD))
