@@ -118,7 +118,7 @@ def test_where_a_model_comes_from_is_one_file_name(tmp_path, source):
 
 def test_every_word_of_a_command_is_quoted():
     """Whatever Snakemake puts into a shell's command is quoted, or is of our own making: a number, a hash, a module."""
-    own = {"params.code", "params.work", "params.inputs", "threads"}
+    own = {"params.code", "params.work", "params.inputs", "threads", "resources.gpu", "resources.nodes"}
     found = 0
     for path in sorted((ROOT / "rules").glob("*.smk")):
         text = path.read_text(encoding="utf-8")
