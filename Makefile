@@ -11,9 +11,8 @@ STUDY ?= quickstart
 # the study of verify and archive: config.yaml's, if none is named
 NAMED = $(if $(filter command environment,$(firstword $(origin STUDY))),studies/$(STUDY).yaml)
 
-.PHONY: help setup quickstart ask only rehearse plan verify archive test lint schema lock clean \
-    bench-answers bench-bm25 bench-plan bench-prepare bench-pretrain bench-retriever bench-search \
-    bench-trust
+.PHONY: help setup quickstart ask only rehearse plan verify archive test test-slurm fuzz lint schema lock clean soak \
+    bench-answers bench-bm25 bench-plan bench-prepare bench-pretrain bench-retriever bench-search bench-trust
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -44,11 +43,20 @@ archive: setup ## results, data, study and code in one file (STUDY=quickstart TO
 test: lint ## everything that can be checked on a laptop
 	$(BIN)/python -m pytest
 
+test-slurm: $(VENV)/.development ## a study on a cluster of two nodes on localhost (as root, Debian's packages of SLURM)
+	$(BIN)/python -m pytest tests/slurm
+
+fuzz: $(VENV)/.development ## twenty times as many random mistakes in studies and files, other ones each time
+	DEWPOINT_FUZZ=20 $(BIN)/python -m pytest tests/study/test_random_studies.py tests/data/test_random_files.py
+
 lint: $(VENV)/.development ## ruff, snakefmt, snakemake --lint
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
+
+soak: setup ## a small study, killed at 200 random moments, against an undisturbed one (KILLS=20)
+	$(BIN)/python benchmarks/soak.py $(if $(KILLS),--kills $(KILLS))
 
 bench-pretrain: setup ## pre-training against a plain implementation (TEXT="files" FIELD=text: on your text)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/pretrain.py $(if $(TEXT),--text $(TEXT)) $(if $(FIELD),--field $(FIELD))

@@ -30,6 +30,8 @@ os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.ge
 
 
 include: "rules/common.smk"
+include: "rules/retries.smk"
+include: "rules/polling.smk"
 include: "rules/data.smk"
 include: "rules/rehearse.smk"
 include: "rules/models.smk"
@@ -53,9 +55,17 @@ rule all:
         TARGETS,
 
 
+onstart:
+    graph.claim_results()
+
+
 onsuccess:
     written = [Path(graph.table(name)[1]) for name in graph.study.tables]
     for path in [path for path in written if path.exists()]:  # a run may be asked for less
         print(f"\n{path.read_text()}")
     if Path(f"{RESULTS}/report.html").exists():
         print(f"report: {RESULTS}/report.html")
+
+
+onerror:
+    say_failures()

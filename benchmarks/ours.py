@@ -60,11 +60,12 @@ class Project:
         settings = {name: value for name, value in json.loads(written).items() if name != key}
         changed = command.replace(shlex.quote(written), shlex.quote(json.dumps(settings)))
         self.path(target).unlink(missing_ok=True)
-        for folder in (self.path(target).parent, self.path(command.rsplit(" &> ", 1)[1]).parent):
+        log = shlex.split(command)[2]  # bash logged.sh LOG …
+        for folder in (self.path(target).parent, self.path(log).parent):
             folder.mkdir(parents=True, exist_ok=True)
         done = subprocess.run(["bash", "-c", changed], cwd=self.folder, env=environment())
         if done.returncode:
-            sys.exit(self.path(command.rsplit(" &> ", 1)[1]).read_text())
+            sys.exit(self.path(log).read_text())
         return self.record(target)
 
     def _words(self, target: str) -> tuple[str, str]:

@@ -30,14 +30,36 @@ PLANNED, EXPONENT, START = 15, 1.15, 1.5  # goals
 HEAVY = {"torch", "transformers", "numpy", "pandas", "pyarrow", "scipy", "faiss"}
 DRY = ("--dry-run", "--quiet", "rules")
 TURNS = 3
-SHELL = """#!/bin/sh
-# in place of a job's work: an artifact without files
-[ "${1#--}" = "$1" ] || exec /bin/bash "$@"
-all="$*"
-rest="${all##* --output }"
-output="${rest%% *}"
-printf '{"format": 1, "content": "%s", "settings": {}, "facts": {"study": "STUDY"}}' "$output" > "$output"
-[ "${output%.csv}" = "$output" ] || : > "${output%.csv}.md"
+SHELL = """#!PYTHON -SE
+# in place of a job's work: an artifact without files, of the settings, code and inputs that the job has
+import hashlib, json, os, shlex, sys
+
+if sys.argv[1].startswith("--"):
+    os.execv("/bin/bash", ["bash", *sys.argv[1:]])
+
+
+def content(path):
+    with open(path, "rb") as file:
+        read = file.read()
+    return json.loads(read)["content"] if path.endswith(".json") else hashlib.sha256(read).hexdigest()
+
+
+given = {}
+for word in shlex.split(sys.argv[-1]):
+    if word.startswith("--"):
+        values = given[word[2:]] = []
+    elif given:
+        values.append(word)
+output, settings, code = given.pop("output")[0], json.loads("".join(given.pop("settings"))), given.pop("code")[0]
+given.pop("study", None)  # said, not read
+paths = [path for values in given.values() for path in values if os.path.isfile(path)]
+record = {"format": 1, "content": output, "files": {}, "facts": {"study": "STUDY"}, "settings": settings, "code": code}
+record["inputs"] = {path: content(path) for path in paths}
+record["sum"] = hashlib.sha256(json.dumps(record, ensure_ascii=False).encode()).hexdigest()
+with open(output, "w") as file:
+    json.dump(record, file, indent=1, ensure_ascii=False)
+for suffix in (".csv", ".md", ".html"):
+    open(output.removesuffix(".json") + suffix, "w").close()
 """
 
 
@@ -100,7 +122,7 @@ def timed(project: ours.Project, *arguments: str) -> tuple[float, float, str]:
 def pretend(project: ours.Project, folder: Path) -> None:
     """Run a study with a shell that works nothing."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "bash").write_text(SHELL.replace("STUDY", ours.STUDY))
+    (folder / "bash").write_text(SHELL.replace("STUDY", ours.STUDY).replace("PYTHON", sys.executable))
     (folder / "bash").chmod(0o755)
     command = [sys.executable, "-m", "snakemake", "--cores", "8", "--nolock", "--quiet", "all"]
     path = os.pathsep.join([str(folder.resolve()), os.environ["PATH"]])

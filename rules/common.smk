@@ -3,26 +3,38 @@
 import json
 import re
 import shlex
+import sys
+from functools import cache
 from importlib import import_module
 
+from snakemake.logging import logger
 from snakemake.resources import Resource
 
 from dewpoint.errors import UserError
 from dewpoint.lease import count_gpus, named_gpus
-from dewpoint.program import flags
+from dewpoint.program import flags, in_words
 from dewpoint.study.fingerprint import fingerprint
 from dewpoint.study.graph import PASSAGES, QUERIES, Graph
+from dewpoint.study.load import notes
 
 try:
     graph = Graph.load(config)
     TARGETS = graph.targets
+    graph.refuse_missing_files()
 except UserError as error:
     raise WorkflowError(str(error)) from None
 
 
+if workflow.is_main_process:
+    for note in notes(graph.study):
+        print(f"note: {graph.config.study}: {note}", file=sys.stderr)
+
+
 # what programs remember of artifacts, for all studies; what is the same may be taken over
-os.environ["DEWPOINT_NOTES"] = str(Path(graph.config.output).absolute() / ".notes")
-os.environ["DEWPOINT_REUSE"] = "yes" if graph.config.reuse else "no"
+os.environ.update(
+    DEWPOINT_NOTES=str(Path(graph.config.output).absolute() / ".notes"),
+    DEWPOINT_REUSE="yes" if graph.config.reuse else "no",
+)
 
 
 include: "memory.smk"
@@ -38,6 +50,7 @@ def quoted(text):
     return shlex.quote(text).replace("{", "{{").replace("}", "}}")
 
 
+fingerprint = cache(fingerprint)  # a job needs that of its own rule alone
 DATA, RESULTS = graph.data, graph.results
 SCRIPTS = quoted(str(PROJECT / "scripts"))
 STUDY = quoted(graph.config.study)
@@ -47,12 +60,16 @@ CORES = workflow.resource_settings.cores or 16
 HALF = max(1, CORES // 2)  # small models share a machine better two at a time than one on all cores
 THREADS = {"half": HALF, "all": CORES, "training": min(graph.config.threads, CORES)}
 
+# what stands before the command of every job
+LOGGED = f"bash {SCRIPTS}/logged.sh {{log:q}}"
+
 # the command of every kind's work. It names no variable of a loop, for it is put together when the job runs; what changes
 # no result, such as how much is held at once, is no part of the settings
 WORK = (
-    f"python {SCRIPTS}/work.py {{params.work}} --settings {{params.settings:q}} --code {{params.code}} {{params.inputs}}"
+    f"{LOGGED} python {SCRIPTS}/work.py {{params.work}}"
+    " --settings {params.settings:q} --code {params.code} {params.inputs}"
     f" --chunk {graph.config.chunk} --checkpoint {graph.config.checkpoint_steps} --threads {{threads}}"
-    " --output {output:q} &> {log:q}"
+    " --gpus {resources.gpu} --nodes {resources.nodes} --output {output:q}"
 )
 
 NAME, LABEL = "[A-Za-z0-9][A-Za-z0-9_-]*", "[A-Za-z0-9][A-Za-z0-9._-]*"
@@ -98,22 +115,64 @@ def work(kind, function):
 
 
 # where jobs run on this machine, they wait in Snakemake for a GPU, not holding cores; a cluster hands them out itself
-LOCAL, GPUS = workflow.resource_settings.nodes is None, count_gpus()
+LOCAL = workflow.resource_settings.nodes is None and not workflow.remote_exec  # which a cluster's job is
+GPUS = count_gpus()
 if LOCAL and GPUS:
     workflow.global_resources.setdefault("gpu", Resource("gpu", GPUS))
 
 
-def growing(amount):
-    """A resource that grows with each attempt."""
-    return lambda wildcards, attempt: amount * attempt
+CAPPED = set()  # what was said
+
+
+def growing(amount, setting, unit):
+    """A resource that grows with each attempt, as far as config.yaml lets it."""
+    most = getattr(graph.config, setting)
+
+    def asked(wildcards, attempt, rulename):
+        wanted = amount * attempt
+        if most is None or wanted <= most:
+            return wanted
+        if (rulename, wanted) not in CAPPED:
+            logger.info(f"{rulename}: asks for {most} {unit}, not {wanted}, as config.yaml's {setting} says")
+        CAPPED.add((rulename, wanted))
+        return most
+
+    return asked
+
+
+def memory(megabytes):
+    return growing(megabytes, "max_memory", "MB")
+
+
+def minutes(amount):
+    return growing(amount, "max_runtime", "minutes")
 
 
 def asked(resources):
     """What a job asks of a machine."""
-    each = resources.gpu
-    if LOCAL and resources.all_gpus and named_gpus():
-        each = max(each, GPUS)  # a training is shared by all GPUs that are named
-    return {"mem_mb": growing(resources.mem_mb), "runtime": growing(resources.runtime), "gpu": each}
+    return {"mem_mb": memory(resources.mem_mb), "runtime": minutes(resources.runtime), "gpu": resources.gpu, "nodes": 1}
+
+
+def asked_by_model(resources):
+    """What making a model asks for; a training is shared by the GPUs and nodes that its entry or config.yaml names."""
+    if not resources.all_gpus:
+        return asked(resources)
+    if LOCAL:
+        named = GPUS if named_gpus() else 0
+        return asked(resources) | {"gpu": lambda w: max(named, min(graph.gpus(w.model), GPUS or 1))}
+
+    def of_several(value):
+        return lambda w: value(w) if graph.nodes(w.model) > 1 else None
+
+    # with `mpi`, SLURM's plugin leaves it to the program to start itself on each node; `gpu` would be of all nodes
+    return asked(resources) | {
+        "nodes": lambda w: graph.nodes(w.model),
+        "gpu": lambda w: graph.gpus(w.model) if graph.nodes(w.model) == 1 else 0,
+        "gres": of_several(lambda w: f"gpu:{graph.gpus(w.model)}"),
+        "tasks": of_several(lambda w: graph.nodes(w.model)),
+        "tasks_per_gpu": of_several(lambda w: 0),
+        "mpi": of_several(lambda w: "srun"),
+    }
 
 
 def threads_of(resources):

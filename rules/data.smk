@@ -13,15 +13,15 @@ rule prepare:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
+        mem_mb=memory(4000),
+        runtime=minutes(120),
     params:
         settings=lambda w: graph.dataset_settings(w.dataset),
         code=lambda w: fingerprint("prepare", *graph.study.datasets[w.dataset].roots("write")),
     shell:
-        f"python {SCRIPTS}/prepare.py --settings {{params.settings:q}} --code {{params.code}}"
+        f"{LOGGED} python {SCRIPTS}/prepare.py --settings {{params.settings:q}} --code {{params.code}}"
         f" --study {STUDY}"
-        " --files {input.files:q} --output {output:q} &> {log:q}"
+        " --files {input.files:q} --output {output:q}"
 
 
 rule download:
@@ -36,15 +36,15 @@ rule download:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(500),
-        runtime=growing(1440),
+        mem_mb=memory(500),
+        runtime=minutes(1440),
     params:
         settings=lambda w: graph.download_settings(w.file),
-        code=fingerprint("download"),
+        code=lambda w: fingerprint("download"),
     shell:
-        f"python {SCRIPTS}/download.py --settings {{params.settings:q}} --code {{params.code}}"
+        f"{LOGGED} python {SCRIPTS}/download.py --settings {{params.settings:q}} --code {{params.code}}"
         f" --mirrors {quoted(json.dumps(graph.config.mirrors))} --offline {quoted(graph.config.offline or '')}"
-        " --output {output:q} &> {log:q}"
+        " --output {output:q}"
 
 
 rule tokenizer:
@@ -59,14 +59,14 @@ rule tokenizer:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=memory(4000),
+        runtime=minutes(60),
     params:
         settings=lambda w: graph.tokenizer_settings(w.tokenizer),
-        code=fingerprint("tokenizer"),
+        code=lambda w: fingerprint("tokenizer"),
     shell:
-        f"python {SCRIPTS}/tokenizer.py --settings {{params.settings:q}} --code {{params.code}}"
-        " --dataset {input.dataset:q} --other {input.stand_in:q} --output {output:q} &> {log:q}"
+        f"{LOGGED} python {SCRIPTS}/tokenizer.py --settings {{params.settings:q}} --code {{params.code}}"
+        " --dataset {input.dataset:q} --other {input.stand_in:q} --output {output:q}"
 
 
 rule tokenize:
@@ -83,11 +83,11 @@ rule tokenize:
         ENVIRONMENT
     threads: HALF
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(240),
+        mem_mb=memory(8000),
+        runtime=minutes(240),
     params:
         settings="{}",
-        code=fingerprint("tokenize_texts"),
+        code=lambda w: fingerprint("tokenize_texts"),
     shell:
-        f"python {SCRIPTS}/tokenize_texts.py --settings {{params.settings:q}} --code {{params.code}}"
-        " --dataset {input.dataset:q} --tokenizer {input.tokenizer:q} --output {output:q} &> {log:q}"
+        f"{LOGGED} python {SCRIPTS}/tokenize_texts.py --settings {{params.settings:q}} --code {{params.code}}"
+        " --dataset {input.dataset:q} --tokenizer {input.tokenizer:q} --output {output:q}"

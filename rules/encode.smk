@@ -17,11 +17,11 @@ rule encode:
     threads: HALF
     resources:
         gpu=1,
-        mem_mb=growing(8000),
-        runtime=growing(720),
+        mem_mb=memory(8000),
+        runtime=minutes(720),
     params:
         settings=lambda w: graph.encode_settings(w.model, w.part, int(w.shard), int(w.shards)),
-        code=fingerprint("encode"),
+        code=lambda w: fingerprint("encode"),
     shell:
-        f"python {SCRIPTS}/encode.py --settings {{params.settings:q}} --code {{params.code}} --tokens {{input.tokens:q}}"
-        " --model {input.model:q} --output {output:q} &> {log:q}"
+        f"{LOGGED} python {SCRIPTS}/encode.py --settings {{params.settings:q}} --code {{params.code}} --tokens {{input.tokens:q}}"
+        " --model {input.model:q} --output {output:q}"

@@ -13,14 +13,14 @@ rule evaluate:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        mem_mb=memory(4000),
+        runtime=minutes(30),
     params:
         settings=lambda w: graph.evaluate_settings(w.ranker, w.dataset, w.split),
-        code=fingerprint("evaluate"),
+        code=lambda w: fingerprint("evaluate"),
     shell:
-        f"python {SCRIPTS}/evaluate.py --settings {{params.settings:q}} --code {{params.code}} --dataset {{input.dataset:q}}"
-        " --run {input.run:q} --exact {input.exact:q} --latency {input.latency:q} --output {output:q} &> {log:q}"
+        f"{LOGGED} python {SCRIPTS}/evaluate.py --settings {{params.settings:q}} --code {{params.code}} --dataset {{input.dataset:q}}"
+        " --run {input.run:q} --exact {input.exact:q} --latency {input.latency:q} --output {output:q}"
 
 
 rule compare:
@@ -35,14 +35,14 @@ rule compare:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         settings=lambda w: graph.compare_settings(w.table),
-        code=fingerprint("compare"),
+        code=lambda w: fingerprint("compare"),
     shell:
-        f"python {SCRIPTS}/compare.py --settings {{params.settings:q}} --code {{params.code}} --scores {{input.scores:q}}"
-        " --output {output:q} &> {log:q}"
+        f"{LOGGED} python {SCRIPTS}/compare.py --settings {{params.settings:q}} --code {{params.code}} --scores {{input.scores:q}}"
+        " --output {output:q}"
 
 
 rule table:
@@ -60,11 +60,11 @@ rule table:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
-        settings=lambda w: graph.table_settings(w.table),
-        code=fingerprint("table"),
+        settings=lambda w: in_words(graph.table_settings(w.table)),
+        code=lambda w: fingerprint("table"),
     shell:
-        f"python {SCRIPTS}/table.py --settings {{params.settings:q}} --code {{params.code}} --scores {{input.scores:q}}"
-        " --comparison {input.comparison:q} --output {output.manifest:q} &> {log:q}"
+        f"{LOGGED} python {SCRIPTS}/table.py --settings {{params.settings:q}} --code {{params.code}} --scores {{input.scores:q}}"
+        " --comparison {input.comparison:q} --output {output.manifest:q}"

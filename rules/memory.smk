@@ -7,7 +7,7 @@ import snakemake.workflow
 from snakemake.persistence import ParamsChange
 from snakemake.persistence.file import FilePersistence
 
-from dewpoint import notes
+from dewpoint.notes import hash_of
 from dewpoint.study.stale import stale
 
 
@@ -20,7 +20,8 @@ class Manifests(FilePersistence):
     def _stale(self, job):
         """Why what a job has made is not what it would make."""
         if not hasattr(job, "stale"):
-            settings, inputs = json.loads(job.params.settings), map(Path, job.input)
+            written, inputs = job.params.settings, map(Path, job.input)
+            settings = json.loads(written if isinstance(written, str) else "".join(written))
             job.stale = stale(self._manifest(job), settings, job.params.code, inputs)
         return job.stale
 
@@ -39,7 +40,7 @@ class Manifests(FilePersistence):
         """An input that is newer still is the same, unless something is stale."""
         if not self._manifest(job):
             return super().input_checksums(job, input_path)
-        return set() if self._stale(job) else {f"sha256:{notes.hash_of(Path(input_path))}"}
+        return set() if self._stale(job) else {f"sha256:{hash_of(Path(input_path))}"}
 
     def params_changed(self, job, file=None):
         if not self._manifest(job):

@@ -20,7 +20,7 @@ for kind, function, names in jobs("models", "work"):
             environment(kind.resources.gpu)
         threads: threads_of(kind.resources)
         resources:
-            **asked(kind.resources),
+            **asked_by_model(kind.resources),
         params:
             **work(kind, function),
             settings=lambda w: graph.model_settings(w.model),
@@ -42,11 +42,11 @@ rule negatives:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(8000),
-        runtime=growing(60),
+        mem_mb=memory(8000),
+        runtime=minutes(60),
     params:
         settings=lambda w: graph.negatives_settings(w.negatives),
-        code=fingerprint("negatives"),
+        code=lambda w: fingerprint("negatives"),
     shell:
-        f"python {SCRIPTS}/negatives.py --settings {{params.settings:q}} --code {{params.code}}"
-        " --dataset {input.dataset:q} --runs {input.runs:q} --output {output:q} &> {log:q}"
+        f"{LOGGED} python {SCRIPTS}/negatives.py --settings {{params.settings:q}} --code {{params.code}}"
+        " --dataset {input.dataset:q} --runs {input.runs:q} --output {output:q}"

@@ -101,10 +101,10 @@ rule export:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
+        mem_mb=memory(4000),
+        runtime=minutes(60),
     params:
         settings="{}",
-        code=fingerprint("export"),
+        code=lambda w: fingerprint("export"),
     shell:
-        f"python {SCRIPTS}/export.py --dataset {{input.dataset:q}} --run {{input.run:q}} --output {{output:q}} &> {{log:q}}"
+        f"{LOGGED} python {SCRIPTS}/export.py --dataset {{input.dataset:q}} --run {{input.run:q}} --output {{output:q}}"

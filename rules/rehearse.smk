@@ -11,13 +11,13 @@ rule rehearse:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
+        mem_mb=memory(1000),
+        runtime=minutes(10),
     params:
         settings=lambda w: graph.rehearse_settings(w.dataset),
         code=lambda w: fingerprint("rehearse", *graph.study.datasets[w.dataset].roots("rehearse")),
     shell:
-        f"python {SCRIPTS}/rehearse.py --settings {{params.settings:q}} --code {{params.code}} --output {{output:q}} &> {{log:q}}"
+        f"{LOGGED} python {SCRIPTS}/rehearse.py --settings {{params.settings:q}} --code {{params.code}} --output {{output:q}}"
 
 
 rule stand_in:
@@ -32,10 +32,10 @@ rule stand_in:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
         settings=lambda w: graph.stand_in_settings(w.place),
-        code=fingerprint("stand_in"),
+        code=lambda w: fingerprint("stand_in"),
     shell:
-        f"python {SCRIPTS}/stand_in.py --settings {{params.settings:q}} --code {{params.code}} --output {{output:q}} &> {{log:q}}"
+        f"{LOGGED} python {SCRIPTS}/stand_in.py --settings {{params.settings:q}} --code {{params.code}} --output {{output:q}}"

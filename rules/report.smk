@@ -18,12 +18,12 @@ rule report:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
+        mem_mb=memory(2000),
+        runtime=minutes(10),
     params:
-        settings=graph.report_settings(),
-        code=fingerprint("report"),
+        settings=lambda w: in_words(graph.report_settings()),
+        code=lambda w: fingerprint("report"),
     shell:
-        f"python {SCRIPTS}/report.py --settings {{params.settings:q}} --code {{params.code}} --other {{input:q}}"
+        f"{LOGGED} python {SCRIPTS}/report.py --settings {{params.settings:q}} --code {{params.code}} --other {{input:q}}"
         f" --results {quoted(RESULTS)} --data {quoted(DATA)}"
-        " --output {output.manifest:q} &> {log:q}"
+        " --output {output.manifest:q}"

@@ -21,6 +21,7 @@ def main(artifact: Artifact, settings: Settings, study: str, files: list[Path]) 
     work_of("sources", source, "write")(writer, **options)
     if relevant is not None:
         writer.relevant |= dict.fromkeys(writer.queries, relevant)
+    writer.refuse_nothing_relevant()
     writer.finish()
     refuse_other_counts(source, artifact.facts, expected)
     artifact.facts |= {"study": study}

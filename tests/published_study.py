@@ -79,4 +79,6 @@ def write_scores(graph: Graph, values: dict[tuple[str, str], dict[str, float]], 
         run = {"seconds": 1, "peak_memory_mb": 1, "device": "", "commit": "", "python": "", "versions": {}}
         run |= {"finished": "2031-01-02T03:04:05+0000"}
         facts = {"queries": queries, "metrics": metrics}
-        write_manifest(path, {"format": 1, "facts": facts, "settings": {}, "inputs": {}, "run": run, "content": ""})
+        write_manifest(
+            path, {"format": 1, "facts": facts, "settings": {}, "inputs": {}, "files": {}, "run": run, "content": ""}
+        )

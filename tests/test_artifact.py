@@ -74,7 +74,7 @@ def test_a_program_that_fails_leaves_nothing(tmp_path, monkeypatch, error):
         program.run(main)
     assert tree(tmp_path) == []
     if isinstance(error, UserError):
-        assert raised.value.code == "error: line 1 line 2"
+        assert raised.value.code == 2 and str(raised.value) == "error: line 1 line 2"
 
 
 def test_a_broken_parquet_file_is_one_line(tmp_path):

@@ -24,6 +24,7 @@ from dewpoint.errors import UserError
 from dewpoint.lease import hold, take
 
 FORMAT = 1
+BEGINS = b'{\n "format": 1,'  # a manifest
 LOCK = ".lock"
 MANIFEST = "manifest.json"
 LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "faiss", "Stemmer", "numba", "scipy")
@@ -274,15 +275,13 @@ def content_hash(path: Path) -> str:
 
 
 def _artifact(path: Path) -> dict[str, Any] | None:
-    """The record of an input that is a manifest."""
+    """The record of an input that is a manifest, by its name or its beginning; any other may be larger than memory."""
     if path.suffix != ".json" or not path.is_file():
         return None
     with open(path, "rb") as file:
-        begins_like_one = b'"format"' in file.read(16)  # any other file may be larger than memory
-    if begins_like_one:
-        with suppress(ValueError, AttributeError):
-            return read_manifest(path) if "content" in json.loads(path.read_text()) else None
-    return None
+        begins = file.read(len(BEGINS))
+    is_one = path.name == MANIFEST or begins == BEGINS or begins.startswith(b"\0")  # zeros, as after a power failure
+    return read_manifest(path) if is_one else None
 
 
 def _checked_file(folder: Path, name: str, record: dict[str, Any], manifest: Path | None = None) -> Path:
@@ -317,7 +316,7 @@ def _describe(path: Path) -> dict[str, Any]:
 
         try:
             parquet = pq.ParquetFile(path)
-        except pa.ArrowException as error:  # one that was fetched
+        except (pa.ArrowException, OSError) as error:  # one that was fetched
             raise UserError(f"{path.name}: not a Parquet file ({str(error).splitlines()[0]})") from None
         described["rows"] = parquet.metadata.num_rows
         described["schema"] = {field.name: str(field.type) for field in parquet.schema_arrow}

@@ -12,6 +12,7 @@ from typing import IO
 
 log = logging.getLogger(__name__)
 WAIT = 0.5  # seconds between two looks
+held: list[IO] = []  # until the process ends
 
 
 def take(path: Path) -> IO | None:
@@ -65,3 +66,15 @@ def take_device(names: Sequence[str]) -> tuple[int, IO]:
             log.info("waiting for one of %d GPUs", len(names))
         waiting = True
         time.sleep(WAIT)
+        time.sleep(1)
+
+
+def take_devices(count: int) -> list[str]:
+    """So many of this machine's GPUs, for this process and what it becomes."""
+    names, taken = list(map(str, range(count_gpus()))), []
+    for _ in range(count):
+        number, file = take_device(names)
+        os.set_inheritable(file.fileno(), True)
+        held.append(file)
+        taken.append(names[number])
+    return sorted(taken)

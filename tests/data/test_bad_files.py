@@ -137,9 +137,9 @@ def test_judgements_of_a_split_without_queries(tmp_path):
     ],
 )
 def test_on_the_command_line(tmp_path, make, others, message):
-    """Exit code 1, one line, and an output folder without a manifest or half a file."""
+    """Exit code 2, one line, and an output folder without a manifest or half a file."""
     done = shell("prepare", tmp_path / "out/manifest.json", make(tmp_path, others), code="x", study="s", files=[])
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith(f"error: {message.format(tmp_path)}")
     assert (done.stderr.count("\n"), done.stdout) == (1, "")
     assert list((tmp_path / "out").iterdir()) == []

@@ -26,7 +26,10 @@ def dataset_of(folder: Path, queries=QUERIES, passages=PASSAGES, others=("z",)) 
         return "id\ttext\n" + "".join(f"{id}\tword\n" for id in ids)
 
     texts = {"corpus.tsv": table(passages), "test.tsv": table(queries), "dev.tsv": table(others)}
-    texts |= {"j.tsv": f"query\tpassage\n{queries[0]}\t{passages[0]}\n", "k.tsv": "query\tpassage\n"}
+    texts |= {
+        "j.tsv": f"query\tpassage\n{queries[0]}\t{passages[0]}\n",
+        "k.tsv": f"query\tpassage\n{others[0]}\t{passages[0]}\n",
+    }
     write_files(folder, texts)
     one = {name: {"file": f"{folder}/{name}.tsv", "columns": {}} for name in ("corpus", "test", "dev", "j", "k")}
     queries = {"test": one["test"], "dev": one["dev"]}
@@ -156,7 +159,7 @@ IDS = st.lists(
 def test_export_and_import_give_the_same_run(tmp_path_factory, scores, queries, passages, block):
     """In both formats; and sorted as trec_eval does, by float32 score and then by falling id, the order is ours."""
     folder, run = tmp_path_factory.mktemp("world"), run_of(scores)
-    dataset = dataset_of(folder, queries, passages, others=())
+    dataset = dataset_of(folder, queries, passages)
     for file in (folder / "run.trec", folder / "run.msmarco.tsv"):
         read = taken(dataset, exported(run, dataset, file))
         assert (read.query.tolist(), read.passage.tolist()) == (run.query.tolist(), run.passage.tolist())
@@ -200,7 +203,9 @@ def test_what_cannot_be_written_is_one_line_and_leaves_the_old_file(dataset, tmp
 
 
 def test_a_tab_in_an_id(tmp_path):
-    write_files(tmp_path, {"c.csv": 'id,text\n"p\t1",one\n', "q.csv": "id,text\nq,one\n", "j.csv": "query,passage\n"})
+    write_files(
+        tmp_path, {"c.csv": 'id,text\n"p\t1",one\n', "q.csv": "id,text\nq,one\n", "j.csv": 'query,passage\nq,"p\t1"\n'}
+    )
     c, q, j = ({"file": f"{tmp_path}/{name}.csv", "columns": {}} for name in "cqj")
     j |= {"relevant": 1}
     dataset = prepare(tmp_path, {"source": "table", "corpus": c, "queries": {"test": q}, "judgements": {"test": j}})

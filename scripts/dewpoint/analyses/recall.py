@@ -9,14 +9,16 @@ from pydantic import Field
 from dewpoint.artifact import Artifact
 from dewpoint.study.bases import Analysis, Asked, Inputs
 from dewpoint.study.kind import For, Names
-from dewpoint.study.types import Label, Place
+from dewpoint.study.types import Label, Once, Place
 
 
 class Recall(Analysis):
     """The share of relevant passages among the first 1, 2, 5, 10, … that rankers find."""
 
     kind: Literal["recall"]
-    rankers: Annotated[list[Label], Names("rankers")] = Field(min_length=1, description="whose runs are looked at")
+    rankers: Annotated[list[Label], Names("rankers"), Once] = Field(
+        min_length=1, description="whose runs are looked at"
+    )
     on: Annotated[Place, For()] = Field(description="dataset/split")
 
     def asks(self) -> Iterator[Asked]:

@@ -1,6 +1,8 @@
 """Datasets: passages, queries and judgements, or examples of texts, as Parquet; every reference is a row number."""
 
 import logging
+import re
+import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ QUERIES = pa.schema([("id", pa.string()), ("text", pa.string()), ("answers", pa.
 JUDGEMENTS = pa.schema([("query", pa.int32()), ("passage", pa.int32()), ("grade", pa.float32())])
 LISTED = pa.schema([("query", pa.int32()), ("passage", pa.int32())])
 EXAMPLES = pa.schema([("texts", pa.list_(pa.string())), ("score", pa.float32())])
+CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 LARGEST = float(np.finfo(np.float32).max)
 BATCH = 50_000
 DOCUMENTS = "documents"  # what is judged, where it is not passages
@@ -45,6 +48,7 @@ class DatasetWriter:
         self.relevant: dict[str, float] = {}  # the grade from which a passage is, where it is not 1
         self.examples: dict[str, tuple[int, bool]] = {}  # (texts of each, whether they have scores)
         self.lists: dict[str, dict[str, TableWriter]] = {}
+        self.highest: dict[str, float] = {}  # grade of a split
         self.count = self.empty = 0
 
     def passage(self, place: str, id: str, text: str, title: str = "", document: str = "") -> None:
@@ -72,7 +76,7 @@ class DatasetWriter:
         self.starts.append(self.count)
 
     def query(self, place: str, split: str, id: str, text: str, answers: tuple[str, ...] = ()) -> None:
-        if not text.strip():
+        if not any(map(seen, text)):
             raise UserError(f"{place}: query '{id}' has no text")
         _add(self.queries.setdefault(split, Ids()), place, id, f"{split} query")
         self._table(f"queries.{split}", QUERIES).add(id, text, list(answers))
@@ -82,6 +86,7 @@ class DatasetWriter:
         kind, ids = ("document", self.documents) if len(self.documents) else ("passage", self.passages)
         pair = self._query(place, split, query, "judgement"), _row(ids, place, passage, kind, "judgement")
         judged = self.judged.setdefault(split, {})
+        self.highest[split] = max(grade, self.highest.get(split, grade))
         if pair not in judged:
             judged[pair] = grade
             rows = self.starts[pair[1] : pair[1] + 2] if len(self.documents) else (pair[1], pair[1] + 1)
@@ -105,6 +110,8 @@ class DatasetWriter:
         grade = np.ones(len(query), np.float32) if grade is None else grade
         self._table(f"judgements.{split}", JUDGEMENTS).write([query, passage, grade])
         self.paired[split] = self.paired.get(split, 0) + len(query)
+        if len(grade):
+            self.highest[split] = max(float(grade.max()), self.highest.get(split, -LARGEST))
 
     def example(self, place: str, split: str, texts: tuple[str, ...], score: float | None = None) -> None:
         """Texts that belong together, such as a pair or a triplet, and how alike they are, if that is known.
@@ -164,6 +171,15 @@ class DatasetWriter:
         more = {"relevant": relevant, "judged": judged, "lists": lists, "examples": examples}
         self.artifact.facts |= {name: fact for name, fact in more.items() if fact}
 
+    def refuse_nothing_relevant(self) -> None:
+        """A split that is judged, and in which nothing is found to be relevant, has grades of another meaning."""
+        for split, highest in self.highest.items():
+            if highest < (least := self.relevant.get(split, 1)):
+                grades = f"no grade above {plain_number(highest)}, and {plain_number(least)} is relevant"
+                raise UserError(
+                    f"{self.artifact.folder}: {split} has {grades}; say `relevant:` as these grades mean it"
+                )
+
     def _query(self, place: str, split: str, id: str, what: str) -> int:
         return _row(self.queries.get(split, Ids()), place, id, "query", what)
 
@@ -209,9 +225,16 @@ def plain_number(value: float) -> float:
     return int(value) if value == int(value) else value
 
 
+def seen(letter: str) -> bool:
+    """Whether a reader sees it: neither space nor control nor of no width."""
+    return unicodedata.category(letter)[0] not in "ZC"
+
+
 def _add(ids: Ids, place: str, id: str, kind: str) -> None:
-    if not id:
+    if not id or id.isspace():
         raise UserError(f"{place}: a {kind} without an id")
+    if unwanted := CONTROL.search(id):
+        raise UserError(f"{place}: {kind} id {id!r} has control character U+{ord(unwanted[0]):04X} in it")
     if not ids.add(id):
         raise UserError(f"{place}: {kind} id '{id}' was used before")
 

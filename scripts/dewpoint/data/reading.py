@@ -11,6 +11,7 @@ import re
 import tarfile
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
 from glob import glob
@@ -27,6 +28,8 @@ FIELD = 1 << 17  # characters that a field may have where stray quotes are taken
 LARGEST_GRADE = 2**128 - 2**104  # of float32
 LOG_SECONDS = 10
 BETWEEN = re.compile(r"\s*([\[,]?)\s*(\]?)")  # what stands between the objects of a JSON array
+SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+NUMBER = re.compile(r"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*")
 TEXT_FORMATS = (".txt", ".jsonl", ".json")
 
 
@@ -58,9 +61,11 @@ def find(path: Path) -> Path:
 def qrels(folder: Path) -> dict[str, Path]:
     """The qrels of a BEIR folder, by split; of a plain file and its compressed twins the plain one."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.glob("qrels/*")):
+    for path in sorted(folder.glob("qrels/[!.]*")):  # macOS leaves ._test.tsv beside test.tsv
         if plain(path).suffix == ".tsv":
-            found.setdefault(plain(path).stem, path)
+            if not SPLIT.fullmatch(split := plain(path).stem):
+                raise UserError(f"{path}: split '{split}', expected a name of letters, digits, - and _; rename it")
+            found.setdefault(split, path)
     return found
 
 
@@ -150,12 +155,25 @@ def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = json.loads(line, object_pairs_hook=_object)
         except (ValueError, RecursionError) as error:
             raise UserError(f"{place}: not JSON ({error})") from None
         if not isinstance(value, dict):
             raise UserError(f"{place}: expected a JSON object, found {type(value).__name__}")
         yield place, value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object; of a key said twice nobody knows which is meant."""
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        raise ValueError(f"key '{twofold(key for key, _ in pairs)}' twice")
+    return made
+
+
+def twofold(names: Iterable[str]) -> str | None:
+    """The first name that comes more than once."""
+    return next((name for name, times in Counter(names).items() if times > 1), None)
 
 
 def json_array(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -164,7 +182,10 @@ def json_array(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     An object that is not whole in what was read is tried again with as much again, so it is tried a few times at most.
     """
     number, text, at, ended = 0, "", 0, False
-    decode, parse = codecs.getincrementaldecoder("utf-8-sig")().decode, json.JSONDecoder().raw_decode
+    decode, parse = (
+        codecs.getincrementaldecoder("utf-8-sig")().decode,
+        json.JSONDecoder(object_pairs_hook=_object).raw_decode,
+    )
     try:
         with _opened(path) as file:
             while not (mark := BETWEEN.match(text, at))[2]:
@@ -207,6 +228,8 @@ def _delimited(path: Path, suffix: str) -> Iterator[tuple[str, dict[str, str]]]:
     _, header = next(rows, (None, None))
     if header is None:
         raise UserError(f"{path}: empty; its first row must name the columns")
+    if (twice := twofold(header)) is not None:
+        raise UserError(f"{path}: its first row names the column '{twice}' twice")
     for place, row in rows:
         if len(row) != len(header):
             raise UserError(f"{place}: {len(row)} fields, the header has {len(header)}")
@@ -249,8 +272,13 @@ def parquet(path: Path, columns: list[str] | None = None, size: int = 65_536) ->
             for row in batch.to_pylist():
                 number += 1
                 yield f"{path}: row {number}", row
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: not a readable Parquet file ({str(error).splitlines()[0]})") from None
+    except (
+        pa.ArrowException,
+        OSError,
+        ValueError,
+        OverflowError,
+    ) as error:  # texts need not be UTF-8, nor dates be any
+        raise UserError(f"{path}: not a readable Parquet file ({(str(error).splitlines() or [''])[0]})") from None
 
 
 def counted(rows: Iterable[T], what: str) -> Iterator[T]:
@@ -276,19 +304,24 @@ def texts(row: dict[str, Any], column: str, place: str) -> list[str]:
     values = row.get(column)
     if not isinstance(values, list | None):
         raise UserError(f"{place}: column '{column}' holds a {type(values).__name__}, expected a list")
+    if values and None in values:
+        raise UserError(f"{place}: column '{column}' has nothing in place of a text")
     return [text({column: value}, column, place) for value in values or ()]
 
 
 def text(row: dict[str, Any], column: str, place: str, default: str | None = None) -> str:
-    """A column's value as text; one that must be there and is not is a mistake."""
+    """A column's value as text; one that must be there and is not is a mistake. A whole number is its digits."""
     if column not in row and default is None:
         raise UserError(f"{place}: no column '{column}'; there is {', '.join(map(str, row)) or 'none'}")
     value = row.get(column)
     if value is None:
         return default or ""
-    if isinstance(value, dict | list):
+    if not isinstance(value, str | int) or isinstance(value, bool):
         raise UserError(f"{place}: column '{column}' holds a {type(value).__name__}, expected text")
-    value = str(value)
+    try:
+        value = str(value)
+    except ValueError:  # thousands of digits
+        raise UserError(f"{place}: column '{column}' holds a number that is none of this world") from None
     try:
         value.encode()
     except UnicodeEncodeError as error:
@@ -299,7 +332,8 @@ def text(row: dict[str, Any], column: str, place: str, default: str | None = Non
 def grade(value: Any, place: str) -> float:
     """A grade as a number that float32 holds; files write 1, "1", 1.0 and 3.75."""
     try:
-        number = float(value)
+        written = isinstance(value, bool) or (isinstance(value, str) and not NUMBER.fullmatch(value))
+        number = math.nan if written else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not abs(number) <= LARGEST_GRADE:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.ids import Ids
-from dewpoint.data.reading import lines
+from dewpoint.data.reading import NUMBER, lines
 from dewpoint.data.runs import Run, ranked
 from dewpoint.errors import UserError
 
@@ -79,16 +79,16 @@ def _fields(path: Path) -> Iterator[tuple[str, str, str, float]]:
             expected = "query, passage, rank with tabs" if marco else "query Q0 passage rank score tag"
             raise UserError(f"{place}: {len(fields)} fields, expected {expected}")
         if marco:
-            yield place, fields[0], fields[1], -_number(fields[2], "rank", place)
+            rank = _number(fields[2], "rank", place)
+            if rank < 1 or rank % 1:
+                raise UserError(f"{place}: rank '{fields[2]}', expected 1, 2, 3, …")
+            yield place, fields[0], fields[1], -rank
         else:
             yield place, fields[0], fields[2], _number(fields[4], "score", place)
 
 
 def _number(text: str, what: str, place: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = float("nan")
+    number = float(text) if NUMBER.fullmatch(text) else float("nan")
     if not abs(number) <= LARGEST:
         raise UserError(f"{place}: {what} '{text}' is not a number that float32 holds")
     return number

@@ -15,7 +15,8 @@ ROUNDING = 1e-12  # equal but for it is equal
 def compare(values: dict[str, pd.DataFrame], baseline: str, seed: int) -> pd.DataFrame:
     """Each ranker against the baseline on each metric; of each ranker one row a query, one column a metric.
 
-    A metric is compared on the queries that count for it, the same resamples of them for all rankers.
+    A metric is compared on the queries that count for it, the same resamples of them for all rankers. A single query
+    says nothing of chance: there is no interval then, and no p.
     """
     counted = defaultdict(list)
     for metric, column in values[baseline].items():
@@ -25,6 +26,9 @@ def compare(values: dict[str, pd.DataFrame], baseline: str, seed: int) -> pd.Dat
         of = {ranker: frame[metrics].dropna() for ranker, frame in values.items()}
         difference = pd.concat({name: of[name] - of[baseline] for name in of if name != baseline}, axis=1)
         low, high, bootstrap = resampled(difference.to_numpy(), seed)
+        t = t_test(difference.to_numpy())
+        if len(difference) < 2:
+            low = high = bootstrap = t = np.full(len(low), np.nan)
         means = pd.DataFrame({name: frame.mean() for name, frame in of.items()})
         parts.append(
             pd.DataFrame(
@@ -37,7 +41,7 @@ def compare(values: dict[str, pd.DataFrame], baseline: str, seed: int) -> pd.Dat
                     "difference": difference.mean().to_numpy(),
                     "low": low,
                     "high": high,
-                    "t_test": t_test(difference.to_numpy()),
+                    "t_test": t,
                     "bootstrap": bootstrap,
                 }
             )
@@ -75,7 +79,11 @@ def resampled(differences: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarra
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """p corrected for being one of many (Holm): the smallest counts as often as there are, the next once less, …"""
-    order = np.argsort(p)
-    corrected = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)).clip(max=1)
+    """p corrected for being one of many (Holm): the smallest counts as often as there are, the next once less, …
+
+    Where there is no p nothing was tested, and none is counted.
+    """
+    order = np.argsort(p)  # what is nan comes last
+    counts = np.maximum(np.arange(np.count_nonzero(~np.isnan(p)), -np.count_nonzero(np.isnan(p)), -1), 1)
+    corrected = np.maximum.accumulate(p[order] * counts).clip(max=1)
     return corrected[np.argsort(order)]

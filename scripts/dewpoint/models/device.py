@@ -43,9 +43,11 @@ def _keep_memory() -> None:
         options(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
-def compute_with(threads: int) -> None:
-    """On a processor: so many, also where there are fewer cores, for the order in which sums are made follows them."""
+def compute_alike(threads: int) -> None:
+    """The same sums in the same order each time: on a processor by so many threads, even where there are fewer cores,
+    on a GPU by those kernels that keep an order."""
     torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(torch.cuda.is_available())
 
 
 def device_of(model: nn.Module) -> torch.device:

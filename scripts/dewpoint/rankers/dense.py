@@ -2,11 +2,12 @@
 
 import difflib
 import re
+from collections.abc import Iterator
 from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from dewpoint.artifact import Artifact
 from dewpoint.study.bases import Inputs, Ranker, Resources
@@ -17,6 +18,7 @@ from dewpoint.study.types import Count, Label
 if TYPE_CHECKING:
     from dewpoint.search.live import Live
 
+CRASHES = re.compile(r"(HNSW|NSG)[01](?!\d)|[A-Za-z]+0(?!\d)")
 AT_SEARCH = For("search")  # parameters that can be changed once an index is built
 SEARCHED = 0.03  # exact search's share of what a GPU sustains in training
 ADDED = 50_000  # vectors of 768 that a core gives an index of lists or codes in a second; reckoned
@@ -37,7 +39,7 @@ class Hnsw(Strict):
     """A graph of neighbours."""
 
     name: Literal["hnsw"]
-    M: Count = Field(32, description="neighbours of a passage")
+    M: Count = Field(32, ge=2, le=1024, description="neighbours of a passage")
     efConstruction: Count = Field(200, description="candidates looked at for a new passage's neighbours")
     efSearch: Annotated[Count, AT_SEARCH] = Field(128, description="candidates looked at for a query")
 
@@ -75,11 +77,20 @@ class Sq8(Trained):
     name: Literal["sq8"]
 
 
+def buildable(factory: str) -> str:
+    """Without what FAISS answers with a crash in place of a message."""
+    if found := CRASHES.search(factory):
+        raise ValueError(f"'{found[0]}' in it cannot be built; a graph's nodes have at least 2 neighbours")
+    return factory
+
+
 class Factory(Trained):
     """Any index that FAISS can name."""
 
     name: Literal["factory"]
-    factory: str = Field(description="FAISS's factory string, such as OPQ16_64,IVF1024,PQ16")
+    factory: Annotated[str, AfterValidator(buildable)] = Field(
+        description="FAISS's factory string, such as OPQ16_64,IVF1024,PQ16"
+    )
     search: Annotated[dict[str, float], AT_SEARCH] = Field(
         {}, description="FAISS's search parameters, such as {nprobe: 32}"
     )
@@ -131,6 +142,12 @@ class Dense(Ranker):
         if stage == "index":
             return "index" if self.approximate else None
         return "probe" if stage == "rank" and self.approximate else super().function(stage)
+
+    def check(self, study) -> Iterator[tuple[str, str]]:
+        yield from super().check(study)
+        model = study.models[self.model]
+        lengths = {"passage_length": model.passage_length, "query_length": model.query_length}
+        yield from (("model", f"{key} of '{self.model}': {wrong}") for key, wrong in study.too_long(model, lengths))
 
     def implied(self) -> dict[str, Ranker]:
         """Exact search of the model, which an index is compared with."""

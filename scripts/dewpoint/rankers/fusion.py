@@ -12,7 +12,7 @@ from dewpoint.evaluation.registry import entry, goes_by
 from dewpoint.study.bases import Inputs, Ranker, Resources
 from dewpoint.study.kind import For, Names, Strict
 from dewpoint.study.sizes import written
-from dewpoint.study.types import Count, Label, Name, Quality
+from dewpoint.study.types import Count, Label, Name, Once, Quality
 
 if TYPE_CHECKING:
     from dewpoint.search.live import Live
@@ -38,7 +38,7 @@ class Fusion(Ranker):
     }
 
     kind: Literal["fusion"]
-    of: Annotated[list[Label], Names("rankers")] = Field(min_length=2, description="the rankers")
+    of: Annotated[list[Label], Names("rankers"), Once] = Field(min_length=2, description="the rankers")
     method: Annotated[Literal["reciprocal_rank", "weighted"], SHARE] = Field(
         "reciprocal_rank", description="sum of w / (k + rank), or of w times the scaled score"
     )
@@ -54,8 +54,10 @@ class Fusion(Ranker):
 
     @model_validator(mode="after")
     def one_weight_a_ranker(self):
-        if self.weights and len(self.weights) != len(self.of):
+        if self.weights is not None and len(self.weights) != len(self.of):
             raise ValueError(f"{len(self.weights)} weights for {len(self.of)} rankers")
+        if self.weights is not None and not (min(self.weights) >= 0 < max(self.weights)):
+            raise ValueError("weights are 0 or more, and one at least is more")
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from dewpoint.study.bases import Trained
 from dewpoint.study.kind import Strict
-from dewpoint.study.types import Count, Share
+from dewpoint.study.types import Amount, Count, Share
 
 
 class Architecture(Strict):
@@ -22,8 +22,8 @@ class Architecture(Strict):
     heads: Count | None = Field(None, description="one for each 64 of hidden when left out")
     intermediate: Count | None = Field(None, description="four times hidden when left out")
     positions: Count = Field(512, description="tokens of the longest text")
-    dropout: Share = Field(0.1, description="of hidden states and of attention")
-    vocabulary: Count = Field(30_522, description="size of the vocabulary learned from the model's data")
+    dropout: Share = Field(0.1, lt=1, description="of hidden states and of attention")
+    vocabulary: Count = Field(30_522, ge=64, description="size of the vocabulary learned from the model's data")
 
     @model_validator(mode="after")
     def heads_share_hidden(self):
@@ -49,13 +49,14 @@ class Pretraining(Trained):
     batch_size: Count = Field(256, description="texts")
     learning_rate: float = Field(1e-4, gt=0, description="the highest, after warm-up")
     architecture: Architecture | None = Field(None, description="with from: scratch")
-    held_out: Share = Field(0.01, description="share of the documents that is not trained on but measured on")
-    measurements: int = Field(10, ge=0, description="how often it is measured, evenly spread over the steps")
+    held_out: Share = Field(0.01, lt=1, description="share of the documents that is not trained on but measured on")
+    measurements: Amount = Field(10, description="how often it is measured, evenly spread over the steps")
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
         if (self.from_ == "scratch") != (self.architecture is not None):
             yield "architecture", "goes with from: scratch, and only with it"
+        yield from study.too_long(self, {"length": self.length})
 
     def small(self) -> dict[str, Any]:
         return super().small() | {

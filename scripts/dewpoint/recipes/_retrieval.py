@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dewpoint.study.bases import PUBLISHED, Node
 from dewpoint.study.kind import For, Names, Strict
-from dewpoint.study.types import Count, Name, Row
+from dewpoint.study.types import Amount, Count, Name, Row
 
 
 class Projection(Strict):
@@ -23,8 +23,8 @@ class Development(Strict):
 
     split: Name = Field("dev", description="its queries; those of the training split are then not trained on")
     queries: Count = Field(1000, description="at most so many, drawn at random")
-    depth: int = Field(50, ge=0, description="ranks of each negatives' ranker that are in the small corpus")
-    passages: int = Field(10_000, ge=0, description="passages at random beside them")
+    depth: Amount = Field(50, description="ranks of each negatives' ranker that are in the small corpus")
+    passages: Amount = Field(10_000, description="passages at random beside them")
     measurements: Count = Field(10, description="how often it is measured, evenly spread over the steps")
     keep: Literal["best", "last"] = Field("best", description="which weights become the model")
     patience: Count | None = Field(None, description="measurements without a rise, after which training ends")
@@ -51,6 +51,8 @@ class Vectors(Node):
         for key, source in self.sources.items():
             if source == "scratch":
                 yield key, "a retriever starts from another model, not from scratch"
+        yield from study.too_long(self, {"passage_length": self.passage_length})
+        yield from study.too_long(self, {"query_length": self.query_length}, self.query_from)
 
     @property
     def encoders(self) -> int:

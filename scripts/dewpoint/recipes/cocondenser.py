@@ -3,6 +3,7 @@
 L = loss of the spans' scores + Σ_masked (head MLM + late MLM) / number masked        2n spans of n documents a step
 """
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import Field
@@ -23,6 +24,11 @@ class CoCondenser(Condenser):
         Contrast(name="contrast"), description="of each span's scores with all others; its sibling is the positive"
     )
     mlm: bool = Field(True, description="false: the contrast alone")
+
+    def check(self, study) -> Iterator[tuple[str, str]]:
+        yield from super().check(study)
+        if self.batch_size == 1:
+            yield "batch_size", "1 document a step leaves its spans nothing to be told from; take more"
 
     def operations(self, sizes, name: str) -> float:
         """Two spans of a document, and a forward pass more for the gradient cache."""

@@ -25,9 +25,9 @@ class Condenser(Pretraining):
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
-        layers = study.layers(self)
-        if layers and self.early_layers >= layers:
-            yield "early_layers", f"{self.early_layers} of {layers} layers leave none after the split"
+        shape = study.shape(self)
+        if shape and self.early_layers >= shape.layers:
+            yield "early_layers", f"{self.early_layers} of {shape.layers} layers leave none after the split"
 
     def small(self) -> dict[str, Any]:
         return super().small() | {"early_layers": 1, "head_layers": 1}

@@ -18,7 +18,7 @@ from dewpoint.recipes._retrieval import Development, Projection, Vectors, few
 from dewpoint.study.bases import QUERIES, Asked, Inputs, Resources, Trained
 from dewpoint.study.kind import For, Names, any_of, work_of
 from dewpoint.study.sizes import QUERY_TOKENS
-from dewpoint.study.types import Count, Label, Name
+from dewpoint.study.types import Amount, Count, Label, Name, Once, Seed
 from dewpoint.training.given import Pace, Side
 
 NEGATIVES = For("negatives")
@@ -31,17 +31,19 @@ class Retriever(Vectors, Trained):
 
     recipe: Literal["retriever"]
     projection: Projection | None = Field(None, description="left out: as `from` has it, none otherwise")
-    negatives: Annotated[list[Label], Names("rankers")] = Field([], description="rankers whose runs give the negatives")
+    negatives: Annotated[list[Label], Names("rankers"), Once] = Field(
+        [], description="rankers whose runs give the negatives"
+    )
     negatives_depth: Annotated[Count, NEGATIVES] = Field(200, description="ranks that negatives are taken from")
     negatives_kept: Annotated[Count, NEGATIVES] = Field(30, description="negatives kept for a query and ranker")
     negatives_without: Annotated[list[Literal["judged", "answers"]], NEGATIVES] = Field(
         ["judged"], description="what is no negative: passages judged relevant, passages that contain an answer"
     )
-    negatives_seed: Annotated[int | None, NEGATIVES] = Field(
-        None, ge=0, description="seed of the choice; the model's when left out"
+    negatives_seed: Annotated[Seed | None, NEGATIVES] = Field(
+        None, description="seed of the choice; the model's when left out"
     )
-    negatives_per_query: int | None = Field(
-        None, ge=0, description="negatives beside each query's positive in a batch; 7, or none without rankers"
+    negatives_per_query: Amount | None = Field(
+        None, description="negatives beside each query's positive in a batch; 7, or none without rankers"
     )
     in_batch: bool = Field(True, description="the other queries' passages are negatives, too")
     loss: any_of("losses", by_name=True) = Field(
@@ -54,7 +56,7 @@ class Retriever(Vectors, Trained):
         "rotating", description="which of a query's positives: the next at each visit, or the first judged"
     )
     train_queries: Count | Literal["all"] = Field("all", description="drawn at random; fewer are a part of more")
-    train_query_length: int | None = Field(
+    train_query_length: Count | None = Field(
         None, ge=3, description="tokens of a query in training, when fewer than `query_length` will do"
     )
     split: Annotated[Name, For("work", "negatives")] = Field("train", description="whose queries are trained on")
@@ -67,6 +69,14 @@ class Retriever(Vectors, Trained):
     def something_to_contrast(self):
         if not self.in_batch and not self.beside:
             raise ValueError("in_batch: false leaves a query nothing to tell its positive from; name negatives")
+        if self.batch_size == 1 and not self.beside:
+            raise ValueError("batch_size: 1 leaves a query nothing to tell its positive from; name negatives")
+        return self
+
+    @model_validator(mode="after")
+    def shorter_in_training(self):
+        if (self.train_query_length or 0) > self.query_length:
+            raise ValueError(f"train_query_length {self.train_query_length} is above query_length {self.query_length}")
         return self
 
     @property

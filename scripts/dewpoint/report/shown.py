@@ -74,7 +74,7 @@ def shown(name: str, table, results: Path, paper=None) -> Shown:
         on="; ".join(f"{on}, {count:,} queries" for on, count in queries.items()),
         groups=[(names[on], len(metrics)) for on, metrics in places.items()] if len(places) > 1 else [],
         body=body,
-        footnote=footnote(table.baseline, marked) if table.baseline else "",
+        footnote=footnote(table.baseline, marked, max(queries.values())) if table.baseline else "",
         tests=pd.read_parquet(member(comparison)).to_dict("records") if comparison else [],
     )
 

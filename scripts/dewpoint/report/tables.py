@@ -32,7 +32,7 @@ def write_table(artifact: Artifact, settings: TableSettings, scores: list[Path],
         wide(settings, values).to_csv(output)
         body = [markdown(settings, values, marked)]
     places = "; ".join(f"{on}, {count:,} queries" for on, count in queries.items())
-    body += [footnote(settings.baseline, marked)] if comparison else []
+    body += [footnote(settings.baseline, marked, max(queries.values()))] if comparison else []
     text = "\n\n".join([f"**{settings.title or artifact.manifest.stem}** ({places})", *body])
     artifact.beside(".md").write_text(f"{text}\n", encoding="utf-8")
 
@@ -74,6 +74,9 @@ def differing(comparison: Path) -> set[Key]:
     return {(test.ranker, f"{test.dataset}/{test.split}", test.metric) for test in tests.itertuples()}
 
 
-def footnote(baseline: str, marked: set[Key]) -> str:
+def footnote(baseline: str, marked: set[Key], queries: int) -> str:
+    """`queries` are those of the split that has most."""
+    if queries < 2:
+        return f"A single query says nothing of chance; no test against {baseline}"
     what = f"{MARK} differs from {baseline}" if marked else f"Nothing differs from {baseline}"
     return f"{what} beyond chance: p < {CHANCE:g} (paired bootstrap, corrected)"

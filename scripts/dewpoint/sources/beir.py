@@ -52,6 +52,7 @@ def write(writer: "DatasetWriter", path: str) -> None:
 
 def _judgements(path: Path):
     """(place, query id, passage id, grade) of a qrels file; its first line names the columns."""
+    judged = False
     for number, (place, line) in enumerate(lines(path)):
         if number == 0 and line.split("\t")[0] in ("query-id", "query_id", "qid"):
             continue
@@ -59,7 +60,10 @@ def _judgements(path: Path):
             fields = line.split("\t")
             if len(fields) != 3:
                 raise UserError(f"{place}: {len(fields)} fields, expected query-id, corpus-id, score separated by tabs")
+            judged = True
             yield place, fields[0], fields[1], grade(fields[2], place)
+    if not judged:
+        raise UserError(f"{path}: no judgement in it")
 
 
 def rehearse(folder: Path, words: tiny.Words, path: str, splits: list[str]) -> None:

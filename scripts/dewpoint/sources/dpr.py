@@ -9,7 +9,7 @@ import json
 import logging
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from dewpoint.data.catalogue import Download, licensed
 from dewpoint.data.reading import counted, json_array, objects, quoted, text, texts
 from dewpoint.errors import UserError
 from dewpoint.study.bases import Source
+from dewpoint.study.types import Once
 
 if TYPE_CHECKING:
     from dewpoint.data.dataset import DatasetWriter
@@ -69,7 +70,7 @@ class Dpr(Source):
     average_words: ClassVar[float] = 100
 
     source: Literal["dpr"]
-    questions: list[Literal["nq", "triviaqa"]] = Field(
+    questions: Annotated[list[Literal["nq", "triviaqa"]], Once] = Field(
         ["nq", "triviaqa"], min_length=1, description="whose: Natural Questions', TriviaQA's"
     )
     adversarial: bool = Field(

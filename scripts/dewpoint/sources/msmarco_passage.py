@@ -14,6 +14,7 @@ from dewpoint.data.splits import by_id, pairs, write_split
 from dewpoint.data.tiny import LISTED, ODD, PASSAGES, Words, write_text
 from dewpoint.errors import UserError
 from dewpoint.sources._marco import TREC_QUERIES, Msmarco
+from dewpoint.study.types import Amount
 
 if TYPE_CHECKING:
     from dewpoint.data.dataset import DatasetWriter
@@ -41,9 +42,8 @@ class MsmarcoPassage(Msmarco):
 
     source: Literal["msmarco-passage"]
     titles: bool = Field(False, description="with the titles of RocketQA's release of the corpus")
-    triples: int = Field(
+    triples: Amount = Field(
         0,
-        ge=0,
         description="negatives of the official training triples that are kept for a query, drawn at random, as list "
         "`triples`; 0: none, and the 1.8 GB file is not fetched",
     )

@@ -13,12 +13,13 @@ import sysconfig
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from dewpoint.errors import UserError
 from dewpoint.study.bases import Source
+from dewpoint.study.types import Once
 
 if TYPE_CHECKING:
     from dewpoint.data.dataset import DatasetWriter
@@ -28,6 +29,9 @@ SKIPPED = {"test", "tests", "testing", "idlelib", "lib2to3", "site-packages", "d
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
+Package = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
 class Pydocs(Source):
     """Docstrings of the standard library and of installed packages."""
 
@@ -35,7 +39,9 @@ class Pydocs(Source):
     estimated: ClassVar[int] = 5_000
 
     source: Literal["pydocs"]
-    packages: list[str] = Field(["stdlib", "numpy", "pandas"], min_length=1, description="'stdlib' or package names")
+    packages: Annotated[list[Package], Once] = Field(
+        ["stdlib", "numpy", "pandas"], min_length=1, description="'stdlib' or package names"
+    )
 
     @property
     def judged(self) -> list[str]:

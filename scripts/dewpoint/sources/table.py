@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from dewpoint.data import tiny
-from dewpoint.data.reading import grade, plain, records, text
+from dewpoint.data.reading import grade, plain, records, text, texts
 from dewpoint.errors import UserError
 from dewpoint.study.bases import Source
 from dewpoint.study.kind import Strict
@@ -16,6 +17,9 @@ from dewpoint.study.types import Grade, Name
 
 if TYPE_CHECKING:
     from dewpoint.data.dataset import DatasetWriter
+
+
+GRADES = ("grade", "score", "label", "rel", "relevance", "relevant", "rating", "judgement", "judgment", "gain")
 
 
 class PassageFile(Strict):
@@ -83,22 +87,28 @@ def write(writer: "DatasetWriter", corpus, queries, judgements) -> None:
     for split, file in vars(queries).items():
         name = vars(file.columns)
         for place, row in _rows(file):
-            answers = row.get(name.get("answers", "answers"))
-            if not isinstance(answers, list):
+            column = name.get("answers", "answers")
+            if not isinstance(answers := row.get(column), list):
                 answers = [] if answers in (None, "") else [answers]
             writer.query(
                 place,
                 split,
                 text(row, name.get("id", "id"), place),
                 text(row, name.get("text", "text"), place),
-                tuple(map(str, answers)),
+                tuple(texts({column: answers}, column, place)),
             )
+        if split not in writer.queries:
+            raise UserError(f"{file.file}: no query in it")
     for split, file in vars(judgements).items():
         if split not in vars(queries):
             raise UserError(f"{file.file}: judgements of split '{split}', which has no queries")
         writer.relevant[split] = file.relevant
         name = vars(file.columns)
+        judged = False
         for place, row in _rows(file):
+            judged = True
+            if "grade" not in name and "grade" not in row:
+                _refuse_other_grades(row, place)
             writer.judgement(
                 place,
                 split,
@@ -106,6 +116,15 @@ def write(writer: "DatasetWriter", corpus, queries, judgements) -> None:
                 text(row, name.get("passage", "passage"), place),
                 grade(row.get(name.get("grade", "grade"), 1), place),
             )
+        if not judged:
+            raise UserError(f"{file.file}: no judgement in it")
+
+
+def _refuse_other_grades(row: dict[str, Any], place: str) -> None:
+    """Without grades all that is listed is relevant, which is not meant where they are called otherwise."""
+    for column in row:
+        if get_close_matches(column.lower(), GRADES, 1, 0.8):
+            raise UserError(f"{place}: '{column}' looks like a grade; say so by columns: {{grade: {column}}}")
 
 
 def _rows(file) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from dewpoint.data import tiny
 from dewpoint.data.reading import counted, json_lines, objects, text, text_files, texts
+from dewpoint.errors import UserError
 from dewpoint.study.bases import Source
 from dewpoint.study.types import Name
 
@@ -61,6 +62,8 @@ def write(writer: "DatasetWriter", corpus: list[str], queries) -> None:
             for passage in _passages(row, "positive", place):
                 writer.judgement(place, split, id, passage)
             writer.listed(place, LIST, split, id, _passages(row, "negative", place))
+        if split not in writer.queries:
+            raise UserError(f"{file}: no query in it")
 
 
 def _rows(patterns: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -1,5 +1,6 @@
 """What all kinds of a section have in common: sources, recipes, rankers, losses, batches, analyses."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,13 @@ from pydantic import Field
 from dewpoint.data.catalogue import Download
 from dewpoint.study.kind import For, Kind, Names, outside
 from dewpoint.study.sizes import Cost, Sizes, prepared, written
-from dewpoint.study.types import Count, Grade, Name, Row, Share
+from dewpoint.study.types import Count, Grade, Name, Row, Seed, Share
 
 Asked = tuple[str, str, str, str]  # (key that asks, ranker, dataset, split) of a run
 Inputs = dict[str, list[str]]  # flag of the program → manifests
 PUBLISHED = Field(None, description="the row of papers that it reproduces: {system: BERT, train: full, neg: bm25}")
+HUB = re.compile(r"hub:[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?(@\w[\w./-]*)?", re.ASCII)
+MODEL_FILES = ("config.json", "modules.json")
 QUERY = "query"  # where in a retriever's folder an encoder of queries lies
 PASSAGES, QUERIES = "passages", "queries"  # the two sides of a retriever
 
@@ -160,8 +163,14 @@ class Node(Kind):
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         for key, source in self.sources.items():
-            if source.startswith("path:") and not Path(source[5:]).is_dir():
-                yield key, f"no folder '{source[5:]}'"
+            if source.startswith("hub:") and not HUB.fullmatch(source):
+                yield key, f"expected hub:ORG/NAME[@REVISION], found '{source}'"
+            if source.startswith("path:"):
+                folder = Path(source[5:])
+                if not source[5:] or not folder.is_dir():
+                    yield key, f"no folder '{source[5:]}'"
+                elif not any((folder / name).is_file() for name in MODEL_FILES):
+                    yield key, f"folder '{folder}' has no model in it, neither {' nor '.join(MODEL_FILES)}"
 
     def small(self) -> dict[str, Any]:
         return {"query_length": min(self.query_length, 16), "passage_length": min(self.passage_length, 48)}
@@ -179,12 +188,14 @@ class Trained(Node):
     """A model that is trained here."""
 
     data: Annotated[Name, Names("datasets")] = Field(description="the dataset it is trained on")
-    seed: int | None = Field(None, ge=0, description="config.yaml's when left out")
+    seed: Seed | None = Field(None, description="config.yaml's when left out")
     batch_size: Count = Field(description="of a step")
     learning_rate: float = Field(gt=0, description="the highest, after warm-up")
     warmup: Share = Field(0.1, description="share of the steps in which the learning rate rises")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's, of matrices alone")
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    gpus: Annotated[Count | None, For()] = Field(None, description="of each node; config.yaml's when left out")
+    nodes: Annotated[Count | None, For()] = Field(None, description="of a cluster; config.yaml's when left out")
 
     def work_settings(self, config) -> dict[str, Any]:
         seed = config.seed if self.seed is None else self.seed

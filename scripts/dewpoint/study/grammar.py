@@ -3,15 +3,17 @@
 Entries of most sections are kinds, found by folder; a table is the same for all.
 """
 
+import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
 
 from dewpoint.evaluation.registry import ANSWERS, goes_by, is_latency
 from dewpoint.study.bases import Asked, Node
 from dewpoint.study.kind import Names, Strict, any_of, kinds
-from dewpoint.study.types import Count, Label, Metric, Name, Place
+from dewpoint.study.types import Amount, Count, Folder, Label, Metric, Name, Once, Place, Seed
 from dewpoint.study.written import nearest
 
 SECTIONS = {"datasets": "sources", "models": "recipes", "rankers": "rankers", "analyses": "analyses"}  # with kinds
@@ -25,9 +27,9 @@ class Config(Strict):
     """What belongs to a run of the program."""
 
     study: str = Field("studies/quickstart.yaml", description="the study to run")
-    output: str = Field("results", description="folder that results are written to, one folder a study in it")
-    data: str = Field("data", description="folder of prepared datasets, shared by all studies")
-    seed: int = Field(1, ge=0, description="seed of everything random, unless a model names its own")
+    output: Folder = Field("results", description="folder that results are written to, one folder a study in it")
+    data: Folder = Field("data", description="folder of prepared datasets, shared by all studies")
+    seed: Seed = Field(1, description="seed of everything random, unless a model names its own")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="auto: bfloat16 on a GPU, and on a processor that multiplies in it, from 128 hidden units"
     )
@@ -35,13 +37,24 @@ class Config(Strict):
         2, ge=1, description="that a training computes with on a processor, on any machine: sums depend on their number"
     )
     vectors: Literal["float16", "float32"] = Field("float16", description="how embeddings are stored")
-    shards: Count = Field(1, description="parts that a corpus is encoded in, a job each")
-    chunk: int = Field(
+    shards: Count = Field(1, le=10_000, description="parts that a corpus is encoded in, a job each")
+    chunk: Amount = Field(
         0,
-        ge=0,
         description="tokens held in memory at once while training; never changes a result; 0: as device and model suit",
     )
     checkpoint_steps: Count = Field(1000, description="steps between checkpoints; there is one every 5 minutes anyway")
+    gpus: Count = Field(
+        1, description="of each node that a training is shared by, unless its model names its own; changes no result"
+    )
+    nodes: Count = Field(
+        1, description="that a training is shared by, on a cluster, unless its model names its own; changes no result"
+    )
+    max_runtime: Count | None = Field(
+        None, description="minutes: no job asks for more, whatever the attempt; a cluster's limit"
+    )
+    max_memory: Count | None = Field(
+        None, description="MB: no job asks for more, whatever the attempt; that of a cluster's nodes"
+    )
     rehearse: bool = Field(
         False, description="tiny files in the formats of the real ones, tiny models, few steps; results lie apart"
     )
@@ -63,12 +76,23 @@ class Config(Strict):
         description="a folder with the files that would be fetched, under their names; nothing is fetched then",
     )
 
+    @field_validator("mirrors")
+    @classmethod
+    def addresses(cls, mirrors: dict[str, str]) -> dict[str, str]:
+        for beginning, mirror in mirrors.items():
+            if not re.match(r"(https?|ftp)://\S", beginning):
+                raise ValueError(f"'{beginning}' begins no address, as https://trec.nist.gov/ does")
+            if not re.match(r"(https?|ftp|file)://\S", mirror) and not Path(mirror).is_dir():
+                raise ValueError(f"'{mirror}' is neither an address nor a folder")
+        return mirrors
+
 
 # --- tables and the study -----------------------------------------------------------------------
 
 
 Places = Annotated[
-    Annotated[Place, Tag("one")] | Annotated[dict[Place, Annotated[list[Metric], Field(min_length=1)]], Tag("several")],
+    Annotated[Place, Tag("one")]
+    | Annotated[dict[Place, Annotated[list[Metric], Field(min_length=1), Once]], Tag("several")],
     Discriminator(lambda on: "several" if isinstance(on, dict) else "one"),
 ]
 
@@ -77,11 +101,11 @@ class Table(Strict):
     """Rankers × metrics, on one split or on several."""
 
     title: str = ""
-    rankers: Annotated[list[Label], Names("rankers")] = Field(min_length=1)
+    rankers: Annotated[list[Label], Names("rankers"), Once] = Field(min_length=1)
     on: Places = Field(
         description="dataset/split; or several, each with its metrics: {marco/dev: [MRR@10], marco/dl2019: [nDCG@10]}"
     )
-    metrics: list[Metric] = Field([], description="with a single split")
+    metrics: Annotated[list[Metric], Once] = Field([], description="with a single split")
     paper: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+/[a-z0-9]+$")] | None = Field(
         None, description="the table it reproduces, such as condenser/table5; published stands beside measured"
     )
@@ -139,10 +163,13 @@ class Study(Strict):
                 yield from ((f"{section}.{name}.{key}", *of) for key, *of in entry.asks())
 
     def below(self, ranker: str, dataset: str, split: str) -> Iterator[Asked]:
-        """(ranker, dataset, split) of a run and of all runs that it is made from."""
-        yield ranker, dataset, split
-        for run in self.rankers[ranker].asks(dataset, split):
-            yield from self.below(*run)
+        """(ranker, dataset, split) of a run and of all runs that it is made from, each once."""
+        todo, found = [(ranker, dataset, split)], set()
+        while todo:
+            if (run := todo.pop()) not in found:
+                found.add(run)
+                yield run
+                todo += reversed([*self.rankers[run[0]].asks(*run[1:])])
 
     def needs(self) -> dict[str, list[str]]:
         """What each model, ranker and analysis is made from, as `models.x` and `rankers.y`."""
@@ -162,12 +189,20 @@ class Study(Strict):
             found.add(node)
         return found
 
-    def layers(self, model: Node) -> int | None:
-        """How many layers a model has, as far as the study says."""
-        while model.from_ in self.models:
-            model = self.models[model.from_]
-        shape = getattr(model, "architecture", None)
-        return shape and shape.layers
+    def shape(self, model: Node, source: str | None = None) -> Any | None:
+        """The architecture of a model, or of what it starts from by another source, as far as the study says."""
+        source = source or model.from_
+        while source in self.models:
+            model = self.models[source]
+            source = model.from_
+        return getattr(model, "architecture", None)
+
+    def too_long(self, model: Node, lengths: dict[str, int], source: str | None = None) -> Iterator[tuple[str, str]]:
+        """(key, what is wrong) of lengths that a model has no positions for."""
+        shape = self.shape(model, source)
+        for key, length in lengths.items() if shape else ():
+            if length > shape.positions:
+                yield key, f"{length} tokens, but the model has {shape.positions} positions"
 
     def lacks_split(self, dataset: str, split: str, metrics: list[str] | tuple[str, ...] = ("MRR@10",)) -> str | None:
         """What is wrong when a dataset has no such split for these metrics."""

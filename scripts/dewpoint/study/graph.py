@@ -24,13 +24,8 @@ from dewpoint.study.rehearsal import rehearsed, stood_for
 from dewpoint.study.written import parse
 
 PROJECT = Path(__file__).parents[3]
-SHAPING = (
-    "seed",
-    "precision",
-    "threads",
-    "vectors",
-    "shards",
-)  # what of a config.yaml is for results, not where or how
+# what of a config.yaml shapes results, and is not where or how they are made
+SHAPING = ("seed", "precision", "threads", "vectors", "shards")
 
 
 @dataclass(frozen=True)
@@ -46,6 +41,7 @@ class Graph:
         study = load_study(found(config.study))
         graph = cls(*rehearsed(config, study), stood_for(study)) if config.rehearse else cls(config, study)
         graph._refuse_foreign_datasets()
+        graph._refuse_foreign_results()
         return graph
 
     @classmethod
@@ -117,6 +113,13 @@ class Graph:
     def comparisons(self, name: str) -> list[str]:
         """The tests of a table's rankers against its baseline, if it has one."""
         return [self.comparison(name)] if self.study.tables[name].baseline else []
+
+    def gpus(self, model: str) -> int:
+        """Of each node that a model's training is shared by."""
+        return getattr(self.study.models[model], "gpus", None) or self.config.gpus
+
+    def nodes(self, model: str) -> int:
+        return getattr(self.study.models[model], "nodes", None) or self.config.nodes
 
     @property
     def all_scores(self) -> list[str]:
@@ -226,11 +229,19 @@ class Graph:
             return [f"{rehearsal.files(self.config, name)}/manifest.json"]
         if files := source.downloads():
             return [self.download(file) for file in files]
-        files = source.files()
+        try:
+            files = source.files()
+        except UserError as error:
+            raise UserError(f"{self.config.study}: datasets.{name}: {error}") from None
         for file in files:
             if not Path(file).is_file():
                 raise UserError(f"{self.config.study}: datasets.{name}: no file '{file}'")
         return files
+
+    def refuse_missing_files(self) -> None:
+        """Said before anything runs, of all that is asked for; what is named by `only` may need less."""
+        for name in () if self.config.only else self.needed.datasets:
+            self.dataset_files(name)
 
     def rehearse_settings(self, name: str) -> str:
         """What a dataset's tiny files are made from; the splits are those that the study asks for."""
@@ -270,7 +281,7 @@ class Graph:
                     name = f"{node.data}-{node.architecture.family}-{node.architecture.vocabulary}"
                 else:
                     kind, _, where = source.partition(":")
-                    name = f"{kind}--{where.strip('/').replace('/', '--')}"
+                    name = f"{kind}--{rehearsal.flat(where)}"
                 found[model, side] = name, source, node
         return found
 
@@ -447,6 +458,23 @@ class Graph:
                         "another definition; use another name, or delete that folder"
                     )
 
+    # --- whose results these are ----------------------------------------------------------------
+
+    @property
+    def _owner(self) -> Path:
+        """Says which study's results lie here: files of one name in two folders would overwrite each other's."""
+        return Path(self.results) / ".study"
+
+    def claim_results(self) -> None:
+        self._owner.parent.mkdir(parents=True, exist_ok=True)
+        self._owner.write_text(f"{self.config.study}\n", encoding="utf-8")
+
+    def _refuse_foreign_results(self) -> None:
+        if self._owner.is_file():
+            other, ours = found(self._owner.read_text(encoding="utf-8").strip()), found(self.config.study)
+            if other.is_file() and not other.samefile(ours):
+                raise UserError(f"{ours}: {self.results} has the results of {other}; give this file another name")
+
 
 def written(study: str | None = None) -> dict[str, object]:
     """What config.yaml says, the project's and that of the working directory, with another study if one is named."""
@@ -477,4 +505,6 @@ def _source(model: Node, side: str) -> str | None:
 
 
 def dump(settings) -> str:
-    return json.dumps(settings, sort_keys=True, ensure_ascii=False)
+    """JSON that also stands in a script of an HTML page, as in Snakemake's reports, without ending it."""
+    text = json.dumps(settings, sort_keys=True, ensure_ascii=False)
+    return text.replace("</", r"<\/").replace("<!", r"<\u0021")

@@ -13,7 +13,7 @@ from operator import or_
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, model_validator
 from pydantic.fields import FieldInfo
 
 from dewpoint.errors import UserError
@@ -61,7 +61,17 @@ def outside(source: str) -> bool:
 class Strict(BaseModel):
     """Whatever a study writes: no key but those that are declared."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def true_is_no_number(cls, values: Any) -> Any:
+        """To Python it is 1."""
+        for name, field in cls.model_fields.items() if isinstance(values, dict) else ():
+            key = field.alias or name
+            if _has_boolean(values.get(key)) and not _says_boolean(field.annotation):
+                raise ValueError(f"{key}: neither true nor false can stand here")
+        return values
 
     def settings(self, *stages: str) -> dict[str, Any]:
         """The fields that these stages read, less those that name entries."""
@@ -170,6 +180,19 @@ def any_of(folder: str, by_name: bool = False) -> Any:
 def parameters(function: Callable) -> dict[str, Any]:
     """A function's parameters with their types: what the command line of its program has."""
     return {name: parameter.annotation for name, parameter in inspect.signature(function).parameters.items()}
+
+
+def _has_boolean(value: Any) -> bool:
+    """Whether it is one, or a list or mapping with one; what lies deeper is another entry's."""
+    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    return any(isinstance(one, bool) for one in inside)
+
+
+def _says_boolean(annotation: Any) -> bool:
+    """Whether a field may hold one, or an entry that has fields of its own."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return annotation is bool or any(map(_says_boolean, get_args(annotation)))
 
 
 def _declares(value: Any, module: str, tag: str) -> bool:

@@ -3,7 +3,9 @@
 import difflib
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -17,11 +19,15 @@ from dewpoint.study.grammar import SECTIONS, Config, Study, Table
 from dewpoint.study.kind import Kind, Strict, kinds
 from dewpoint.study.published import printed_table
 from dewpoint.study.rehearsal import APART
-from dewpoint.study.written import nearest, parse
+from dewpoint.study.written import LARGEST, nearest, parse
 
 OTHER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9][A-Za-z0-9._-]*")  # another study's model
 TAKEN = ("downloads", "files", "stand-ins", "tokenizers", APART)  # folders below data/
 ALL_SECTIONS = (*SECTIONS, "tables")
+MOST_STUDIES = 50  # that models are taken from, or that are included
+MOST_ENTRIES = 20_000  # of a section, `vary:` written out
+LONGEST = 100_000  # letters of a text, `vary:` written out
+LONGEST_CHAIN = 100  # entries, each made from the next
 
 
 def load_config(values: dict) -> Config:
@@ -31,20 +37,26 @@ def load_config(values: dict) -> Config:
 
 def load_study(path: Path) -> Study:
     """The study in `path`, expanded and checked."""
-    written = _expanded(path)
-    _take_models(written, path)
-    study = _with_implied(_validate(Study, written, str(path)), str(path))
-    _cross_check(study, str(path))
-    return study
+    return _load(Path(path), {})[0]
 
 
-def _expanded(path: Path) -> dict[str, Any]:
-    """What a study and those that it includes say, `vary:` written out, and several datasets of a model joined."""
-    written = read(path)
-    for section in ALL_SECTIONS:
-        written[section] = expand(written.get(section) or {}, f"{path}: {section}")
-    _join_datasets(written, str(path))
-    return written
+Loaded = dict[Path, tuple[Study, dict[str, Any]] | None]  # studies, and what they say; None while one is being loaded
+
+
+def _load(path: Path, known: Loaded) -> tuple[Study, dict[str, Any]]:
+    """A study, and what it and those that it includes say, `vary:` written out, several datasets of a model joined."""
+    here = path.resolve()
+    if here not in known:
+        known[here] = None
+        written = read(path)
+        for section in ALL_SECTIONS:
+            written[section] = expand(written.get(section) or {}, f"{path}: {section}")
+        _join_datasets(written, str(path))
+        _take_models(written, path, known)
+        study = _with_implied(_validate(Study, written, str(path)), str(path))
+        _cross_check(study, str(path))
+        known[here] = study, written
+    return known[here]
 
 
 def _join_datasets(written: dict[str, Any], path: str) -> None:
@@ -61,7 +73,7 @@ def _join_datasets(written: dict[str, Any], path: str) -> None:
                 raise UserError(f"{path}: datasets.{model['data']}: {' and '.join(data)} together are called so")
 
 
-def _take_models(written: dict[str, Any], path: Path) -> None:
+def _take_models(written: dict[str, Any], path: Path, known: Loaded) -> None:
     """`from: other/model` takes in the model of the study beside this one, with all that it is made from.
 
     What comes from there begins with the other study's name. Where it is finished, its artifacts are taken over.
@@ -72,14 +84,18 @@ def _take_models(written: dict[str, Any], path: Path) -> None:
             if isinstance(source, str) and OTHER.fullmatch(source):
                 other, wanted = source.split("/")
                 model[key] = f"{other}.{wanted}"
-                _take_in(written, path.parent / f"{other}.yaml", wanted, f"{path}: models.{name}.{key}")
+                _take_in(written, path.parent / f"{other}.yaml", wanted, f"{path}: models.{name}.{key}", known)
 
 
-def _take_in(written: dict[str, Any], beside: Path, wanted: str, place: str) -> None:
+def _take_in(written: dict[str, Any], beside: Path, wanted: str, place: str, known: Loaded) -> None:
     if not beside.is_file():
-        known = [one.stem for one in sorted(beside.parent.glob("*.yaml"))]
-        raise UserError(f"{place}: no study {beside}{nearest(beside.stem, known)}")
-    study, theirs = load_study(beside), _expanded(beside)
+        there = [one.stem for one in sorted(beside.parent.glob("*.yaml"))]
+        raise UserError(f"{place}: no study {beside}{nearest(beside.stem, there)}")
+    if known.get(beside.resolve(), "not yet") is None:
+        raise UserError(f"{place}: {beside} takes a model from here itself; put what both need into a third study")
+    if len(known) > MOST_STUDIES:
+        raise UserError(f"{place}: the {len(known)}th study that is taken from, at most {MOST_STUDIES}")
+    study, theirs = _load(beside, known)
     if wanted not in study.models:
         raise UserError(f"{place}: {beside} has no model '{wanted}'{nearest(wanted, [*study.models])}")
     found = study.made_from([f"models.{wanted}"])
@@ -121,11 +137,19 @@ def _with_implied(study: Study, path: str) -> Study:
 UNNAMEABLE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
-def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """The YAML of a study with the entries of those that it includes; its own win over included ones."""
-    path = Path(path)
-    if path.resolve() in above:
-        raise UserError(f"{path}: includes itself")
+def read(path: Path, known: dict[Path, dict[str, Any] | None] | None = None) -> dict[str, Any]:
+    """The YAML of a study with the entries of those that it includes; its own win over included ones.
+
+    `known` are studies that were read before, each once; None while one is being read.
+    """
+    path, known = Path(path), {} if known is None else known
+    if (here := path.resolve()) in known:
+        if known[here] is None:
+            raise UserError(f"{path}: includes itself")
+        return dict(known[here])
+    known[here] = None
+    if len(known) > MOST_STUDIES:
+        raise UserError(f"{path}: the {len(known)}th study that is included, at most {MOST_STUDIES}")
     if not path.is_file():
         raise UserError(f"{path}: no such study{nearest(str(path), sorted(map(str, path.parent.glob('*.yaml'))))}")
     written = parse(path)
@@ -142,12 +166,13 @@ def read(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
         raise UserError(f"{path}: include: expected a list of studies, such as [shared.yaml]")
     merged: dict[str, Any] = {}
     for other in includes:
-        included = read(path.parent / other, (*above, path.resolve()))
+        included = read(path.parent / other, known)
         for section in ALL_SECTIONS:
             merged[section] = merged.get(section, {}) | (included.get(section) or {})
     for section in ALL_SECTIONS:
         written[section] = merged.get(section, {}) | (written.get(section) or {})
-    return written
+    known[here] = written
+    return dict(written)
 
 
 def expand(entries: dict[str, Any], place: str) -> dict[str, Any]:
@@ -158,8 +183,19 @@ def expand(entries: dict[str, Any], place: str) -> dict[str, Any]:
         if isinstance(entry, dict):
             axes = entry.get("vary", {})
             entry = {key: value for key, value in entry.items() if key != "vary"}
+        if not isinstance(name, str):
+            raise UserError(f"{place}: expected a name, found {name!r}; put it in quotes")
         if not isinstance(axes, dict) or not all(isinstance(values, list) and values for values in axes.values()):
             raise UserError(f"{place}.{name}.vary: expected axes, each with a list of values")
+        for axis, values in axes.items():
+            if not isinstance(axis, str):
+                raise UserError(f"{place}.{name}.vary: expected an axis's name, found {axis!r}; put it in quotes")
+            texts = [_text(float(one) if isinstance(one, int | float) else one) for one in values]
+            if twice := [text for text, times in Counter(texts).items() if times > 1]:
+                raise UserError(f"{place}.{name}.vary.{axis}: {twice[0]} is there twice")
+        count = prod(map(len, axes.values()))
+        if len(expanded) + count > MOST_ENTRIES or count * _size(entry) > LARGEST:
+            raise UserError(f"{place}.{name}.vary: makes {count:,} entries, which is more than a study can have")
         for values in itertools.product(*axes.values()):
             chosen = dict(zip(axes, values, strict=True))
             one = str(_fill(name, {axis: UNNAMEABLE.sub("-", _text(value)) for axis, value in chosen.items()}))
@@ -167,7 +203,10 @@ def expand(entries: dict[str, Any], place: str) -> dict[str, Any]:
                 missing = [axis for axis in axes if f"{{{axis}}}" not in name]
                 hint = f"; put {{{missing[0]}}} in the name" if missing else ""
                 raise UserError(f"{place}.{name}: two entries are named '{one}'{hint}")
-            expanded[one] = _fill(entry, chosen)
+            try:
+                expanded[one] = _fill(entry, chosen)
+            except UserError as error:
+                raise UserError(f"{place}.{name}.vary: {error}") from None
     return expanded
 
 
@@ -181,8 +220,17 @@ def _fill(value: Any, chosen: dict[str, Any]) -> Any:
         for axis, one in chosen.items():
             if value == f"{{{axis}}}":
                 return one
-            value = value.replace(f"{{{axis}}}", _text(one))
+            text, times = _text(one), value.count(f"{{{axis}}}")
+            if times * len(text) > LONGEST:
+                raise UserError(f"{{{axis}}} makes a text of {times * len(text):,} letters, at most {LONGEST:,}")
+            value = value.replace(f"{{{axis}}}", text)
     return value
+
+
+def _size(value: Any) -> int:
+    """How many values something has in it, and itself."""
+    inside = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_size, inside))
 
 
 def _text(value: Any) -> str:
@@ -218,7 +266,7 @@ def _validate(kind: type[BaseModel], values: dict, path: str):
         elif first["type"] != "missing" and not isinstance(first["input"], dict | list):
             message += f", found {first['input']!r}"
         rest = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise UserError(f"{path}: {'.'.join(location)}: {message}{rest}") from None
+        raise UserError(": ".join(filter(None, [path, ".".join(location), message])) + rest) from None
 
 
 def located(type_: Any, parts: tuple) -> tuple[list[str], Any]:
@@ -316,8 +364,10 @@ def _names_taken(study: Study, path: str) -> Mistakes:
     for name in study.datasets:
         if name in TAKEN:
             yield f"datasets.{name}", f"data/{name} has another use; take another name"
-    if Path(path).stem == APART:
+    if (stem := Path(path).stem) == APART:
         yield f"results/{APART}", "has another use; give the file another name"
+    if not stem.isprintable() or {*"{}"} & {*stem}:
+        yield f"results/{stem}", "this folder's name cannot be; take braces and the like out of the file's name"
 
 
 def _unknown_names(study: Study) -> Mistakes:
@@ -370,26 +420,46 @@ def _not_timed(metric: str, ranker: Kind) -> Iterator[str]:
 
 
 def _cycles(study: Study) -> Mistakes:
-    edges, done = study.needs(), set()
-
-    def visit(node: str, trail: list[str]) -> Mistakes:
-        if node in trail:
-            yield node, f"needs itself: {' → '.join([*trail[trail.index(node) :], node])}"
-        elif node not in done:
-            for need in edges[node]:
-                yield from visit(need, [*trail, node])
-            done.add(node)
-
-    for node in edges:
-        yield from visit(node, [])
+    """Entries that need themselves, and chains that are longer than programs can follow."""
+    edges = study.needs()
+    depth: dict[str, int] = {}  # of finished nodes: how long the chain is that each begins
+    for first in edges:
+        trail = {first: iter(edges[first])} if first not in depth else {}
+        while trail:
+            node = next(reversed(trail))
+            need = next((need for need in trail[node] if need not in depth), None)
+            if need in trail:
+                around = [*trail]
+                yield need, f"needs itself: {' → '.join([*around[around.index(need) :], need])}"
+                return
+            if need is not None:
+                trail[need] = iter(edges[need])
+                continue
+            depth[node] = 1 + max((depth[need] for need in edges[node]), default=0)
+            if depth[node] > LONGEST_CHAIN:
+                yield node, f"is made from {depth[node]} others, each made from the next; at most {LONGEST_CHAIN}"
+                return
+            del trail[node]
 
 
 def _run_mistakes(study: Study) -> Mistakes:
     for place, *asked in study.asked():
-        for name, dataset, split in dict.fromkeys(study.below(*asked)):
+        for name, dataset, split in study.below(*asked):
             shown = place.startswith("tables.")
             for key, message in study.rankers[name].check_on(study, name, dataset, split, shown):
                 yield f"rankers.{name}.{key}" if key else place, message
+
+
+def notes(study: Study) -> Iterator[str]:
+    """What may be meant, and should be known: models that are trained on the queries that they are measured on."""
+    for name, table in study.tables.items():
+        for ranker, place in itertools.product(table.rankers, table.columns):
+            for node in sorted(study.made_from([f"rankers.{ranker}"])):
+                section, _, model = node.partition(".")
+                trained = study.models[model] if section == "models" else None
+                if (getattr(trained, "split", None), place[0]) == (place[1], getattr(trained, "data", None)):
+                    on = "/".join(place)
+                    yield f"tables.{name}: '{ranker}' is measured on {on}, and model '{model}' is trained on it"
 
 
 def _paper_mistakes(study: Study) -> Mistakes:

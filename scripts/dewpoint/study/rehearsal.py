@@ -4,6 +4,7 @@ Sources read tiny files in the formats of the real ones, stand-ins take the plac
 steps. What comes out lies apart and means nothing, except that the real run will not stop half-way.
 """
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from dewpoint.study.grammar import Config, Study, Table
 from dewpoint.study.kind import outside
 
 APART = "rehearsal"
+LONGEST = 150  # bytes of a name as it is
+UNUSUAL = re.compile(r"[^A-Za-z0-9._-]+")
 WILD = re.compile(r"\*+|\?|\[.*?\]")  # what a pattern has that stands for anything
 ABOUT = "A rehearsal on tiny files, with tiny models and few steps: what is measured means nothing."
 
@@ -47,8 +50,12 @@ def stand_ins(config: Config) -> str:
 
 
 def flat(path: str) -> str:
-    """A path as the name of one file."""
-    return path.strip("/").replace("/", "--")
+    """A path as the name of one file that any file system holds, and in which Snakemake sees no wildcard."""
+    name = path.strip("/").replace("/", "--")
+    if len(name.encode()) <= LONGEST and name.isprintable() and not {*"{}"} & {*name}:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{digest}-{UNUSUAL.sub('-', name)[-100:]}"
 
 
 def _title(title: str) -> str:

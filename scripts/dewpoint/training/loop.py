@@ -21,8 +21,8 @@ import torch
 from torch import nn
 
 from dewpoint.artifact import Artifact
-from dewpoint.errors import UserError
-from dewpoint.models.device import compute_with, take_device
+from dewpoint.errors import Stopped, UserError
+from dewpoint.models.device import compute_alike, take_device
 from dewpoint.progress import Progress
 from dewpoint.training import devices
 from dewpoint.training.checkpoint import load_checkpoint, load_weights, save_checkpoint, save_weights
@@ -106,7 +106,7 @@ def train(
 ) -> None:
     """Train `model` in place for `steps` steps; losses, and what is measured now and then, go to metrics.jsonl."""
     device, leads = take_device(), devices.LEADS
-    compute_with(settings.threads)
+    compute_alike(settings.threads)
     model.to(device).train()
     optimizer = _adamw(model, settings.weight_decay)
     schedule = Schedule(steps, settings.learning_rate, settings.warmup)
@@ -155,7 +155,7 @@ def train(
                 save_checkpoint(workspace.checkpoint, model, optimizer, done)
                 workspace.forget_all_but(journal.best_step)
             if reasons.asked:
-                raise UserError(f"stopped at step {done} of {steps}; the same command resumes there")
+                raise Stopped(f"stopped at step {done} of {steps}; the same command resumes there")
     pace = _pace_facts(progress, start, done)
     if leads:
         journal.close()

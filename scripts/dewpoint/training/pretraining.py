@@ -23,7 +23,7 @@ from dewpoint.data.streams import Blocks, SpanPairs, join
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import Slices, TokenStore
 from dewpoint.errors import UserError
-from dewpoint.models import dropout
+from dewpoint.models import dropout, parts
 from dewpoint.models.backbone import from_scratch, load_language_model
 from dewpoint.models.condenser import Pretrained
 from dewpoint.models.device import device_of, precision, precision_in_use, take_device
@@ -82,6 +82,9 @@ def pretrain(
     contrast: Spans | None = None,
 ) -> None:
     """Train `model` on rows of a kind, with a contrast between them when there is one, and save it."""
+    known = parts.positions(model.language_model)
+    if known is not None and settings.length > known:
+        raise UserError(f"length {settings.length}, but the model has {known} positions")
     dropout.install(model, model.language_model)
     space = room(pace.chunk, take_device(), model.language_model.config)
     text = Text(settings, kind, reading.dataset, reading.store, continuations(reading.words), space)
