@@ -17,8 +17,11 @@ from types import SimpleNamespace
 
 import yaml
 
+from dewpoint.study.written import Yaml
+
 HOME = Path(__file__).parents[1]
 APART = {"benchmarks", "config.yaml", "data", "docs", "results", "studies", "tests"}  # its own, or not wanted
+TINY = {"layers": 2, "hidden": 32, "heads": 2, "vocabulary": 1000}
 STUDY = "studies/benchmark.yaml"
 RESULTS = "results/benchmark"
 JOB = re.compile(
@@ -124,6 +127,20 @@ def environment() -> dict[str, str]:
     """Offline, and with this Python as `python`."""
     path = os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()])
     return os.environ | {"HF_HUB_OFFLINE": "1", "PATH": path}
+
+
+def miniature(steps: int, epochs: int) -> dict:
+    """The quickstart with everything small."""
+    small = {"architecture": TINY, "steps": steps, "epochs": epochs}
+    study = yaml.load((HOME / "studies" / "quickstart.yaml").read_text(), Yaml)
+    study["datasets"]["pydocs"]["packages"] = ["asyncio", "email"]
+    for model in study["models"].values():
+        model |= {"batch_size": 16, **{key: small[key] for key in small.keys() & model.keys()}}
+        if "negatives" in model:
+            model["negatives_depth"] = 50
+    for ranker in study["rankers"].values():
+        ranker["depth"] = 100
+    return study
 
 
 # --- where artifacts lie: docs/files.md ---------------------------------------------------------

@@ -15,8 +15,6 @@ import sys
 import time
 from pathlib import Path
 
-import yaml
-
 HOME = Path(__file__).parents[1]
 sys.path[:0] = [str(HOME / "scripts"), str(HOME)]
 
@@ -24,10 +22,9 @@ from benchmarks import ours
 from benchmarks.common import say
 from dewpoint.compared import compare
 from dewpoint.inventory import Inventory, inventory
-from dewpoint.study.written import Yaml
 from dewpoint.verify import examine
 
-SMALL = {"architecture": {"layers": 2, "hidden": 32, "heads": 2, "vocabulary": 1000}, "steps": 200, "epochs": 2}
+STEPS, EPOCHS = 200, 2  # trainings of some seconds
 FIRST, LONGEST = 2.0, 20.0  # seconds from a start to the kill
 PATIENCE = 600  # seconds for a study that nobody disturbs
 
@@ -43,9 +40,10 @@ def main() -> None:
     turn = 0
     while kills < options.kills:
         turn += 1
-        clean = ours.project(options.work / "clean" / str(turn), study(), checkpoint_steps=20, seed=turn)
+        study, config = ours.miniature(STEPS, EPOCHS), {"checkpoint_steps": 20, "seed": turn}
+        clean = ours.project(options.work / "clean" / str(turn), study, **config)
         clean.snakemake()
-        tried = ours.project(options.work / "killed" / str(turn), study(), checkpoint_steps=20, seed=turn)
+        tried = ours.project(options.work / "killed" / str(turn), study, **config)
         sealed: dict[str, str] = {}
         while kills < options.kills and not finished(tried, moments.uniform(FIRST, LONGEST)):
             kills += 1
@@ -65,19 +63,6 @@ def main() -> None:
     say("artifacts lost that had been finished", len(lost), 0, most=True)
     say("damaged files in the end", len(damaged), 0, most=True)
     say(f"differing from an undisturbed run, of {compared + len(other)}", len(other), 0, most=True)
-
-
-def study() -> dict:
-    """The quickstart with everything small, but trainings of some seconds."""
-    small = yaml.load((HOME / "studies" / "quickstart.yaml").read_text(), Yaml)
-    small["datasets"]["pydocs"]["packages"] = ["asyncio", "email"]
-    for model in small["models"].values():
-        model |= {"batch_size": 16, **{key: SMALL[key] for key in SMALL.keys() & model.keys()}}
-        if "negatives" in model:
-            model["negatives_depth"] = 50
-    for ranker in small["rankers"].values():
-        ranker["depth"] = 100
-    return small
 
 
 def finished(project: ours.Project, seconds: float) -> bool:

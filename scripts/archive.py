@@ -14,8 +14,10 @@ from pathlib import Path
 
 from dewpoint.again import as_run
 from dewpoint.archive import pack
+from dewpoint.artifact import record_of
 from dewpoint.errors import UserError
-from dewpoint.inventory import DATA, RESULTS, Inventory, inventory
+from dewpoint.inventory import RESULTS, Inventory, inventory
+from dewpoint.program import by_hand
 from dewpoint.study.graph import PROJECT, SHAPING, Graph, found
 from dewpoint.study.parts import written_in
 from dewpoint.verify import examine
@@ -62,7 +64,7 @@ def own_files(graph: Graph, held: Inventory) -> dict[str, Path]:
     """The user's files and folders of models; what lies elsewhere stays there, and is said."""
     inputs = {name: where for one in held.artifacts.values() for name, (where, _) in one.inputs.items()}
     paths = {where for name, where in inputs.items() if name not in held.artifacts and where.is_file()}
-    paths = {path for path in paths if not is_artifact(path, held)}
+    paths = {path for path in paths if record_of(path) is None}
     sources = [source for model in graph.study.models.values() for source in model.sources.values()]
     for folder in {Path(source[5:]) for source in sources if source.startswith("path:")}:
         paths |= {path for path in folder.rglob("*") if path.is_file()}
@@ -75,14 +77,5 @@ def own_files(graph: Graph, held: Inventory) -> dict[str, Path]:
     return taken
 
 
-def is_artifact(path: Path, held: Inventory) -> bool:
-    return path.name == "manifest.json" or path.parent.name in DATA
-
-
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    by_hand(main)

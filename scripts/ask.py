@@ -7,7 +7,6 @@ python scripts/ask.py --rankers bm25 hybrid             asks these rankers of th
 
 import argparse
 import shutil
-import sys
 import textwrap
 import time
 from itertools import zip_longest
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from dewpoint.data.dataset import Dataset
 from dewpoint.errors import UserError, printable
-from dewpoint.program import given, namespace
+from dewpoint.program import by_hand, given, namespace
 from dewpoint.search.live import Live
 from dewpoint.study.graph import Graph
 from dewpoint.study.kind import work_of
@@ -133,9 +132,4 @@ def at_least_one(text: str) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    by_hand(main)

@@ -11,9 +11,9 @@ from dewpoint.study.grammar import Study
 
 def main(artifact: Artifact, settings: Settings, results: str, data: str) -> None:
     study = Study.model_validate_json(settings.study)
-    html = page(study, Path(results), Path(data), vars(settings.papers), vars(settings.config))
-    artifact.beside(".html").write_text(html, encoding="utf-8")
     known = provenance(made_for(study, Path(results)), Path(results))
+    html = page(study, Path(results), Path(data), vars(settings.papers), vars(settings.config), known)
+    artifact.beside(".html").write_text(html, encoding="utf-8")
     artifact.beside(".yaml").write_text(as_yaml(study, vars(settings.config), known), encoding="utf-8")
 
 

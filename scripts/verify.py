@@ -10,7 +10,6 @@ Exit code 1: something is damaged, out of date, or not equal to the earlier run.
 
 import argparse
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from dewpoint.archive import manifests_of
 from dewpoint.compared import Compared, compare, largest_difference
 from dewpoint.errors import UserError
 from dewpoint.inventory import Inventory, data_of, inventory
+from dewpoint.program import by_hand
 from dewpoint.study.graph import places
 from dewpoint.verify import examine
 
@@ -103,9 +103,4 @@ def say(name: str, value: int, goal: int) -> bool:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except UserError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    by_hand(main)

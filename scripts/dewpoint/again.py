@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dewpoint.environment import PROJECT
 from dewpoint.errors import UserError
 from dewpoint.inventory import Inventory
 
-PROJECT = Path(__file__).parents[2]
 FINISHED = "finished"
 
 

@@ -5,7 +5,6 @@ linked on disk is whole in it.
 """
 
 import io
-import json
 import os
 import tarfile
 from collections.abc import Iterator
@@ -14,12 +13,13 @@ from typing import Any
 
 import yaml
 
+from dewpoint import notes
 from dewpoint.artifact import key_of
+from dewpoint.environment import PROJECT
 from dewpoint.errors import UserError
 from dewpoint.inventory import Held, Inventory
 from dewpoint.progress import Progress
 
-PROJECT = Path(__file__).parents[2]
 CODE = ("Makefile", "Snakefile", "README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md")
 CODE_FOLDERS = ("scripts", "rules", "profiles", "envs", "docs", "studies/published")
 TIME = 946_684_800  # of all members: the first second of 2000
@@ -78,9 +78,9 @@ def _place(one: Held, held: Inventory) -> str:
 
 def _note(one: Held, folder: str) -> dict[str, bytes]:
     """What finds the artifact for whoever is about to make the same."""
-    key, place = key_of(one.record), os.path.relpath(f"{folder}/{one.manifest.name}", "results")
-    said = json.dumps({"manifest": place, "record": one.record}, ensure_ascii=False)
-    return {f"results/.notes/made/{key[:2]}/{key}": said.encode()}
+    place = os.path.relpath(f"{folder}/{one.manifest.name}", "results")
+    name, said = notes.entry(key_of(one.record), place, one.record)
+    return {f"results/.notes/{name}": said.encode()}
 
 
 def _code() -> Iterator[tuple[str, Path]]:

@@ -54,6 +54,7 @@ class Artifact:
         self.started = time.monotonic()
         staging = f".partial-{self.manifest.name}"
         self.staging = self.folder / (f"{staging}-{helper}-{os.getpid()}" if helper else staging)
+        self.word = self.folder / staging / f".make-{_start()}"  # of the maker to the helpers of this very start
         self.lease = hold(self.staging / LOCK, f"{self.manifest}: another process is making it; waiting for that one")
         for left in self.staging.iterdir():  # by a process that was killed
             if left.is_dir():
@@ -131,14 +132,13 @@ class Artifact:
         return other
 
     def _tell(self, other: Path | None) -> None:
-        """Helpers of this very start do as we do."""
+        """Helpers do as we do."""
         if "RANK" in os.environ and other is None:
-            (self.folder / f".partial-{self.manifest.name}" / f".make-{_start()}").touch()
+            self.word.touch()
 
     def _told(self) -> Path | None:
         """What the maker found; it may wait for another process itself."""
-        word = self.folder / f".partial-{self.manifest.name}" / f".make-{_start()}"
-        while not word.exists():
+        while not self.word.exists():
             with suppress(UserError):
                 if key_of(read_manifest(self.manifest)) == self.key:
                     return self.manifest
@@ -222,9 +222,7 @@ def _remove_others(folder: Path, names: set[str]) -> None:
 def write_manifest(manifest: Path, record: dict[str, Any]) -> None:
     """By rename, with the sum of all that it says, so that a word of it that was damaged is noticed."""
     said = {name: value for name, value in record.items() if name != "sum"}
-    partial = manifest.with_name(f".{manifest.name}-{os.getpid()}")
-    partial.write_text(json.dumps(said | {"sum": _sum(said)}, indent=1, ensure_ascii=False) + "\n")
-    os.replace(partial, manifest)
+    notes.write_at_once(manifest, json.dumps(said | {"sum": _sum(said)}, indent=1, ensure_ascii=False) + "\n")
 
 
 def _sum(record: dict[str, Any]) -> str:
@@ -261,20 +259,24 @@ def member(manifest: Path, name: str | None = None) -> Path:
 
 def checked(path: Path) -> str:
     """The hash of what an input holds, after a look at whether it still does: for an artifact, at each of its files."""
-    record = _artifact(path)
+    record = record_of(path)
     for name in record["files"] if record else ():
         _checked_file(path.parent, name, record, path)
-    return record["content"] if record else content_hash(path)
+    return _content(path, record)
 
 
 def content_hash(path: Path) -> str:
     """The hash of what an input holds: the manifest's own for an artifact, of the bytes for any other file."""
-    if record := _artifact(path):
+    return _content(path, record_of(path))
+
+
+def _content(path: Path, record: dict[str, Any] | None) -> str:
+    if record:
         return record["content"]
     return notes.hash_of(path) if path.is_file() else ""
 
 
-def _artifact(path: Path) -> dict[str, Any] | None:
+def record_of(path: Path) -> dict[str, Any] | None:
     """The record of an input that is a manifest, by its name or its beginning; any other may be larger than memory."""
     if path.suffix != ".json" or not path.is_file():
         return None
@@ -307,9 +309,7 @@ def peak_memory_mb() -> int:
 
 
 def _describe(path: Path) -> dict[str, Any]:
-    with open(path, "rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    described: dict[str, Any] = {"bytes": path.stat().st_size, "sha256": digest}
+    described: dict[str, Any] = {"bytes": path.stat().st_size, "sha256": notes.digest(path)}
     if path.suffix == ".parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -351,6 +351,6 @@ def _where() -> dict[str, Any]:
         "changed": found["code"]["changed"],
         "python": found["python"],
         "versions": _versions(),
-        "environment": environment.record(folder) if folder else None,
+        "environment": environment.record(folder, found) if folder else None,
         **environment.job(),
     }

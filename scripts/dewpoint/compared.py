@@ -3,9 +3,8 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
-from dewpoint.environment import differences
+from dewpoint.environment import differences, kept
 from dewpoint.inventory import Held, Inventory
 
 OF_A_JOB = ("device", "threads", "capability", "blas", "gpu", "variables")  # what a manifest's `run` says of it
@@ -97,18 +96,10 @@ def _why(one: Held, other: Held, ours: Inventory, earlier: Inventory) -> Iterato
     yield from found or ["made alike, as far as manifests tell: settings, code, inputs, packages, processor, threads"]
 
 
-def _environment(one: Held, held: Inventory) -> dict[str, Any]:
-    """Where it was made, as far as that is kept."""
-    path = held.environments / f"{one.record['run'].get('environment')}.json"
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-
-
 def _where(one: Held, other: Held, ours: Inventory, earlier: Inventory) -> Iterator[str]:
     """What differs of the environments; of one whose file is gone, what its manifest says."""
-    then, now = _environment(other, earlier), _environment(one, ours)
+    of = ((other, earlier), (one, ours))
+    then, now = (kept(held.environments, made.record["run"].get("environment")) for made, held in of)
     if not then or not now:
         then, now = ({key: held.record["run"].get(key) for key in IN_SHORT} for held in (other, one))
     jobs = ({key: held.record["run"].get(key) for key in OF_A_JOB} for held in (other, one))

@@ -12,10 +12,11 @@ import platform
 import re
 import subprocess
 import sys
-import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+from dewpoint.notes import digest, write_at_once
 
 PROJECT = Path(__file__).parents[2]
 CODE = ("scripts", "rules", "Snakefile")
@@ -33,15 +34,22 @@ VARIABLES = re.compile(
 # --- the same for all jobs ----------------------------------------------------------------------
 
 
-def record(folder: Path) -> str:
-    """The hash of this environment; a file of that name in `folder` says what it is."""
-    found = environment(folder)
-    text = json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+def record(folder: Path, found: dict[str, Any] | None = None) -> str:
+    """The hash of this environment, as `environment` found it; a file of that name in `folder` says what it is."""
+    text = json.dumps(found or environment(folder), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     name = hashlib.sha256(text.encode()).hexdigest()[:16]
     path = folder / f"{name}.json"
     if not path.exists():
-        _write(path, text)
+        write_at_once(path, text)
     return name
+
+
+def kept(folder: Path, name: str | None) -> dict[str, Any]:
+    """What is said of an environment with this hash; nothing where its file is gone."""
+    try:
+        return json.loads((folder / f"{name}.json").read_text())
+    except (OSError, ValueError):
+        return {}
 
 
 def environment(folder: Path | None = None) -> dict[str, Any]:
@@ -94,7 +102,7 @@ def _conda(prefix: Path) -> dict[str, str]:
 def _lock(packages: dict[str, str]) -> dict[str, str | None]:
     """The file of the project that pins the packages, and its hash."""
     path = PROJECT / "envs" / f"dewpoint{'-gpu' if 'faiss-gpu' in packages else ''}.txt"
-    return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None}
+    return {"file": path.name, "sha256": digest(path) if path.is_file() else None}
 
 
 def _system() -> str:
@@ -132,18 +140,18 @@ def processor(told_in: Path = Path("/proc/cpuinfo")) -> dict[str, Any]:
 # --- code ---------------------------------------------------------------------------------------
 
 
-def code(project: Path, kept: Path | None) -> dict[str, Any]:
+def code(project: Path, asked: Path | None) -> dict[str, Any]:
     """The commit, and which files of the code are other than in it; None where git cannot tell."""
     state = _state(project)
     try:
-        said = json.loads(kept.read_text()) if kept else {}
+        said = json.loads(asked.read_text()) if asked else {}
         if said.get("state") == state:
             return said["found"]
     except (OSError, ValueError, KeyError, AttributeError):  # not there, or another process is writing it
         pass
     found = _ask_git(project)
-    if kept:
-        _write(kept, json.dumps({"state": state, "found": found}))
+    if asked:
+        write_at_once(asked, json.dumps({"state": state, "found": found}))
     return found
 
 
@@ -261,11 +269,3 @@ def _said(value: Any) -> str:
 
 def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _write(path: Path, text: str) -> None:
-    """At once, so that no reader sees a part; another process may write the same."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.{threading.get_ident()}")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

@@ -78,9 +78,9 @@ def inventory(results: Path, data: Path | None) -> Inventory:
             found.wrong.append(str(error))
             continue
         found.artifacts[held.name] = held
-        below = map(found.place, held.inputs)
-        todo += [place for place in dict.fromkeys(below) if place and place not in seen]
-        seen |= {*todo}
+        below = [place for place in dict.fromkeys(map(found.place, held.inputs)) if place and place not in seen]
+        todo += below
+        seen.update(below)
     return found
 
 

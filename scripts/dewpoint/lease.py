@@ -56,17 +56,17 @@ def count_gpus() -> int:
 
 
 def take_device(names: Sequence[str]) -> tuple[int, IO]:
-    """Which of these GPUs no other program of this user holds, and its lease; waits for one."""
+    """Which of these GPUs no other program of this user has, held until this process ends; waits for one."""
     waiting = False
     while True:
         for number, name in enumerate(names):
             if file := take(Path(tempfile.gettempdir()) / f"dewpoint-{os.getuid()}-gpu{name}.lock"):
+                held.append(file)
                 return number, file
         if not waiting:
             log.info("waiting for one of %d GPUs", len(names))
         waiting = True
         time.sleep(WAIT)
-        time.sleep(1)
 
 
 def take_devices(count: int) -> list[str]:
@@ -75,6 +75,5 @@ def take_devices(count: int) -> list[str]:
     for _ in range(count):
         number, file = take_device(names)
         os.set_inheritable(file.fileno(), True)
-        held.append(file)
         taken.append(names[number])
     return sorted(taken)

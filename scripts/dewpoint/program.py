@@ -143,10 +143,20 @@ class Ended(SystemExit):
     """A program's end in one line, with an exit code that says whether to try again is of use."""
 
     def __init__(self, error: UserError):
-        line = " ".join(str(error).splitlines())
+        line = str(error)
         super().__init__(line if line.startswith(error.begins) else error.begins + line)
         self.code = error.code
         print(self, file=sys.stderr)
+
+
+def by_hand(main: Callable[[], int | None]) -> None:
+    """A program for people: its mistakes are a line, and who stops it sees no traceback."""
+    try:
+        sys.exit(main())
+    except UserError as error:
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[str] = ()) -> None:

@@ -36,7 +36,6 @@ def examine(held: Inventory) -> Examined:
             found.files, found.bytes = found.files + 1, found.bytes + said["bytes"]
             if wrong := _wrong(path, said["sha256"], said["bytes"], progress, found):
                 found.damaged.append(wrong)
-        found.damaged += _unlisted(held, one, spoken_for)
         for name, (where, content) in one.inputs.items():
             if other := held.artifacts.get(name):
                 if other.record["content"] != content:
@@ -50,6 +49,8 @@ def examine(held: Inventory) -> Examined:
                 found.absent.append(name)
         if wrong := _environment(held, one):
             found.damaged.append(wrong)
+    for one in {one.manifest.parent: one for one in held.artifacts.values()}.values():  # a folder, once
+        found.damaged += _unlisted(held, one, spoken_for)
     found.damaged, found.absent = list(dict.fromkeys(found.damaged)), list(dict.fromkeys(found.absent))
     return found
 

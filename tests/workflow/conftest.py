@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dewpoint.study.written import Yaml
+from benchmarks.ours import miniature
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "rules", "scripts", "envs", "profiles", "studies")
 STUDY = "studies/mini.yaml"
-SMALL = {"architecture": {"layers": 2, "hidden": 32, "heads": 2, "vocabulary": 1000}, "steps": 6, "epochs": 1}
 JOB = re.compile(r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    output: (.*)$", re.MULTILINE)
 
 
@@ -61,25 +60,12 @@ def environment() -> dict[str, str]:
     return os.environ | {"HF_HUB_OFFLINE": "1"}
 
 
-def miniature() -> dict:
-    """The quickstart with everything small."""
-    study = yaml.load((ROOT / "studies" / "quickstart.yaml").read_text(), Yaml)
-    study["datasets"]["pydocs"]["packages"] = ["asyncio", "email"]
-    for model in study["models"].values():
-        model |= {"batch_size": 16, **{key: SMALL[key] for key in SMALL.keys() & model.keys()}}
-        if "negatives" in model:
-            model["negatives_depth"] = 50
-    for ranker in study["rankers"].values():
-        ranker["depth"] = 100
-    return study
-
-
 def copy_project(folder: Path) -> Project:
     folder.mkdir()
     for part in PARTS:
         source = ROOT / part
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / part)
-    (folder / STUDY).write_text(yaml.safe_dump(miniature(), sort_keys=False))
+    (folder / STUDY).write_text(yaml.safe_dump(miniature(steps=6, epochs=1), sort_keys=False))
     project = Project(folder)
     project.edit("config.yaml", "studies/quickstart.yaml", STUDY)
     return project

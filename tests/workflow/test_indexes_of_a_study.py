@@ -8,13 +8,14 @@ import pandas as pd
 import pytest
 import yaml
 
-from workflow.conftest import SMALL, STUDY, Project, copy_project, environment
+from benchmarks.ours import TINY
+from workflow.conftest import STUDY, Project, copy_project, environment
 
 BERT = {
     "recipe": "mlm",
     "from": "scratch",
     "data": "docs",
-    "architecture": SMALL["architecture"] | {"dropout": 0},
+    "architecture": TINY | {"dropout": 0},
     "steps": 4,
     "length": 32,
     "batch_size": 8,

@@ -12,7 +12,8 @@ from typing import Any
 
 from dewpoint.errors import UserError
 
-HUB = re.compile(r"(?P<name>\w[\w.-]*(/\w[\w.-]*)?)(@(?P<revision>\w[\w./-]*))?", re.ASCII)
+PART = "[A-Za-z0-9][A-Za-z0-9._-]*"
+HUB = re.compile(rf"(?P<name>{PART}(/{PART})?)(@(?P<revision>\w[\w./-]*))?", re.ASCII)
 OF_THE_STUDY = ("scratch", "study")  # what settings say of a source that is none of others
 WANTED = ["*.json", "*.txt", "*.model", "*.safetensors"]
 UNWANTED = ["onnx/*", "openvino/*", "*.onnx_data", "coreml/*"]

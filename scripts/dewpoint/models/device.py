@@ -11,7 +11,6 @@ from torch import nn
 from dewpoint import lease
 from dewpoint.models import parts
 
-leases = []  # of this process, until it ends
 PAYS_FROM = 128  # hidden size
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of mallopt
 
@@ -30,8 +29,7 @@ def take_device() -> torch.device:
     visible = lease.named_gpus() or []
     if len(visible) == 1 or "SLURM_JOB_ID" in os.environ:
         return torch.device("cuda", 0)
-    number, held = lease.take_device(visible or list(map(str, range(torch.cuda.device_count()))))
-    leases.append(held)
+    number, _ = lease.take_device(visible or list(map(str, range(torch.cuda.device_count()))))
     return torch.device("cuda", number)
 
 

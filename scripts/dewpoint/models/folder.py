@@ -88,7 +88,6 @@ def _own_queries(source: str | Path) -> Path | None:
     if is_folder(source):
         return Path(source, QUERY)
     raise UserError(f"{source}: has two encoders; download it, and name the folder as path:DIR")
-    return None
 
 
 def _modules(source: str | Path) -> list[tuple[str, str]]:

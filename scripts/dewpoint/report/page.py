@@ -10,7 +10,7 @@ from dewpoint.artifact import read_manifest
 from dewpoint.report import analyses, curves
 from dewpoint.report.graph import picture
 from dewpoint.report.lineage import Made, environment, follow, stages
-from dewpoint.report.provenance import in_short, provenance
+from dewpoint.report.provenance import Provenance, in_short, provenance
 from dewpoint.report.shown import shown
 
 
@@ -36,16 +36,24 @@ class Settings:
     models: dict[str, list[str]]  # what differs
 
 
-def page(study, results: Path, data: Path, papers: dict[str, Any], config: dict[str, Any] | None = None) -> str:
+def page(
+    study,
+    results: Path,
+    data: Path,
+    papers: dict[str, Any],
+    config: dict[str, Any] | None = None,
+    again: Provenance | None = None,
+) -> str:
     """The HTML of a study's report, from what the study says; whatever optional part is missing is left out.
 
     `papers`: where the table is from that a table reproduces. `config`: what of config.yaml shaped the results.
+    `again`: the provenance of what was made, found here when left out.
     """
     scores = scores_of(study, results)
     folders = {name: results / "models" / name for name in study.models}
     analysed = {name: results / "analyses" / name / "manifest.json" for name in study.analyses}
-    made = made_for(study, results)
-    again = provenance(made, results)
+    again = again or provenance(made_for(study, results), results)
+    made = again.made
     models = _manifests(folders)
     metrics = {name: folder / "metrics.jsonl" for name, folder in folders.items()}
     panels = [curves.panel(name, path) for name, path in metrics.items() if path.is_file()]

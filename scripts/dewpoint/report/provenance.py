@@ -3,7 +3,6 @@
 The page shows it in short; report.yaml, beside it, has all of it with the study and the config as they were run.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from dewpoint.artifact import MANIFEST, read_manifest
+from dewpoint.artifact import record_of
+from dewpoint.environment import kept
 from dewpoint.inventory import named
 from dewpoint.report.lineage import Made
 
@@ -20,6 +20,7 @@ REVISIONS = ("revision", "query_revision")
 
 @dataclass(frozen=True)
 class Provenance:
+    made: list[Made] = field(default_factory=list)  # whose it is
     datasets: dict[str, dict[str, Any]] = field(default_factory=dict)  # name → settings, content, made_from
     files: dict[str, dict[str, Any]] = field(default_factory=dict)  # fetched, or the user's own
     released: dict[str, dict[str, str]] = field(
@@ -31,10 +32,9 @@ class Provenance:
 
 def provenance(made: list[Made], results: Path) -> Provenance:
     """Of what was made, and of the data behind it as far as they are there."""
-    found, records = Provenance(), {f"{one.name}": one.manifest for one in made}
+    found, records = Provenance(made), {one.name: one.manifest for one in made}
     for path, content in _behind(made, results):
-        record = read_manifest(path) if path.is_file() and _is_artifact(path) else None
-        if record is None:
+        if (record := record_of(path)) is None:
             found.files[str(path)] = {"sha256": content}
         elif named(path).startswith("data/downloads/"):
             said = next(iter(record["files"].values()))
@@ -56,7 +56,7 @@ def provenance(made: list[Made], results: Path) -> Provenance:
     runs = [record["run"] for record in records.values()]
     for name in dict.fromkeys(run.get("environment") for run in runs):
         if name:
-            found.environments[name] = _environment(results.parent / "environments" / f"{name}.json")
+            found.environments[name] = kept(results.parent / "environments", name)
     found.threads.extend(sorted({run["threads"]["torch"] for run in runs if "torch" in run.get("threads", {})}))
     return found
 
@@ -69,19 +69,8 @@ def _behind(made: list[Made], results: Path) -> Iterator[tuple[Path, str]]:
             continue
         seen.add(path)
         yield path, content
-        if path.is_file() and _is_artifact(path):
-            todo += [(Path(source), held) for source, held in read_manifest(path)["inputs"].items()]
-
-
-def _is_artifact(path: Path) -> bool:
-    return path.suffix == ".json" and (path.name == MANIFEST or named(path).startswith("data/downloads/"))
-
-
-def _environment(path: Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
+        if record := record_of(path):
+            todo += [(Path(source), held) for source, held in record["inputs"].items()]
 
 
 def in_short(found: Provenance) -> dict[str, list[str]]:

@@ -1,6 +1,5 @@
 """What all kinds of a section have in common: sources, recipes, rankers, losses, batches, analyses."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from dewpoint.data.catalogue import Download
+from dewpoint.data.pretrained import HUB
 from dewpoint.study.kind import For, Kind, Names, outside
 from dewpoint.study.sizes import Cost, Sizes, prepared, written
 from dewpoint.study.types import Count, Grade, Name, Row, Seed, Share
@@ -16,7 +16,6 @@ from dewpoint.study.types import Count, Grade, Name, Row, Seed, Share
 Asked = tuple[str, str, str, str]  # (key that asks, ranker, dataset, split) of a run
 Inputs = dict[str, list[str]]  # flag of the program → manifests
 PUBLISHED = Field(None, description="the row of papers that it reproduces: {system: BERT, train: full, neg: bm25}")
-HUB = re.compile(r"hub:[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?(@\w[\w./-]*)?", re.ASCII)
 MODEL_FILES = ("config.json", "modules.json")
 QUERY = "query"  # where in a retriever's folder an encoder of queries lies
 PASSAGES, QUERIES = "passages", "queries"  # the two sides of a retriever
@@ -163,7 +162,7 @@ class Node(Kind):
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         for key, source in self.sources.items():
-            if source.startswith("hub:") and not HUB.fullmatch(source):
+            if source.startswith("hub:") and not HUB.fullmatch(source[4:]):
                 yield key, f"expected hub:ORG/NAME[@REVISION], found '{source}'"
             if source.startswith("path:"):
                 folder = Path(source[5:])

@@ -1,6 +1,5 @@
 """Checkpoints without pickle: tensors in safetensors, the step in JSON, renamed into place at once."""
 
-import hashlib
 import json
 import logging
 import os
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import torch
 from torch import nn
+
+from dewpoint.notes import digest
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ def save_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
         for part, value in optimizer.state[parameter].items():
             tensors[f"{part}.{name}"] = value.contiguous()
     save_file(tensors, partial / "tensors.safetensors")
-    state = {"step": step, "sha256": _hash(partial / "tensors.safetensors")}
+    state = {"step": step, "sha256": digest(partial / "tensors.safetensors")}
     (partial / "state.json").write_text(json.dumps(state))
     shutil.rmtree(folder, ignore_errors=True)
     os.replace(partial, folder)
@@ -42,7 +43,7 @@ def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optim
         return 0
     try:
         state = json.loads((folder / "state.json").read_text())
-        whole = state["sha256"] == _hash(folder / "tensors.safetensors")
+        whole = state["sha256"] == digest(folder / "tensors.safetensors")
     except (OSError, ValueError):
         whole = False
     if not whole:
@@ -73,11 +74,6 @@ def load_weights(path: Path, model: nn.Module) -> None:
 
     for name, tensor in load_file(path).items():
         model.get_parameter(name).copy_(tensor)
-
-
-def _hash(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _partial(path: Path) -> Path:
