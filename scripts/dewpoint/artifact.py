@@ -6,7 +6,6 @@ A manifest is a small JSON file. A folder's is `manifest.json` in it; a single f
 
 import glob
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
@@ -27,7 +26,11 @@ FORMAT = 1
 BEGINS = b'{\n "format": 1,'  # a manifest
 LOCK = ".lock"
 MANIFEST = "manifest.json"
-LIBRARIES = ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "faiss", "Stemmer", "numba", "scipy")
+LIBRARIES = {  # module → the package that brings it, the first that is installed
+    **{name: (name,) for name in ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "numba", "scipy")},
+    "faiss": ("faiss-gpu", "faiss-cpu"),
+    "Stemmer": ("pystemmer",),
+}
 
 
 class Artifact:
@@ -335,11 +338,11 @@ def _device() -> dict[str, Any]:
     return {"device": f"cpu ({platform.machine()}, {os.cpu_count()} cores)"}
 
 
-def _versions() -> dict[str, str]:
+def _versions(packages: dict[str, str]) -> dict[str, str]:
     """Versions of the libraries that this process has loaded."""
-    distributions = importlib.metadata.packages_distributions()
-    names = {distributions[module][0] for module in LIBRARIES if module in sys.modules and module in distributions}
-    return {name: importlib.metadata.version(name) for name in sorted(names)}
+    loaded = [names for module, names in LIBRARIES.items() if module in sys.modules]
+    found = [next((name for name in names if name in packages), None) for names in loaded]
+    return {name: packages[name] for name in sorted(filter(None, found))}
 
 
 def _where() -> dict[str, Any]:
@@ -350,7 +353,7 @@ def _where() -> dict[str, Any]:
         "commit": found["code"]["commit"],
         "changed": found["code"]["changed"],
         "python": found["python"],
-        "versions": _versions(),
+        "versions": _versions(found["packages"]),
         "environment": environment.record(folder, found) if folder else None,
         **environment.job(),
     }

@@ -128,8 +128,8 @@ def prepared(folder: Path, settings: dict, files: list[Path] = []) -> None:  # n
         try:
             prepare(folder, settings, files=files)
         except SystemExit as exit:
-            assert str(exit.code).startswith("error: ")
-            assert is_one_line(str(exit.code).removeprefix("error: "))
+            assert str(exit).startswith("error: ")
+            assert is_one_line(str(exit).removeprefix("error: "))
             assert list((folder / "out").iterdir()) == []
 
 
@@ -205,6 +205,6 @@ def test_any_run_of_others(tmp_path, name):
             try:
                 call("rankers.file rank", output, {"split": "test", "depth": 10}, dataset=dataset, file=file)
             except SystemExit as exit:
-                assert is_one_line(str(exit.code).removeprefix("error: "))
+                assert is_one_line(str(exit).removeprefix("error: "))
 
     one()
