@@ -40,6 +40,7 @@ LARGE = {
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 4096, "bytes": 96, "sample": 100_000}},
     ("rankers", "file"): {"on": "d", "runs": {"test": "run.trec"}},
     ("rankers", "fusion"): {"tune": {"steps": 50}},
+    ("rankers", "rerank"): {"of": "w", "by": "m", "top": 500},
 }
 TINY = {  # as small as a user may have it: nothing of it grows
     ("sources", "msmarco-passage"): {"triples": 1},
@@ -49,6 +50,7 @@ TINY = {  # as small as a user may have it: nothing of it grows
     ("recipes", "crossencoder"): {"train_queries": 1, "negatives": ["w"], "negatives_per_query": 1, "epochs": 1},
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 2, "bytes": 4, "sample": 9}},
     ("rankers", "fusion"): {"tune": {"steps": 1}},
+    ("rankers", "rerank"): {"of": "w", "by": ["m", "w"], "top": 1},
 }
 SMALLEST = {"steps": 1, "batch_size": 1, "length": 8, "query_length": 3, "passage_length": 5, "measurements": 0}
 
@@ -172,7 +174,11 @@ def test_the_small_self_is_a_valid_entry(folder, name):
 # --- reckoned -----------------------------------------------------------------------------------
 
 PLACE = SimpleNamespace(
-    study=SimpleNamespace(datasets=defaultdict(lambda: Pydocs(source="pydocs")), models={}, rankers={})
+    study=SimpleNamespace(
+        datasets=defaultdict(lambda: Pydocs(source="pydocs")),
+        models=defaultdict(lambda: made("recipes", "retriever")),
+        rankers={},
+    )
 )
 
 

@@ -58,15 +58,13 @@ class CrossEncoder(Reader):
             return self.linear(cls.float())[:, 0]
 
     def score(self, pairs: Pairs, special: Special, tokens: int, done: Callable[[np.ndarray, Tensor], None]) -> None:
-        """Hand over (rows, their scores) of all pairs, `tokens` at a time."""
-        low = torch.is_autocast_enabled(self.device.type)
+        """Hand over (rows, their scores) of all pairs, those of like lengths together, `tokens` at a time."""
 
+        @torch.inference_mode()
         def scores(rows: np.ndarray) -> Tensor:
             some = pairs[rows]
             ids = torch.from_numpy(assemble(some.segments, special)).to(self.device)
-            second = torch.from_numpy(some.second).to(self.device)
-            with torch.inference_mode(), torch.autocast(self.device.type, enabled=low):  # which threads do not inherit
-                return self(ids, (ids != special["pad"]).long(), second)
+            return self(ids, (ids != special["pad"]).long(), torch.from_numpy(some.second).to(self.device))
 
         self.in_batches(input_lengths(pairs.segments, special), tokens, scores, done)
 
