@@ -27,13 +27,17 @@ models:
   new: {recipe: mlm, from: scratch, data: d, architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}}
   co: {recipe: cocondenser, from: pre, data: [w, wikipedia], early_layers: 1}
   mined: {recipe: retriever, from: co, data: dpr, split: nq-train, negatives: [bm25, one], development: {split: nq-dev}}
+  cat: {recipe: crossencoder, from: new, data: d, negatives: [bm25], loss: binary}
+  dog: {recipe: released-crossencoder, from: "hub:some/cross-encoder"}
 rankers:
+  again: {kind: rerank, of: raw, by: [cat, dog], top: 50}
   raw: {kind: dense, model: new}
   graph: {kind: dense, model: one, index: {name: hnsw}}
   tuned: {kind: fusion, of: [one, bm25], method: weighted, tune: {split: train}}
   both: {kind: fusion, of: [mined, bm25]}
 tables:
   d: {rankers: [bm25, raw], on: d/test, metrics: [nDCG@10, latency@1]}
+  again: {rankers: [again], on: d/test, metrics: [nDCG@10]}
   fused: {rankers: [bm25, tuned, graph], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
