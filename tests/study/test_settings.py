@@ -373,13 +373,15 @@ VALUES = {
     "negatives_without": [["judged"], ["answers"], ["judged", "answers"]],
     "negatives_seed": [1, 2],
     "negatives_per_query": [1, 7],
+    "teacher": [None, "bm25", "zero"],
+    "unscored": ["refused", "skipped"],
     "in_batch": [True, False],
     "positives": ["rotating", "first"],
     "train_queries": [100, 1000, "all"],
     "split": ["train", "test"],
     "epochs": [1, 3],
     "loss": [{"name": "contrast", "temperature": 0.05}, "contrast"],
-    "batches": ["random"],
+    "batches": ["random", {"name": "tas", "model": "co"}, {"name": "tas", "model": "co", "clusters": 9}],
     "development": [None, {"split": "dev"}, {"split": "dev", "keep": "last"}],
 }
 

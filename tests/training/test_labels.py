@@ -98,7 +98,7 @@ def test_labels_go_where_the_batch_goes():
     """Whatever their names and types, with their values as the batches gave them."""
     way = {"negatives": 2}
     made, known = rows(way, Room(20, 0)), stream(settings(**way), Taught).batch(0).known
-    assert made.labels.keys() == known.keys() == {"targets", "masked", "query", "passage", "teacher"}
+    assert made.labels.keys() == known.keys() == {"targets", "masked", "own", "query", "passage", "teacher"}
     for name, label in known.items():
         assert made.labels[name].numpy().dtype == label.dtype and (made.labels[name].numpy() == label).all()
     there = made.to(torch.device("meta"))

@@ -45,6 +45,12 @@ class Retriever(Vectors, Trained):
     negatives_per_query: Amount | None = Field(
         None, description="negatives beside each query's positive in a batch; 7, or none without rankers"
     )
+    teacher: Annotated[Label | None, Names("rankers")] = Field(
+        None, description="a ranker whose scores of the training queries' passages losses and batches may follow"
+    )
+    unscored: Literal["refused", "skipped"] = Field(
+        "refused", description="a query's own passages that the teacher's run lacks; skipped: they have no part"
+    )
     in_batch: bool = Field(True, description="the other queries' passages are negatives, too")
     loss: any_of("losses", by_name=True) = Field(
         Contrast(name="contrast"), description="a name, or {name: …} with what the loss can be told"
@@ -110,6 +116,8 @@ class Retriever(Vectors, Trained):
             **{f"queries_{what}": made for what, made in queries.items()},
             "negatives": [graph.negatives(name)] if self.negatives else [],
             "development": [graph.run(*of) for key, *of in self.asks() if key == "development"],
+            "teacher": [graph.run(*of) for key, *of in self.asks() if key == "teacher"],
+            **self.batches.inputs(graph, self.data, self.split),
         }
 
     def asks(self) -> Iterator[Asked]:
@@ -117,6 +125,8 @@ class Retriever(Vectors, Trained):
             yield "negatives", ranker, self.data, self.split
             if self.development:
                 yield "development", ranker, self.data, self.development.split
+        if self.teacher:
+            yield "teacher", self.teacher, self.data, self.split
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
@@ -124,6 +134,10 @@ class Retriever(Vectors, Trained):
             yield "split", wrong
         if self.development and (wrong := study.lacks_split(self.data, self.development.split)):
             yield "development.split", wrong
+        for key, follows in (("loss", self.loss.taught), ("batches", self.batches.needs_teacher)):
+            if follows and not self.teacher:
+                name = getattr(self, key).name
+                yield key, f"'{name}' follows a teacher; name the ranker whose scores it takes: teacher: …"
         deepest = self.development.depth if self.development else 0
         for ranker in self.negatives:
             depth = study.rankers[ranker].depth
@@ -134,6 +148,7 @@ class Retriever(Vectors, Trained):
     def small(self) -> dict[str, Any]:
         return super().small() | {
             "train_query_length": None,
+            "unscored": "skipped",
             "epochs": 1,
             "train_queries": few(self.train_queries),
             "negatives_per_query": min(self.beside, 2),
@@ -156,11 +171,14 @@ class Given:
     queries: Side
     negatives: Path | None
     development: list[Path]
+    teacher: Path | None = None
+    clusters: Path | None = None
 
 
 def work(artifact: Artifact, settings, given: Given, pace: Pace) -> None:
     from dewpoint.training.ranking import train
 
     loss = partial(work_of("losses", settings.loss.name), settings=settings.loss)
-    compose = partial(work_of("batches", settings.batches.name), settings=settings.batches)
+    read = {"clusters": given.clusters} if given.clusters else {}
+    compose = partial(work_of("batches", settings.batches.name), settings=settings.batches, **read)
     train(artifact, settings, given, pace, loss, compose)
