@@ -91,6 +91,10 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("[bm25]}", "[bm25], positives: first}", {"retriever first"}),
         ("[bm25]}", "[bm25], loss: {name: contrast, temperature: 0.1}}", {"retriever first"}),
         ("[bm25]}", "[bm25], loss: contrast, batches: random}", set()),
+        ("[bm25]}", "[bm25], teacher: bm25}", set()),  # one more input
+        ("[bm25]}", "[bm25], teacher: bm25, loss: margin-mse}", {"retriever first"}),
+        ("[bm25]}", "[bm25], teacher: bm25, unscored: skipped}", {"retriever first"}),
+        ("[bm25]}", "[bm25], batches: {name: tas, model: co}}", {"retriever first"}),
         ("early_layers: 1, seed", "early_layers: 1, loss: {name: contrast, temperature: 2}, seed", {"cocondenser co"}),
         ("[bm25]}", "[bm25], train_queries: 100}", {"retriever first"}),
         ("[bm25]}", "[bm25], train_queries: all}", set()),
@@ -337,6 +341,49 @@ def test_each_side_has_its_own_beginning(tmp_path):
     asked = load(tmp_path, ("  first:", SIDES), ("rankers: [bm25, second", "rankers: [asked, bm25, second"))
     needed = Graph(Config(study="s.yaml"), asked).needed
     assert {"small", "mixed", "asked"} <= needed.models.keys() and "own" in needed.datasets
+
+
+TOPICS = "batches: {name: tas-balanced, model: co, clusters: 9}, teacher: bm25, loss: {name: dual, in_batch: kl}"
+APART = ("  first:", "  apart: {recipe: condenser, from: bert, data: d, early_layers: 1}\n  first:")
+
+
+def by_topics(folder, *changes):
+    """`first` is trained on clusters of a pre-trained model's vectors."""
+    return Graph(Config(study="s.yaml"), load(folder, ("[bm25]}", f"[bm25], {TOPICS}}}"), *changes))
+
+
+def test_clusters_are_made_once_from_a_models_vectors_of_the_training_queries(tmp_path):
+    """How they are made is in their own settings and not in the model's; two models that want the same share them."""
+    graph = by_topics(tmp_path, ("[bm25, first]}", f"[bm25], {TOPICS}, epochs: 9}}"))
+    ((made,),) = (
+        {*map(graph.clusters_name, *zip(*[(graph.study.models[m].batches, "d", "train")]))} for m in ["first"]
+    )
+    assert graph.model_inputs("first")["clusters"] == [f"results/s/clusters/{made}/manifest.json"]
+    assert graph.model_inputs("first")["clusters"] == graph.model_inputs("second")["clusters"]
+    assert graph.clusters_inputs(made) == {"queries": graph.embeddings("co", "d", "queries.train")}
+    assert json.loads(graph.clusters_settings(made)) == {"clusters": 9, "iterations": 20, "seed": 1, "threads": 2}
+    said = json.loads(graph.model_settings("first"))
+    assert said["batches"] == {"name": "tas-balanced", "clusters_per_batch": 1, "draw": "uniform", "bins": 10}
+    assert said["loss"] == {"name": "dual", "alpha": 0.75, "in_batch": {"name": "kl", "temperature": 1.0}}
+    assert "teacher" not in said and graph.model_inputs("first")["teacher"] == ["results/s/runs/bm25/d.train.json"]
+    other = by_topics(tmp_path, ("clusters: 9", "clusters: 8")).model_inputs("first")["clusters"]
+    assert other != graph.model_inputs("first")["clusters"]
+
+
+def test_what_is_named_in_a_kind_that_an_entry_holds_is_needed(tmp_path):
+    graph = by_topics(
+        tmp_path, ("  first:", "  apart: {recipe: condenser, from: bert, data: d, early_layers: 1}\n  first:")
+    )
+    assert "models.co" in graph.study.needs()["models.first"] and "apart" not in graph.needed.models
+    moved = by_topics(tmp_path, APART, ("tas-balanced, model: co", "tas-balanced, model: apart"))
+    assert "apart" in moved.needed.models
+
+
+def test_all_that_runs_in_a_training_is_hashed(tmp_path):
+    """A loss in a loss, too."""
+    below = ["losses.dual", "losses.kl", "batches.tas_balanced"]
+    roots = by_topics(tmp_path).study.models["first"].roots("work")
+    assert roots == ["dewpoint.recipes.retriever:work", *(f"dewpoint.{one}:work" for one in below)]
 
 
 def test_a_folder_with_two_encoders_has_two_tokenizers(tmp_path):
