@@ -355,9 +355,7 @@ def by_topics(folder, *changes):
 def test_clusters_are_made_once_from_a_models_vectors_of_the_training_queries(tmp_path):
     """How they are made is in their own settings and not in the model's; two models that want the same share them."""
     graph = by_topics(tmp_path, ("[bm25, first]}", f"[bm25], {TOPICS}, epochs: 9}}"))
-    ((made,),) = (
-        {*map(graph.clusters_name, *zip(*[(graph.study.models[m].batches, "d", "train")]))} for m in ["first"]
-    )
+    made = graph.clusters_name(graph.study.models["first"].batches, "d", "train")
     assert graph.model_inputs("first")["clusters"] == [f"results/s/clusters/{made}/manifest.json"]
     assert graph.model_inputs("first")["clusters"] == graph.model_inputs("second")["clusters"]
     assert graph.clusters_inputs(made) == {"queries": graph.embeddings("co", "d", "queries.train")}
