@@ -33,7 +33,7 @@ models:
     teacher: one
     loss: dual
     batches: {name: tas, model: one}
-  listed:
+  balanced:
     recipe: retriever
     from: topics
     data: b
@@ -41,7 +41,7 @@ models:
     negatives: [bm25]
     loss: {name: dual, in_batch: {name: lambda, gains: rank}}
     batches: {name: tas-balanced, model: one, draw: by-size}
-  near: {recipe: retriever, from: listed, data: b, teacher: one, negatives: [bm25], loss: kl}
+  near: {recipe: retriever, from: balanced, data: b, teacher: one, negatives: [bm25], loss: kl}
   net: {recipe: retriever, from: near, data: b, teacher: one, negatives: [bm25], loss: listnet}
   soft: {recipe: retriever, from: net, data: b, teacher: one, negatives: [bm25], loss: soft-labels}
   margins: {recipe: retriever, from: soft, data: b, teacher: one, negatives: [bm25], loss: margin-mse}
