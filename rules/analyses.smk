@@ -22,7 +22,7 @@ for kind, function, names in jobs("analyses", "work"):
             **asked(kind.resources),
         params:
             **work(kind, function),
-            settings=lambda w: graph.analysis_settings(w.analysis),
+            settings=lambda w: in_words(graph.analysis_settings(w.analysis)),
             code=lambda w: fingerprint(*graph.study.analyses[w.analysis].roots("work")),
         shell:
             WORK

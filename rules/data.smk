@@ -16,7 +16,7 @@ rule prepare:
         mem_mb=memory(4000),
         runtime=minutes(120),
     params:
-        settings=lambda w: graph.dataset_settings(w.dataset),
+        settings=lambda w: in_words(graph.dataset_settings(w.dataset)),
         code=lambda w: fingerprint("prepare", *graph.study.datasets[w.dataset].roots("write")),
     shell:
         f"{LOGGED} python {SCRIPTS}/prepare.py --settings {{params.settings:q}} --code {{params.code}}"

@@ -38,7 +38,7 @@ rule compare:
         mem_mb=memory(2000),
         runtime=minutes(10),
     params:
-        settings=lambda w: graph.compare_settings(w.table),
+        settings=lambda w: in_words(graph.compare_settings(w.table)),
         code=lambda w: fingerprint("compare"),
     shell:
         f"{LOGGED} python {SCRIPTS}/compare.py --settings {{params.settings:q}} --code {{params.code}} --scores {{input.scores:q}}"

@@ -14,6 +14,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import accumulate, takewhile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -265,7 +266,7 @@ def test_what_may_pass_is_tried_again(server, tmp_path, monkeypatch, fault):
 
 def test_a_server_is_left_alone_for_as_long_as_it_asks(server, tmp_path, monkeypatch):
     naps = []
-    monkeypatch.setattr(download.time, "sleep", naps.append)
+    monkeypatch.setattr(download, "time", SimpleNamespace(sleep=naps.append, time=time.time))
     monkeypatch.setattr(download, "SHORTEST", 1)
     later = formatdate(time.time() + 100, usegmt=True)
     server.faults = ["status 429 7", f"status 503 {later}", "cut 10", "status 429 99999", "status 500", "cut 10"]

@@ -38,7 +38,7 @@ def test_every_paragraph_is_a_passage_of_its_article(tmp_path, monkeypatch):
     ("fault", "message"),
     [
         ("empty", ": the corpus is empty"),
-        ("broken", "/wikipedia-20231101.en-00003-of-00041.parquet: not a readable Parquet file"),
+        ("broken", "/wikipedia-20231101.en-00003-of-00041.parquet: damaged, it does not hold what was written"),
         ("column", "/wikipedia-20231101.en-00003-of-00041.parquet: row 1: no column 'text'; there is id, title"),
     ],
 )
