@@ -49,7 +49,7 @@ rule negatives:
         code=lambda w: fingerprint("negatives"),
     shell:
         f"{LOGGED} python {SCRIPTS}/negatives.py --settings {{params.settings:q}} --code {{params.code}}"
-        " --dataset {input.dataset:q} --runs {input.runs:q} --output {output:q}"
+        " --dataset {input.dataset:q} --runs {input.runs:q} --judge {input.judge:q} --output {output:q}"
 
 
 rule cluster:

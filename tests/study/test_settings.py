@@ -246,7 +246,8 @@ def test_a_change_of_the_config(tmp_path, config, jobs):
 def test_inputs_follow_the_names(tmp_path):
     graph = Graph(Config(study="s.yaml"), load(tmp_path))
     runs = ["results/s/runs/bm25/d.train.json", "results/s/runs/first/d.train.json"]
-    assert graph.negatives_inputs(graph.negatives_name("second")) == {"dataset": [graph.dataset("d")], "runs": runs}
+    read = {"dataset": [graph.dataset("d")], "runs": runs, "judge": []}
+    assert graph.negatives_inputs(graph.negatives_name("second")) == read
     assert graph.model_inputs("second")["negatives"] == [graph.negatives("second")]
     assert [graph.parent(name) for name in graph.study.models] == [None, "bert", "condenser", "co", "co"]
     assert {graph.tokenizer_name(name) for name in graph.study.models} == {"d-bert-500"}
@@ -415,6 +416,10 @@ VALUES = {
     "negatives": [[], ["bm25"], ["bm25", "zero"]],
     "negatives_depth": [100, 200],
     "negatives_kept": [10, 30],
+    "negatives_skip": [0, 5],
+    "negatives_margin": [None, 0, 0.1],
+    "negatives_share": [None, 0.95],
+    "negatives_by": [None, "zero"],
     "negatives_without": [["judged"], ["answers"], ["judged", "answers"]],
     "negatives_seed": [1, 2],
     "negatives_per_query": [1, 7],
@@ -441,7 +446,9 @@ def test_an_axis_gives_distinct_models_with_names_that_stay(tmp_path, key):
     """One model for each value; no two have the same work to do; names come from the values alone."""
 
     def made(values):
-        entry = {"recipe": "retriever", "from": "co", "data": "d", "negatives": ["bm25"]} | {key: "{axis}"}
+        entry = {"recipe": "retriever", "from": "co", "data": "d", "negatives": ["bm25"]}
+        entry |= {"negatives_margin": 1} if key == "negatives_by" else {}
+        entry |= {key: "{axis}"}
         line = json.dumps({"swept-{axis}": entry | {"vary": {"axis": values}}})[1:-1]
         graph = Graph(Config(study="s.yaml"), load(tmp_path, ("  first:", f"  {line}\n  first:")))
         names = [name for name in graph.study.models if name.startswith("swept-")]
@@ -450,6 +457,7 @@ def test_an_axis_gives_distinct_models_with_names_that_stay(tmp_path, key):
                 graph.model_settings(name),
                 graph.model_inputs(name),
                 graph.study.models[name].negatives and graph.negatives_settings(graph.negatives_name(name)),
+                graph.study.models[name].negatives and graph.negatives_inputs(graph.negatives_name(name)),
             )
             for name in names
         }

@@ -15,6 +15,9 @@ MISTAKES = [
     ("loss: kl, teacher: first", "models.first: needs itself: models.first → rankers.first → models.first"),
     ("batches: {name: tas, model: con}", "batches.model: no model 'con'; did you mean 'co'?"),
     ("batches: {name: tas, model: first}", "models.first: needs itself: models.first → models.first"),
+    ("negatives_by: bm25", "models.first: negatives_by goes with negatives_margin or negatives_share"),
+    ("negatives_by: bm, negatives_margin: 1", "negatives_by: no ranker 'bm'"),
+    ("negatives_skip: 200", "models.first: negatives_skip 200 of negatives_depth 200 leaves none"),
     ("batches: tas", "batches.model: Field required"),
     (
         "loss: {name: dual, in_batch: margin-mse}",

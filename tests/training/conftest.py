@@ -57,7 +57,9 @@ def world(tmp_path_factory) -> SimpleNamespace:
     write_run(file, run)
     file.seal()
     negatives = Artifact(root / "negatives.json")
-    chosen = SimpleNamespace(split="train", depth=30, kept=10, without=["judged"], seed=1)
+    chosen = SimpleNamespace(
+        split="train", depth=30, kept=10, without=["judged"], seed=1, skip=0, margin=None, share=None
+    )
     write_negatives(negatives, [file.manifest], dataset, chosen)
     negatives.seal()
     teacher = Artifact(root / "runs" / "taught" / "data.train.json")

@@ -35,6 +35,16 @@ class Retriever(Vectors, Trained):
         [], description="rankers whose runs give the negatives"
     )
     negatives_depth: Annotated[Count, NEGATIVES] = Field(200, description="ranks that negatives are taken from")
+    negatives_skip: Annotated[Amount, NEGATIVES] = Field(0, description="first ranks that no negative is taken from")
+    negatives_margin: Annotated[float | None, Field(ge=0), NEGATIVES] = Field(
+        None, description="how far below the query's lowest scored positive a negative must score"
+    )
+    negatives_share: Annotated[float | None, Field(gt=0), NEGATIVES] = Field(
+        None, description="of that positive's score, that a negative has at most; for scores above 0"
+    )
+    negatives_by: Annotated[Label | None, Names("rankers")] = Field(
+        None, description="whose scores `negatives_margin` and `negatives_share` are of; left out: of each run itself"
+    )
     negatives_kept: Annotated[Count, NEGATIVES] = Field(30, description="negatives kept for a query and ranker")
     negatives_without: Annotated[list[Literal["judged", "answers"]], NEGATIVES] = Field(
         ["judged"], description="what is no negative: passages judged relevant, passages that contain an answer"
@@ -77,6 +87,16 @@ class Retriever(Vectors, Trained):
             raise ValueError("in_batch: false leaves a query nothing to tell its positive from; name negatives")
         if self.batch_size == 1 and not self.beside:
             raise ValueError("batch_size: 1 leaves a query nothing to tell its positive from; name negatives")
+        return self
+
+    @model_validator(mode="after")
+    def negatives_that_are_left(self):
+        if self.negatives_skip >= self.negatives_depth:
+            raise ValueError(
+                f"negatives_skip {self.negatives_skip} of negatives_depth {self.negatives_depth} leaves none"
+            )
+        if self.negatives_by and self.negatives_margin is None and self.negatives_share is None:
+            raise ValueError("negatives_by goes with negatives_margin or negatives_share, which are of its scores")
         return self
 
     @model_validator(mode="after")
@@ -125,8 +145,9 @@ class Retriever(Vectors, Trained):
             yield "negatives", ranker, self.data, self.split
             if self.development:
                 yield "development", ranker, self.data, self.development.split
-        if self.teacher:
-            yield "teacher", self.teacher, self.data, self.split
+        for key, ranker in (("teacher", self.teacher), ("negatives_by", self.negatives_by)):
+            if ranker:
+                yield key, ranker, self.data, self.split
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)

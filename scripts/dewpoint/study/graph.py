@@ -325,7 +325,7 @@ class Graph:
 
     def negatives_name(self, model: str) -> str:
         retriever = self.study.models[model]
-        made = [retriever.data, *retriever.negatives, retriever.negatives_settings(self.config)]
+        made = [retriever.data, *retriever.negatives, retriever.negatives_by, retriever.negatives_settings(self.config)]
         digest = hashlib.sha256(dump(made).encode()).hexdigest()[:8]
         return f"{'+'.join(retriever.negatives)[:60]}.{retriever.data}.{retriever.split}-{digest}"
 
@@ -338,7 +338,8 @@ class Graph:
     def negatives_inputs(self, negatives: str) -> Inputs:
         retriever = self.study.models[self._with_negatives[negatives]]
         runs = [self.run(ranker, retriever.data, retriever.split) for ranker in retriever.negatives]
-        return {"dataset": [self.dataset(retriever.data)], "runs": runs}
+        judge = retriever.negatives_by and self.run(retriever.negatives_by, retriever.data, retriever.split)
+        return {"dataset": [self.dataset(retriever.data)], "runs": runs, "judge": [judge] if judge else []}
 
     def negatives_settings(self, negatives: str) -> str:
         return dump(self.study.models[self._with_negatives[negatives]].negatives_settings(self.config))
