@@ -35,6 +35,16 @@ class Retriever(Vectors, Trained):
         [], description="rankers whose runs give the negatives"
     )
     negatives_depth: Annotated[Count, NEGATIVES] = Field(200, description="ranks that negatives are taken from")
+    negatives_skip: Annotated[Amount, NEGATIVES] = Field(0, description="first ranks that no negative is taken from")
+    negatives_margin: Annotated[float | None, Field(ge=0), NEGATIVES] = Field(
+        None, description="how far below the query's lowest scored positive a negative must score"
+    )
+    negatives_share: Annotated[float | None, Field(gt=0), NEGATIVES] = Field(
+        None, description="of that positive's score, that a negative has at most; for scores above 0"
+    )
+    negatives_by: Annotated[Label | None, Names("rankers")] = Field(
+        None, description="whose scores `negatives_margin` and `negatives_share` are of; left out: of each run itself"
+    )
     negatives_kept: Annotated[Count, NEGATIVES] = Field(30, description="negatives kept for a query and ranker")
     negatives_without: Annotated[list[Literal["judged", "answers"]], NEGATIVES] = Field(
         ["judged"], description="what is no negative: passages judged relevant, passages that contain an answer"
@@ -44,6 +54,12 @@ class Retriever(Vectors, Trained):
     )
     negatives_per_query: Amount | None = Field(
         None, description="negatives beside each query's positive in a batch; 7, or none without rankers"
+    )
+    teacher: Annotated[Label | None, Names("rankers")] = Field(
+        None, description="a ranker whose scores of the training queries' passages losses and batches may follow"
+    )
+    unscored: Literal["refused", "skipped"] = Field(
+        "refused", description="a query's own passages that the teacher's run lacks; skipped: they have no part"
     )
     in_batch: bool = Field(True, description="the other queries' passages are negatives, too")
     loss: any_of("losses", by_name=True) = Field(
@@ -71,6 +87,16 @@ class Retriever(Vectors, Trained):
             raise ValueError("in_batch: false leaves a query nothing to tell its positive from; name negatives")
         if self.batch_size == 1 and not self.beside:
             raise ValueError("batch_size: 1 leaves a query nothing to tell its positive from; name negatives")
+        return self
+
+    @model_validator(mode="after")
+    def negatives_that_are_left(self):
+        if self.negatives_skip >= self.negatives_depth:
+            raise ValueError(
+                f"negatives_skip {self.negatives_skip} of negatives_depth {self.negatives_depth} leaves none"
+            )
+        if self.negatives_by and self.negatives_margin is None and self.negatives_share is None:
+            raise ValueError("negatives_by goes with negatives_margin or negatives_share, which are of its scores")
         return self
 
     @model_validator(mode="after")
@@ -110,6 +136,8 @@ class Retriever(Vectors, Trained):
             **{f"queries_{what}": made for what, made in queries.items()},
             "negatives": [graph.negatives(name)] if self.negatives else [],
             "development": [graph.run(*of) for key, *of in self.asks() if key == "development"],
+            "teacher": [graph.run(*of) for key, *of in self.asks() if key == "teacher"],
+            **self.batches.inputs(graph, self.data, self.split),
         }
 
     def asks(self) -> Iterator[Asked]:
@@ -117,6 +145,9 @@ class Retriever(Vectors, Trained):
             yield "negatives", ranker, self.data, self.split
             if self.development:
                 yield "development", ranker, self.data, self.development.split
+        for key, ranker in (("teacher", self.teacher), ("negatives_by", self.negatives_by)):
+            if ranker:
+                yield key, ranker, self.data, self.split
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
@@ -124,6 +155,10 @@ class Retriever(Vectors, Trained):
             yield "split", wrong
         if self.development and (wrong := study.lacks_split(self.data, self.development.split)):
             yield "development.split", wrong
+        for key, follows in (("loss", self.loss.taught), ("batches", self.batches.needs_teacher)):
+            if follows and not self.teacher:
+                name = getattr(self, key).name
+                yield key, f"'{name}' follows a teacher; name the ranker whose scores it takes: teacher: …"
         deepest = self.development.depth if self.development else 0
         for ranker in self.negatives:
             depth = study.rankers[ranker].depth
@@ -134,6 +169,7 @@ class Retriever(Vectors, Trained):
     def small(self) -> dict[str, Any]:
         return super().small() | {
             "train_query_length": None,
+            "unscored": "skipped",
             "epochs": 1,
             "train_queries": few(self.train_queries),
             "negatives_per_query": min(self.beside, 2),
@@ -156,11 +192,14 @@ class Given:
     queries: Side
     negatives: Path | None
     development: list[Path]
+    teacher: Path | None = None
+    clusters: Path | None = None
 
 
 def work(artifact: Artifact, settings, given: Given, pace: Pace) -> None:
     from dewpoint.training.ranking import train
 
     loss = partial(work_of("losses", settings.loss.name), settings=settings.loss)
-    compose = partial(work_of("batches", settings.batches.name), settings=settings.batches)
+    read = {"clusters": given.clusters} if given.clusters else {}
+    compose = partial(work_of("batches", settings.batches.name), settings=settings.batches, **read)
     train(artifact, settings, given, pace, loss, compose)
