@@ -49,4 +49,28 @@ rule negatives:
         code=lambda w: fingerprint("negatives"),
     shell:
         f"{LOGGED} python {SCRIPTS}/negatives.py --settings {{params.settings:q}} --code {{params.code}}"
-        " --dataset {input.dataset:q} --runs {input.runs:q} --output {output:q}"
+        " --dataset {input.dataset:q} --runs {input.runs:q} --judge {input.judge:q} --output {output:q}"
+
+
+rule cluster:
+    input:
+        unpack(lambda w: graph.clusters_inputs(w.clusters)),
+    output:
+        f"{RESULTS}/clusters/{{clusters}}/manifest.json",
+    log:
+        f"{RESULTS}/logs/cluster/{{clusters}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/cluster/{{clusters}}.jsonl"
+    priority: lambda w: graph.clusters_priority(w.clusters)
+    conda:
+        ENVIRONMENT
+    threads: THREADS["training"]
+    resources:
+        mem_mb=memory(8000),
+        runtime=minutes(120),
+    params:
+        settings=lambda w: graph.clusters_settings(w.clusters),
+        code=lambda w: fingerprint("cluster"),
+    shell:
+        f"{LOGGED} python {SCRIPTS}/cluster.py --settings {{params.settings:q}} --code {{params.code}}"
+        " --queries {input.queries:q} --output {output:q}"

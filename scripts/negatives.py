@@ -8,8 +8,8 @@ from dewpoint.data.negatives import write_negatives
 from dewpoint.program import Settings, run
 
 
-def main(artifact: Artifact, settings: Settings, dataset: Path, runs: list[Path]) -> None:
-    write_negatives(artifact, runs, Dataset(dataset), settings)
+def main(artifact: Artifact, settings: Settings, dataset: Path, runs: list[Path], judge: Path | None) -> None:
+    write_negatives(artifact, runs, Dataset(dataset), settings, judge)
 
 
 if __name__ == "__main__":

@@ -223,9 +223,9 @@ def test_a_judgement_is_of_all_passages_of_a_document(tmp_path):
     assert rows(manifest, "judgements.dev") == [(0, 3, 1)]
     assert read_manifest(manifest)["facts"]["judgements"]["train"] == 2
     run = Run(np.zeros(5, int), np.arange(5), -np.arange(5.0))
-    settings = Settings(depth=10, without=["judged"], split="train")
+    settings = Settings(depth=10, without=["judged"], split="train", skip=0, margin=None, share=None)
     dataset = Dataset(manifest)
-    assert candidates(run, dataset.positives("train"), dataset, settings)[0].passage.tolist() == [3, 4]
+    assert candidates(run, dataset.positives("train"), dataset, settings, run)[0].passage.tolist() == [3, 4]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data import negatives
 from dewpoint.data.negatives import candidates, pick, read_negatives, write_negatives
-from dewpoint.data.runs import Run, ranked, read_run, write_run
+from dewpoint.data.runs import NOTHING, Run, ranked, read_run, write_run
 from stored import store_run
 
 PAIR = st.tuples(st.integers(0, 7), st.integers(0, 30))
@@ -30,7 +30,9 @@ def columns(pairs) -> tuple[np.ndarray, np.ndarray]:
 
 
 def options(**changed) -> SimpleNamespace:
-    return SimpleNamespace(**{"split": "train", "depth": 10, "kept": 10, "without": ["judged"], "seed": 0} | changed)
+    filters = {"skip": 0, "margin": None, "share": None}
+    given = {"split": "train", "depth": 10, "kept": 10, "without": ["judged"], "seed": 0}
+    return SimpleNamespace(**given | filters | changed)
 
 
 def judged(pairs) -> SimpleNamespace:
@@ -50,7 +52,7 @@ def slow_free(scores, positives, depth):
 @settings(max_examples=150, deadline=None)
 @given(RUNS, POSITIVES, st.integers(1, 12), st.integers(1, 8))
 def test_a_query_keeps_unjudged_passages_within_the_depth(scores, positives, depth, kept):
-    run, _ = candidates(run_of(scores), columns(positives), None, options(depth=depth))
+    run, _ = candidates(run_of(scores), columns(positives), None, options(depth=depth), NOTHING)
     query, passage = pick(run, kept, np.random.default_rng(0))
     found = {}
     for q, p in zip(query.tolist(), passage.tolist(), strict=True):
@@ -64,7 +66,7 @@ def test_a_query_keeps_unjudged_passages_within_the_depth(scores, positives, dep
 
 def test_the_choice_is_random_and_a_function_of_the_seed():
     run = run_of({(0, p): float(-p) for p in range(30)})
-    run, _ = candidates(run, columns({(0, 3)}), None, options(depth=30))
+    run, _ = candidates(run, columns({(0, 3)}), None, options(depth=30), NOTHING)
     draws = [pick(run, 5, np.random.default_rng(seed))[1].tolist() for seed in (0, 0, *range(1, 200))]
     assert draws[0] == draws[1] != draws[2]
     share = np.bincount(np.concatenate(draws), minlength=30) / len(draws)
@@ -151,3 +153,41 @@ def test_a_run_is_read_as_it_was_written(tmp_path):
     for column in ("query", "passage", "rank", "score"):
         assert getattr(again, column).tolist() == getattr(run, column).tolist()
     assert read_manifest(artifact.manifest)["facts"] == {"rows": 3, "queries": 2}
+
+
+# --- what is too near to a positive -------------------------------------------------------------
+
+SCORED = st.dictionaries(PAIR, st.integers(1, 40).map(float), max_size=80)
+LIMITS = st.tuples(st.none() | st.integers(0, 20), st.none() | st.sampled_from([0.25, 0.5, 1.0]))
+
+
+@settings(max_examples=100, deadline=None)
+@given(RUNS, SCORED, POSITIVES, LIMITS, st.integers(0, 3))
+def test_a_negative_is_below_every_positive(scores, judge, positives, limits, skip):
+    """By so much, and by such a share, as the judge scores both; what it does not score is kept."""
+    margin, share = limits
+    asked = options(depth=8, skip=skip, margin=margin, share=share)
+    run, _ = candidates(run_of(scores), columns(positives), None, asked, run_of(judge))
+    found = {*zip(run.query.tolist(), run.passage.tolist(), strict=True)}
+    expected = set()
+    for query in {query for query, _ in positives}:
+        lowest = min((judge[pair] for pair in positives if pair[0] == query and pair in judge), default=None)
+        ordered = sorted((-score, p) for (q, p), score in scores.items() if q == query)[skip:8]
+        for _, passage in ordered:
+            score = judge.get((query, passage))
+            near = None not in (lowest, score) and (score > lowest - (margin or 0) or score > lowest * (share or 1))
+            if (query, passage) not in positives and not (near and limits != (None, None)):
+                expected.add((query, passage))
+    assert found == expected
+
+
+@pytest.mark.parametrize(("by", "kept"), [(None, [3, 4]), ("judge", [2, 4])])
+def test_the_run_judges_itself_or_another_does(tmp_path, by, kept):
+    """Passage 1 is the positive; a margin of one."""
+    run = store_run(tmp_path, "run", run_of({(0, 2): 9.0, (0, 1): 8.0, (0, 3): 7.0, (0, 4): 6.0}))
+    other = store_run(tmp_path, "judge", run_of({(0, 1): 5.0, (0, 3): 5.0, (0, 2): 2.0}))
+    artifact = Artifact(tmp_path / "made" / "manifest.json")
+    write_negatives(artifact, [run], judged({(0, 1)}), options(margin=1.0), other if by else None)
+    artifact.seal()
+    assert sorted(read_negatives(artifact.manifest).passages.tolist()) == kept
+    assert read_manifest(artifact.manifest)["facts"]["sources"][0]["near_positives"] == 1

@@ -31,6 +31,7 @@ def stream(
     positives="rotating",
     queries=None,
     compose=None,
+    teacher=None,
 ):
     """Passage p is the one token 1000 + p, query q is 2000 + q."""
     pairs = np.array([(query, passage) for query, passages in judged.items() for passage in passages]).reshape(-1, 2)
@@ -38,14 +39,14 @@ def stream(
     offsets = np.concatenate([[0], np.cumsum([len(pool) for _, pool in pools or []])]).astype(np.int64)
     negatives = Negatives(np.array([query for query, _ in pools or []], np.int64), flat, offsets)
     settings = SimpleNamespace(
-        batch_size=size, negatives_per_query=wanted, seed=seed, in_batch=in_batch, positives=positives
+        batch_size=size, negatives_per_query=wanted, seed=seed, in_batch=in_batch, positives=positives, split="train"
     )
     passages = Texts([ragged([[]] * PASSAGES), numbered([1] * PASSAGES, 1000)], 8)
     judged = pairs[::-1, 0].astype(np.int32), pairs[::-1, 1].astype(np.int32)
     chosen = pick_queries(judged[0], queries, np.zeros(0, int), seed)
     negatives = None if pools is None else negatives
     asked, compose = Texts([numbered([1] * QUERIES, 2000)], 8), compose or partial(random.work, settings=None)
-    return RetrieverBatches(asked, passages, judged, negatives, chosen, settings, compose)
+    return RetrieverBatches(asked, passages, judged, negatives, chosen, settings, compose, teacher)
 
 
 def read(batch):

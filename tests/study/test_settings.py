@@ -91,6 +91,10 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("[bm25]}", "[bm25], positives: first}", {"retriever first"}),
         ("[bm25]}", "[bm25], loss: {name: contrast, temperature: 0.1}}", {"retriever first"}),
         ("[bm25]}", "[bm25], loss: contrast, batches: random}", set()),
+        ("[bm25]}", "[bm25], teacher: bm25}", set()),  # one more input
+        ("[bm25]}", "[bm25], teacher: bm25, loss: margin-mse}", {"retriever first"}),
+        ("[bm25]}", "[bm25], teacher: bm25, unscored: skipped}", {"retriever first"}),
+        ("[bm25]}", "[bm25], batches: {name: tas, model: co}}", {"retriever first"}),
         ("early_layers: 1, seed", "early_layers: 1, loss: {name: contrast, temperature: 2}, seed", {"cocondenser co"}),
         ("[bm25]}", "[bm25], train_queries: 100}", {"retriever first"}),
         ("[bm25]}", "[bm25], train_queries: all}", set()),
@@ -242,7 +246,8 @@ def test_a_change_of_the_config(tmp_path, config, jobs):
 def test_inputs_follow_the_names(tmp_path):
     graph = Graph(Config(study="s.yaml"), load(tmp_path))
     runs = ["results/s/runs/bm25/d.train.json", "results/s/runs/first/d.train.json"]
-    assert graph.negatives_inputs(graph.negatives_name("second")) == {"dataset": [graph.dataset("d")], "runs": runs}
+    read = {"dataset": [graph.dataset("d")], "runs": runs, "judge": []}
+    assert graph.negatives_inputs(graph.negatives_name("second")) == read
     assert graph.model_inputs("second")["negatives"] == [graph.negatives("second")]
     assert [graph.parent(name) for name in graph.study.models] == [None, "bert", "condenser", "co", "co"]
     assert {graph.tokenizer_name(name) for name in graph.study.models} == {"d-bert-500"}
@@ -339,6 +344,47 @@ def test_each_side_has_its_own_beginning(tmp_path):
     assert {"small", "mixed", "asked"} <= needed.models.keys() and "own" in needed.datasets
 
 
+TOPICS = "batches: {name: tas-balanced, model: co, clusters: 9}, teacher: bm25, loss: {name: dual, in_batch: kl}"
+APART = ("  first:", "  apart: {recipe: condenser, from: bert, data: d, early_layers: 1}\n  first:")
+
+
+def by_topics(folder, *changes):
+    """`first` is trained on clusters of a pre-trained model's vectors."""
+    return Graph(Config(study="s.yaml"), load(folder, ("[bm25]}", f"[bm25], {TOPICS}}}"), *changes))
+
+
+def test_clusters_are_made_once_from_a_models_vectors_of_the_training_queries(tmp_path):
+    """How they are made is in their own settings and not in the model's; two models that want the same share them."""
+    graph = by_topics(tmp_path, ("[bm25, first]}", f"[bm25], {TOPICS}, epochs: 9}}"))
+    made = graph.clusters_name(graph.study.models["first"].batches, "d", "train")
+    assert graph.model_inputs("first")["clusters"] == [f"results/s/clusters/{made}/manifest.json"]
+    assert graph.model_inputs("first")["clusters"] == graph.model_inputs("second")["clusters"]
+    assert graph.clusters_inputs(made) == {"queries": graph.embeddings("co", "d", "queries.train")}
+    assert json.loads(graph.clusters_settings(made)) == {"clusters": 9, "iterations": 20, "seed": 1, "threads": 2}
+    said = json.loads(graph.model_settings("first"))
+    assert said["batches"] == {"name": "tas-balanced", "clusters_per_batch": 1, "draw": "uniform", "bins": 10}
+    assert said["loss"] == {"name": "dual", "alpha": 0.75, "in_batch": {"name": "kl", "temperature": 1.0}}
+    assert "teacher" not in said and graph.model_inputs("first")["teacher"] == ["results/s/runs/bm25/d.train.json"]
+    other = by_topics(tmp_path, ("clusters: 9", "clusters: 8")).model_inputs("first")["clusters"]
+    assert other != graph.model_inputs("first")["clusters"]
+
+
+def test_what_is_named_in_a_kind_that_an_entry_holds_is_needed(tmp_path):
+    graph = by_topics(
+        tmp_path, ("  first:", "  apart: {recipe: condenser, from: bert, data: d, early_layers: 1}\n  first:")
+    )
+    assert "models.co" in graph.study.needs()["models.first"] and "apart" not in graph.needed.models
+    moved = by_topics(tmp_path, APART, ("tas-balanced, model: co", "tas-balanced, model: apart"))
+    assert "apart" in moved.needed.models
+
+
+def test_all_that_runs_in_a_training_is_hashed(tmp_path):
+    """A loss in a loss, too."""
+    below = ["losses.dual", "losses.kl", "batches.tas_balanced"]
+    roots = by_topics(tmp_path).study.models["first"].roots("work")
+    assert roots == ["dewpoint.recipes.retriever:work", *(f"dewpoint.{one}:work" for one in below)]
+
+
 def test_a_folder_with_two_encoders_has_two_tokenizers(tmp_path):
     write_files(tmp_path, {"two/config.json": "{}", "two/query/config.json": "{}"})
     change = ("  first:", f"  old: {{recipe: released, from: 'path:{tmp_path}/two'}}\n  first:")
@@ -370,16 +416,22 @@ VALUES = {
     "negatives": [[], ["bm25"], ["bm25", "zero"]],
     "negatives_depth": [100, 200],
     "negatives_kept": [10, 30],
+    "negatives_skip": [0, 5],
+    "negatives_margin": [None, 0, 0.1],
+    "negatives_share": [None, 0.95],
+    "negatives_by": [None, "zero"],
     "negatives_without": [["judged"], ["answers"], ["judged", "answers"]],
     "negatives_seed": [1, 2],
     "negatives_per_query": [1, 7],
+    "teacher": [None, "bm25", "zero"],
+    "unscored": ["refused", "skipped"],
     "in_batch": [True, False],
     "positives": ["rotating", "first"],
     "train_queries": [100, 1000, "all"],
     "split": ["train", "test"],
     "epochs": [1, 3],
     "loss": [{"name": "contrast", "temperature": 0.05}, "contrast"],
-    "batches": ["random"],
+    "batches": ["random", {"name": "tas", "model": "co"}, {"name": "tas", "model": "co", "clusters": 9}],
     "development": [None, {"split": "dev"}, {"split": "dev", "keep": "last"}],
 }
 
@@ -394,7 +446,9 @@ def test_an_axis_gives_distinct_models_with_names_that_stay(tmp_path, key):
     """One model for each value; no two have the same work to do; names come from the values alone."""
 
     def made(values):
-        entry = {"recipe": "retriever", "from": "co", "data": "d", "negatives": ["bm25"]} | {key: "{axis}"}
+        entry = {"recipe": "retriever", "from": "co", "data": "d", "negatives": ["bm25"]}
+        entry |= {"negatives_margin": 1} if key == "negatives_by" else {}
+        entry |= {key: "{axis}"}
         line = json.dumps({"swept-{axis}": entry | {"vary": {"axis": values}}})[1:-1]
         graph = Graph(Config(study="s.yaml"), load(tmp_path, ("  first:", f"  {line}\n  first:")))
         names = [name for name in graph.study.models if name.startswith("swept-")]
@@ -403,6 +457,7 @@ def test_an_axis_gives_distinct_models_with_names_that_stay(tmp_path, key):
                 graph.model_settings(name),
                 graph.model_inputs(name),
                 graph.study.models[name].negatives and graph.negatives_settings(graph.negatives_name(name)),
+                graph.study.models[name].negatives and graph.negatives_inputs(graph.negatives_name(name)),
             )
             for name in names
         }

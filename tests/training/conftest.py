@@ -5,6 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dewpoint.artifact import Artifact
@@ -56,10 +58,19 @@ def world(tmp_path_factory) -> SimpleNamespace:
     write_run(file, run)
     file.seal()
     negatives = Artifact(root / "negatives.json")
-    chosen = SimpleNamespace(split="train", depth=30, kept=10, without=["judged"], seed=1)
+    chosen = SimpleNamespace(
+        split="train", depth=30, kept=10, without=["judged"], seed=1, skip=0, margin=None, share=None
+    )
     write_negatives(negatives, [file.manifest], dataset, chosen)
     negatives.seal()
+    teacher = Artifact(root / "runs" / "taught" / "data.train.json")
+    write_run(teacher, ranked(query, passage, random.normal(size=800).astype(np.float32), 40))
+    teacher.seal()
+    clusters = Artifact(root / "clusters" / "manifest.json")
+    pq.write_table(pa.table({"cluster": np.arange(20, dtype=np.int32) % 3}), clusters.path("clusters.parquet"))
+    clusters.seal()
     paths = {"dataset": artifact, "tokenizer": tokenizer, "tokens": tokens, "negatives": negatives, "run": file}
+    paths |= {"teacher": teacher, "clusters": clusters}
     return SimpleNamespace(root=root, **{name: Path(made.manifest) for name, made in paths.items()})
 
 
@@ -99,6 +110,7 @@ def settings(**changed) -> dict:
         "passage_prefix": "",
         "title": "pair",
         "negatives_per_query": 2,
+        "unscored": "refused",
         "in_batch": True,
         "positives": "rotating",
         "train_queries": None,
@@ -107,6 +119,16 @@ def settings(**changed) -> dict:
         "train_query_length": 12,
         "passage_length": 24,
     } | changed
+
+
+DISTILLED = {  # what a retriever is told that follows a teacher, and the files that it then reads
+    "loss": {"name": "dual", "alpha": 0.75, "in_batch": {"name": "kl", "temperature": 2.0}},
+    "batches": {"name": "tas-balanced", "clusters_per_batch": 2, "draw": "by-size", "bins": 3},
+}
+
+
+def taught_by(world) -> dict[str, Path]:
+    return {"teacher": world.teacher, "clusters": world.clusters}
 
 
 def read_by(world, recipe: str, parent: Path | None = None, **others: Path | list[Path]) -> dict:
@@ -128,7 +150,9 @@ def opened(recipe: str, read: dict) -> Text | Given:
     if recipe != "retriever":
         return Text(**read)
     sides = [Side(*(read[f"{side}_{what}"] for what in ("tokens", "tokenizer", "parent"))) for side in SIDES]
-    return Given(read["dataset"], *sides, read["negatives"], read["development"])
+    return Given(
+        read["dataset"], *sides, read["negatives"], read["development"], read.get("teacher"), read.get("clusters")
+    )
 
 
 @pytest.fixture(scope="session")

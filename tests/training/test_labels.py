@@ -1,6 +1,8 @@
 """What a batch knows reaches any loss: whole, in the order of the rows, and with the gradient of one graph."""
 
 import copy
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from torch import Tensor
 from benchmarks import plain
 from dewpoint.data.instances import RetrieverBatch, RetrieverBatches
 from dewpoint.data.tokens import assemble
+from dewpoint.study.kind import work_of
 from dewpoint.training.chunks import Room
 from dewpoint.training.ranking import Objective, Rows
 from training.test_exact import assert_close, gradients
@@ -48,24 +51,38 @@ def rows(way: dict, room: Room, step: int = 0):
     return Rows(stream(settings(**way), Taught), SPECIAL, SPECIAL, room, seed=3).batch(step)
 
 
-def run(model, way: dict, room: Room, step: int = 0):
+def loss_of(name: str, **said):
+    said = SimpleNamespace(name=name, **said)
+    return partial(work_of("losses", name), settings=said)
+
+
+IN_BATCH = SimpleNamespace(name="in-batch-margin-mse", scale="mean")
+LOSSES = {
+    "distilled": distilled,
+    "margin-mse": loss_of("margin-mse"),
+    "dual": loss_of("dual", alpha=0.75, in_batch=IN_BATCH),
+    "lambda": loss_of("lambda", temperature=1.0, gains="value"),
+}
+
+
+def run(model, way: dict, room: Room, step: int = 0, loss=distilled):
     model.zero_grad(set_to_none=True)
     wanted = settings(**way)
     wanted.loss.name = "distilled"
-    losses = Objective(model, wanted, distilled)(rows(way, room, step))
+    losses = Objective(model, wanted, loss)(rows(way, room, step))
     assert list(losses) == ["distilled"]
     return losses["distilled"], gradients(model)
 
 
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize(("name", "follows"), [*((way, "distilled") for way in WAYS), *(("tied", of) for of in LOSSES)])
 @pytest.mark.parametrize("chunk", [20, 64])
-def test_a_loss_with_a_teacher_learns_the_same_in_any_chunks(name, chunk):
+def test_a_loss_with_a_teacher_learns_the_same_in_any_chunks(name, follows, chunk):
     """Dropout on, the last batch short."""
     way = WAYS[name] | {"negatives": 2}
     model = retriever(**way)
     for step in (0, 1):
-        loss, whole = run(model, way, HELD, step)
-        cached_loss, cached = run(model, way, Room(chunk, 0), step)
+        loss, whole = run(model, way, HELD, step, LOSSES[follows])
+        cached_loss, cached = run(model, way, Room(chunk, 0), step, LOSSES[follows])
         assert cached_loss == pytest.approx(loss, rel=1e-5)
         assert_close(cached, whole, TOLERANCE)
 
@@ -98,7 +115,7 @@ def test_labels_go_where_the_batch_goes():
     """Whatever their names and types, with their values as the batches gave them."""
     way = {"negatives": 2}
     made, known = rows(way, Room(20, 0)), stream(settings(**way), Taught).batch(0).known
-    assert made.labels.keys() == known.keys() == {"targets", "masked", "query", "passage", "teacher"}
+    assert made.labels.keys() == known.keys() == {"targets", "masked", "own", "query", "passage", "teacher"}
     for name, label in known.items():
         assert made.labels[name].numpy().dtype == label.dtype and (made.labels[name].numpy() == label).all()
     there = made.to(torch.device("meta"))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from math import log
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from dewpoint.losses import contrast
 from dewpoint.training import loop
 from dewpoint.training.proxy import MEASURE, Proxy
 from programs import arguments, command
-from training.conftest import read_by, settings
+from training.conftest import DISTILLED, read_by, settings, taught_by
 
 
 def same(one, other):
@@ -40,10 +41,18 @@ def same(one, other):
 KEEP = {"keep": "best", "patience": None}
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_interrupted_equals_straight(trained, world, bert, monkeypatch, number):
-    """Stopped after the second step, then the same command again: same weights, same metrics, bit for bit."""
-    straight = trained("condenser", "straight", bert)
+@pytest.mark.parametrize(
+    ("recipe", "number"),
+    [("condenser", signal.SIGTERM), ("condenser", signal.SIGINT), ("retriever", signal.SIGTERM)],
+)
+def test_interrupted_equals_straight(trained, world, bert, monkeypatch, recipe, number):
+    """Stopped after the second step, then the same command again: same weights, same metrics, bit for bit.
+
+    The retriever follows a teacher, in batches of clusters.
+    """
+    distilled = DISTILLED | {"files": taught_by(world), "batch_size": 7} if recipe == "retriever" else {}
+    train = partial(trained, recipe, parent=bert, **distilled)
+    straight = train(f"straight-{recipe}")
     steps = 0
     clip = loop.nn.utils.clip_grad_norm_
 
@@ -56,10 +65,10 @@ def test_interrupted_equals_straight(trained, world, bert, monkeypatch, number):
 
     monkeypatch.setattr(loop.nn.utils, "clip_grad_norm_", interrupt)
     with pytest.raises(UserError, match="stopped at step 2 of 6"):
-        trained("condenser", f"resumed-{number}", bert)
-    assert not (world.root / f"resumed-{number}" / "manifest.json").exists()
+        train(f"resumed-{recipe}-{number}")
+    assert not (world.root / f"resumed-{recipe}-{number}" / "manifest.json").exists()
     steps = 10
-    resumed = trained("condenser", f"resumed-{number}", bert)
+    resumed = train(f"resumed-{recipe}-{number}")
     assert steps == 10 + 4
     assert same(straight, resumed)
 

@@ -26,6 +26,25 @@ datasets:
 models:
   new: {recipe: mlm, from: scratch, data: d, architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}}
   co: {recipe: cocondenser, from: pre, data: [w, wikipedia], early_layers: 1}
+  topics:
+    recipe: retriever
+    from: one
+    data: b
+    teacher: one
+    loss: dual
+    batches: {name: tas, model: one}
+  balanced:
+    recipe: retriever
+    from: topics
+    data: b
+    teacher: one
+    negatives: [bm25]
+    loss: {name: dual, in_batch: {name: lambda, gains: rank}}
+    batches: {name: tas-balanced, model: one, draw: by-size}
+  near: {recipe: retriever, from: balanced, data: b, teacher: one, negatives: [bm25], loss: kl}
+  net: {recipe: retriever, from: near, data: b, teacher: one, negatives: [bm25], loss: listnet}
+  soft: {recipe: retriever, from: net, data: b, teacher: one, negatives: [bm25], loss: soft-labels}
+  margins: {recipe: retriever, from: soft, data: b, teacher: one, negatives: [bm25], loss: margin-mse}
   mined: {recipe: retriever, from: co, data: dpr, split: nq-train, negatives: [bm25, one], development: {split: nq-dev}}
   cat: {recipe: crossencoder, from: new, data: d, negatives: [bm25], loss: binary}
   dog: {recipe: released-crossencoder, from: "hub:some/cross-encoder"}
@@ -38,7 +57,7 @@ rankers:
 tables:
   d: {rankers: [bm25, raw], on: d/test, metrics: [nDCG@10, latency@1]}
   again: {rankers: [again], on: d/test, metrics: [nDCG@10]}
-  fused: {rankers: [bm25, tuned, graph], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
+  fused: {rankers: [bm25, tuned, graph, margins], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
 analyses:
@@ -65,7 +84,8 @@ def roots_of(arguments: tuple[str, ...]) -> list[str]:
         settings = json.loads(arguments[arguments.index("--settings") + 1])
     if program == "work":
         module, function = arguments[1:3]
-        written = [("losses", settings.get("loss")), ("batches", settings.get("batches"))]
+        loss = settings.get("loss") or {}
+        written = [("losses", loss), ("losses", loss.get("in_batch")), ("batches", settings.get("batches"))]
         below = [kind(folder, part["name"]).module() for folder, part in written if part]
         return [f"dewpoint.{module}:{function}", *(f"{one}:work" for one in below)]
     does = {"prepare": "write", "rehearse": "rehearse"}.get(program)

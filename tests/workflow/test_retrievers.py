@@ -46,7 +46,7 @@ def test_mixed_and_released_retrievers_come_to_a_table(project: Project):
     assert facts["queries"] == 40 and facts["best_development_MRR@10"] == max(measured)
     assert (facts["dimension"], facts["pooling"], facts["normalized"]) == (8, "mean", True)
     card = (results / "models" / "mixed-0.05" / "README.md").read_text()
-    for said in ("trained on 40 queries of `train`", "models/cocondenser/manifest.json", '"temperature": 0.05'):
+    for said in ("trained on 40 queries of `train`", "`models/cocondenser` (", '"temperature": 0.05'):
         assert said in card
     assert "development_MRR" not in card.split("## What came of it")[0]
     assert "best_development_MRR@10" in card

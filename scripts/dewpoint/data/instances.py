@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from dewpoint.data.dataset import Dataset
 from dewpoint.data.lots import rng
 from dewpoint.data.negatives import Negatives
 from dewpoint.data.streams import BATCH, QUERIES, Epochs
-from dewpoint.data.tokens import Slices, Texts
+from dewpoint.data.teacher import Teacher
+from dewpoint.data.tokens import Slices, Texts, ragged_range
 from dewpoint.errors import UserError
 
 
@@ -30,11 +33,12 @@ class RetrieverBatch:
     passages: list[Slices]  # n · (1 + negatives), a query's positive first
     known: dict[str, np.ndarray]  # what a loss may know of it:
     # targets, the row of each query's positive among the passages; masked [n, passages], no negative of the query;
-    # query and passage, their rows in the dataset
+    # own [n, passages], those that a query brought, its positive among them; query and passage, their rows in the
+    # dataset; with a teacher also teacher [n, passages], its scores, nan where it has none
 
 
 class RetrieverBatches:
-    """Queries, each with a positive and its next negatives; negatives rotate by epoch.
+    """Queries, each with a positive and its next negatives; both rotate by epoch, or are picked by who composes.
 
     An instance is a query with the negatives of one ranker: with two rankers a query comes twice an epoch.
     """
@@ -48,9 +52,10 @@ class RetrieverBatches:
         chosen: np.ndarray,
         settings,
         compose: Callable[[np.ndarray, int, int], Epochs],
+        teacher: Path | None = None,
     ):
         """`judged` are (query, passage) rows judged relevant; `chosen` the queries to train on; `compose` makes batches
-        of instances, given the query of each, how many come together, and a seed.
+        of instances, given the query of each, how many come together, and a seed; `teacher` is a run.
         """
         self.queries, self.passages, self.settings, self.total = queries, passages, settings, len(passages)
         order = np.argsort(judged[0], kind="stable")  # a query's positives stay in the order of their judgements
@@ -62,6 +67,7 @@ class RetrieverBatches:
         first, last = np.searchsorted(self.judged // self.total, [self.query, self.query + 1])
         self.positives = first, last - first
         self.epochs = compose(self.query, settings.batch_size, settings.seed)
+        self.teacher = Teacher(teacher, self.query) if teacher else None
 
     @property
     def facts(self) -> dict[str, int]:
@@ -85,20 +91,74 @@ class RetrieverBatches:
 
     def batch(self, step: int) -> RetrieverBatch:
         epoch, rows = self.epochs.rows(step)
-        query = self.query[rows]
-        first, counts = (x[rows] for x in self.positives)
-        turn = epoch % counts if self.settings.positives == "rotating" else 0
-        positive = self.judged[first + turn] % self.total
-        negative = self._negatives(rows, epoch, rng(self.settings.seed, BATCH, step))
+        query, random = self.query[rows], rng(self.settings.seed, BATCH, step)
+        if hasattr(self.epochs, "pick"):
+            positive, negative = self._picked(rows, step, random)
+        else:
+            positive, negative = self._positives(rows, epoch), self._negatives(rows, epoch, random)
         passage = np.concatenate([positive[:, None], negative], axis=1)
         flat, row = passage.ravel(), np.arange(len(rows))
         targets = row * passage.shape[1]
+        own = np.arange(len(flat)) // passage.shape[1] == row[:, None]
         masked = np.isin(query[:, None] * self.total + flat, self.judged)
         if not self.settings.in_batch:
-            masked |= np.arange(len(flat)) // passage.shape[1] != row[:, None]
+            masked |= ~own
         masked[row, targets] = False
-        known = {"targets": targets, "masked": masked, "query": query, "passage": flat}
+        known = {"targets": targets, "masked": masked, "own": own, "query": query, "passage": flat}
+        if self.teacher:
+            known["teacher"] = self.teacher.scores(query[:, None], flat[None, :])
         return RetrieverBatch(self.queries[query], self.passages[flat], known)
+
+    def refuse_unscored(self, data: Dataset) -> None:
+        """All that a query may bring must have the teacher's score; random passages that make up may have none."""
+        numbers = [self.judged[_spread(*self._offered)[1]]]
+        if self.settings.negatives_per_query:
+            row, at = _spread(*self.negatives)
+            numbers.append(self.query[row] * self.total + self.pool[at])
+        numbers = np.unique(np.concatenate(numbers))
+        query, passage = np.divmod(numbers, self.total)
+        lacking = self.teacher.lacking(query, passage)
+        if len(lacking):
+            query, passage = query[lacking[0]], passage[lacking[0]]
+            ids = (data.column(f"queries.{self.settings.split}", "id")[query], data.column("corpus", "id")[passage])
+            raise UserError(
+                f"teacher: run {self.teacher.run} lacks {len(lacking):,} of {len(numbers):,} pairs (query '{ids[0]}' "
+                f"with passage '{ids[1]}' is the first); it must have each training query's positives and negatives, "
+                "or say unscored: skipped"
+            )
+
+    @property
+    def _offered(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where each instance's positives begin among all that is judged, and how many there are to choose from."""
+        first, counts = self.positives
+        return first, counts if self.settings.positives == "rotating" else np.ones_like(counts)
+
+    def _positives(self, rows: np.ndarray, epoch: int) -> np.ndarray:
+        first, counts = (x[rows] for x in self._offered)
+        return self.judged[first + epoch % counts] % self.total
+
+    def _picked(self, rows: np.ndarray, step: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Positives and negatives as who composes picks them; too few are topped up at random."""
+        wanted = self.settings.negatives_per_query
+        negative = random.integers(0, self.total, (len(rows), wanted))
+        positives = self._ragged(rows, self._offered, self.judged % self.total)
+        negatives = self._ragged(rows, self.negatives, self.pool)
+        margins = [one[1][:, None] - other[1][None, :] for one, other in zip(positives, negatives, strict=True)]
+        picked = self.epochs.pick(step, margins, wanted)
+        for row, (_, of_row) in enumerate(picked):
+            negative[row, : len(of_row)] = negatives[row][0][of_row]
+        return np.array([positives[row][0][at] for row, (at, _) in enumerate(picked)]), negative
+
+    def _ragged(
+        self, rows: np.ndarray, where: tuple[np.ndarray, np.ndarray], passages: np.ndarray
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """(passages, the teacher's scores of them) of each instance, which begin and are so many in `passages`."""
+        first, counts = (x[rows] for x in where)
+        row, at = _spread(first, counts)
+        flat = passages[at]
+        scores = self.teacher.scores(self.query[rows][row], flat) if self.teacher else np.full(len(flat), np.nan)
+        cuts = np.cumsum(counts)[:-1]
+        return [*zip(np.split(flat, cuts), np.split(scores, cuts), strict=True)]
 
     def _negatives(self, rows: np.ndarray, epoch: int, random: np.random.Generator) -> np.ndarray:
         """The next negatives of each row's pool, round and round; a short pool is topped up at random."""
@@ -109,3 +169,9 @@ class RetrieverBatches:
             return drawn
         index = first + (epoch * wanted + np.arange(wanted)) % np.maximum(counts, 1)
         return np.where(np.arange(wanted) < counts, self.pool[np.minimum(index, len(self.pool) - 1)], drawn)
+
+
+def _spread(first: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(row, place) of all that begins at `first` and is so many, row by row."""
+    row, within = ragged_range(counts)
+    return row, first[row] + within

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from dewpoint.artifact import Artifact, member
 from dewpoint.data.answers import with_answer
 from dewpoint.data.dataset import Dataset
-from dewpoint.data.runs import NOTHING, Run, pair_numbers, query_blocks
+from dewpoint.data.runs import NOTHING, Run, find, pair_numbers, query_blocks
 from dewpoint.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -42,8 +42,12 @@ def read_negatives(manifest: Path) -> Negatives:
     return Negatives(query, lists.values.to_numpy(), offsets)
 
 
-def write_negatives(artifact: Artifact, runs: list[Path], dataset: Dataset, settings) -> None:
+def write_negatives(
+    artifact: Artifact, runs: list[Path], dataset: Dataset, settings, judge: Path | None = None
+) -> None:
     """From each run the first `depth`, less what may be positive, `kept` of them at random; queries in blocks.
+
+    How far a negative is from a positive is said by the scores of the run `judge`, or else by the run's own.
 
     A query that a run leaves without any is still an instance; training tops it up at random passages. One without a
     positive is none. All of it is counted.
@@ -57,10 +61,14 @@ def write_negatives(artifact: Artifact, runs: list[Path], dataset: Dataset, sett
     with pq.ParquetWriter(artifact.path("negatives.parquet"), SCHEMA, compression="zstd") as file:
         for source, manifest in enumerate(runs):
             counts, random = Counter(), np.random.default_rng([settings.seed, source])
-            blocks = chain(query_blocks(manifest, QUERIES), repeat(NOTHING))  # the last queries may have no rows
-            for first, run in zip(range(0, int(queries.max(initial=-1)) + 1, QUERIES), blocks, strict=False):
+            blocks, judged = (
+                chain(query_blocks(path, QUERIES), repeat(NOTHING))  # the last queries may have no rows
+                for path in (manifest, judge or manifest)
+            )
+            starts = range(0, int(queries.max(initial=-1)) + 1, QUERIES)
+            for first, run, scores in zip(starts, blocks, judged, strict=False):
                 within = queries[slice(*np.searchsorted(queries, [first, first + QUERIES]))]
-                run, left_out = candidates(run, positives, dataset, settings)
+                run, left_out = candidates(run, positives, dataset, settings, scores)
                 query, passage = pick(run, settings.kept, random)
                 found = np.searchsorted(query, within, side="right") - np.searchsorted(query, within)
                 counts.update(left_out | {"negatives": len(passage), "queries_without": int((found == 0).sum())})
@@ -74,19 +82,49 @@ def write_negatives(artifact: Artifact, runs: list[Path], dataset: Dataset, sett
 
 
 def candidates(
-    run: Run, positives: tuple[np.ndarray, np.ndarray], dataset: Dataset, settings
+    run: Run, positives: tuple[np.ndarray, np.ndarray], dataset: Dataset, settings, judge: Run
 ) -> tuple[Run, dict[str, int]]:
-    """What may be a negative, the first `depth` of each query with a positive less what `without` names; and counts."""
-    free, counts = (run.rank <= settings.depth) & np.isin(run.query, positives[0]), {}
+    """What may be a negative, the first `depth` of each query with a positive less the first `skip`, what `without`
+    names, and what is too near to a positive by the scores of `judge`; and counts."""
+    rank = run.rank
+    free, counts = (rank > settings.skip) & (rank <= settings.depth) & np.isin(run.query, positives[0]), {}
     if "judged" in settings.without:
         judged = np.isin(*pair_numbers((run.query, run.passage), positives))
         counts["judged"], free = int((free & judged).sum()), free & ~judged
+    if settings.margin is not None or settings.share is not None:
+        near = too_near(run, positives, judge, settings.margin, settings.share)
+        counts["near_positives"], free = int((free & near).sum()), free & ~near
     run = Run(run.query[free], run.passage[free], run.score[free])
     if "answers" in settings.without:
         answered = with_answer(run, dataset, settings.split)
         counts["with_answer"] = int(answered.sum())
         run = Run(run.query[~answered], run.passage[~answered], run.score[~answered])
     return run, counts
+
+
+def too_near(
+    run: Run,
+    positives: tuple[np.ndarray, np.ndarray],
+    judge: Run,
+    margin: float | None,
+    share: float | None,
+) -> np.ndarray:
+    """Which passages score higher than the query's lowest scored positive less `margin`, or than `share` of its score.
+
+    None where the judge has no score of the passage, or of any positive of the query.
+    """
+    wanted, known, relevant = pair_numbers(
+        (run.query, run.passage), (judge.query, judge.passage), (positives[0], positives[1])
+    )
+    order = np.argsort(known)
+    rows, at = find(known[order], relevant)
+    lowest = np.full(1 + int(max(run.query.max(initial=0), positives[0].max(initial=0))), np.inf)
+    np.minimum.at(lowest, positives[0][rows], judge.score[order][at])
+    limit = np.minimum(lowest - (margin or 0), lowest * (1 if share is None else share))
+    scores = np.full(len(run.query), -np.inf)
+    rows, at = find(known[order], wanted)
+    scores[rows] = judge.score[order][at]
+    return scores > limit[run.query]
 
 
 def pick(run: Run, kept: int, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -18,6 +18,8 @@ BATCH = 3
 HELD_OUT = 4
 QUERIES = 5
 PROXY = 6
+CLUSTERS = 7
+PAIRS = 8
 SHORT = 0.1  # share of the blocks that aim at a random shorter length
 NOTHING = "nothing to train on: every text is too short, or no query has a positive"
 

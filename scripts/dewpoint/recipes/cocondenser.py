@@ -29,6 +29,8 @@ class CoCondenser(Condenser):
         yield from super().check(study)
         if self.batch_size == 1:
             yield "batch_size", "1 document a step leaves its spans nothing to be told from; take more"
+        if self.loss.taught:
+            yield "loss", f"'{self.loss.name}' follows a teacher, and spans have none; contrast needs none"
 
     def operations(self, sizes, name: str) -> float:
         """Two spans of a document, and a forward pass more for the gradient cache."""

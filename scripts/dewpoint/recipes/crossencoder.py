@@ -5,16 +5,14 @@ L = 1/n Σ_i loss(s(q_i, p_i1) … s(q_i, p_ik))        p_i1 … p_ik a query's 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
 from dewpoint.artifact import Artifact
-from dewpoint.recipes._retrieval import Ranking
-from dewpoint.study.bases import Inputs, Resources
-from dewpoint.study.kind import work_of
+from dewpoint.recipes._retrieval import Ranking, functions
+from dewpoint.study.bases import Resources
 from dewpoint.study.sizes import QUERY_TOKENS
 from dewpoint.training.given import Pace, Text
 
@@ -40,9 +38,6 @@ class CrossEncoder(Ranking):
             yield "from", "a cross-encoder starts from another model, not from scratch"
         yield from study.too_long(self, {"passage_length": self.query_length + self.passage_length - 1})
 
-    def inputs(self, graph, name: str) -> Inputs:
-        return super().inputs(graph, name) | {"negatives": [graph.negatives(name)] if self.negatives else []}
-
     def operations(self, sizes, name: str) -> float:
         pair = QUERY_TOKENS + sizes.passage_tokens(self.data, self.passage_length)
         return 3 * (1 + self.beside) * sizes.forward(name, pair) * self.instances(sizes)
@@ -51,11 +46,11 @@ class CrossEncoder(Ranking):
 @dataclass(frozen=True)
 class Given(Text):
     negatives: Path | None
+    teacher: Path | None = None
+    clusters: Path | None = None
 
 
 def work(artifact: Artifact, settings, given: Given, pace: Pace) -> None:
     from dewpoint.training.scoring import train
 
-    loss = partial(work_of("losses", settings.loss.name), settings=settings.loss)
-    compose = partial(work_of("batches", settings.batches.name), settings=settings.batches)
-    train(artifact, settings, given, pace, loss, compose)
+    train(artifact, settings, given, pace, *functions(settings, given.clusters))

@@ -5,16 +5,14 @@ L = 1/n Σ_i loss(q_i·p_1 … q_i·p_m)        p over all passages of the step;
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from dewpoint.artifact import Artifact
-from dewpoint.recipes._retrieval import Development, Projection, Ranking, Vectors
+from dewpoint.recipes._retrieval import Development, Projection, Ranking, Vectors, functions
 from dewpoint.study.bases import QUERIES, Asked, Inputs, Resources
-from dewpoint.study.kind import work_of
 from dewpoint.study.sizes import QUERY_TOKENS
 from dewpoint.study.types import Count
 from dewpoint.training.given import Pace, Side
@@ -51,7 +49,8 @@ class Retriever(Vectors, Ranking):
         return super().work_settings(config) | {"train_query_length": self.train_query_length or self.query_length}
 
     def inputs(self, graph, name: str) -> Inputs:
-        passages = super().inputs(graph, name)
+        made = super().inputs(graph, name)
+        passages = {what: made.pop(what) for what in ("tokens", "tokenizer", "parent")}
         parent = graph.parent(name, QUERIES)
         queries = {
             "tokens": [graph.tokens(name, self.data, QUERIES)],
@@ -59,10 +58,9 @@ class Retriever(Vectors, Ranking):
             "parent": [graph.model(parent)] if parent else [],
         }
         return {
-            "dataset": passages.pop("dataset"),
-            **{f"passages_{what}": made for what, made in passages.items()},
-            **{f"queries_{what}": made for what, made in queries.items()},
-            "negatives": [graph.negatives(name)] if self.negatives else [],
+            **made,
+            **{f"passages_{what}": of for what, of in passages.items()},
+            **{f"queries_{what}": of for what, of in queries.items()},
             "development": [graph.run(*of) for key, *of in self.asks() if key == "development"],
         }
 
@@ -99,11 +97,11 @@ class Given:
     queries: Side
     negatives: Path | None
     development: list[Path]
+    teacher: Path | None = None
+    clusters: Path | None = None
 
 
 def work(artifact: Artifact, settings, given: Given, pace: Pace) -> None:
     from dewpoint.training.ranking import train
 
-    loss = partial(work_of("losses", settings.loss.name), settings=settings.loss)
-    compose = partial(work_of("batches", settings.batches.name), settings=settings.batches)
-    train(artifact, settings, given, pace, loss, compose)
+    train(artifact, settings, given, pace, *functions(settings, given.clusters))

@@ -299,16 +299,37 @@ class Loss(Kind):
     """Its module has `work(scores, known, settings)`: the mean over a batch's rows.
 
     `scores` are [queries, passages]; `known` is what is known of the batch: `targets`, the passage that is each query's
-    positive, `masked`, the passages that are no negatives of a query, and whatever else the batches bring.
+    positive, `masked`, the passages that are no negatives of a query, `own`, the passages that a query brought, its
+    positive among them, with a teacher `teacher`, its scores, nan where there is none, and whatever else the batches
+    bring.
     """
+
+    needs_teacher: ClassVar[bool] = False  # it reads `teacher` and `own`, which only a retriever's batches have
+
+    @property
+    def taught(self) -> bool:
+        """Whether it, or a loss that is written in it, needs a teacher."""
+        return any(getattr(part, "needs_teacher", False) for part in self.parts())
 
 
 class Batches(Kind):
     """Its module has `work(queries, size, seed, settings)`, how instances come together in batches.
 
     `queries` is the query of each instance; what it returns has `steps`, of an epoch, and `rows(step)`, which gives
-    (epoch, the instances of the batch) as a function of the seed and the step.
+    (epoch, the instances of the batch) as a function of the seed and the step. With `pick(step, margins, wanted)` it
+    also says which positive and which negatives each has, given its teacher's [positives, negatives] margins; without
+    it they go round by epoch. `work` is handed its `inputs`, too.
     """
+
+    needs_teacher: ClassVar[bool] = False
+
+    def inputs(self, graph, data: str, split: str) -> Inputs:
+        """What its work reads, for a model that is trained on a split."""
+        return {}
+
+    def clusters_settings(self, config) -> dict[str, Any] | None:
+        """How clusters of the queries are made, where it reads them."""
+        return None
 
 
 class Analysis(Kind):

@@ -97,6 +97,10 @@ class Graph:
         """Named after what makes them, so that models share them."""
         return f"{self.results}/negatives/{self.negatives_name(model)}/manifest.json"
 
+    def clusters(self, batches, dataset: str, split: str) -> str:
+        """Named after what makes them, too."""
+        return f"{self.results}/clusters/{self.clusters_name(batches, dataset, split)}/manifest.json"
+
     def analysis(self, name: str) -> str:
         return f"{self.results}/analyses/{name}/manifest.json"
 
@@ -321,7 +325,7 @@ class Graph:
 
     def negatives_name(self, model: str) -> str:
         retriever = self.study.models[model]
-        made = [retriever.data, *retriever.negatives, retriever.negatives_settings(self.config)]
+        made = [retriever.data, *retriever.negatives, retriever.negatives_by, retriever.negatives_settings(self.config)]
         digest = hashlib.sha256(dump(made).encode()).hexdigest()[:8]
         return f"{'+'.join(retriever.negatives)[:60]}.{retriever.data}.{retriever.split}-{digest}"
 
@@ -334,13 +338,40 @@ class Graph:
     def negatives_inputs(self, negatives: str) -> Inputs:
         retriever = self.study.models[self._with_negatives[negatives]]
         runs = [self.run(ranker, retriever.data, retriever.split) for ranker in retriever.negatives]
-        return {"dataset": [self.dataset(retriever.data)], "runs": runs}
+        judge = retriever.negatives_by and self.run(retriever.negatives_by, retriever.data, retriever.split)
+        return {"dataset": [self.dataset(retriever.data)], "runs": runs, "judge": [judge] if judge else []}
 
     def negatives_settings(self, negatives: str) -> str:
         return dump(self.study.models[self._with_negatives[negatives]].negatives_settings(self.config))
 
     def negatives_priority(self, negatives: str) -> int:
         return self.awaited(self._with_negatives.get(negatives))
+
+    # --- clusters of queries --------------------------------------------------------------------
+
+    def clusters_name(self, batches, dataset: str, split: str) -> str:
+        made = [batches.model, dataset, split, batches.clusters_settings(self.config)]
+        return f"{batches.model[:60]}.{dataset}.{split}-{hashlib.sha256(dump(made).encode()).hexdigest()[:8]}"
+
+    @cached_property
+    def _clustered(self) -> dict[str, str]:
+        """Clusters → a model that is trained by them."""
+        with_batches = {name: of for name, of in self.study.models.items() if hasattr(of, "batches")}
+        return {
+            self.clusters_name(model.batches, model.data, model.split): name
+            for name, model in with_batches.items()
+            if model.batches.clusters_settings(self.config)
+        }
+
+    def clusters_inputs(self, clusters: str) -> Inputs:
+        model = self.study.models[self._clustered[clusters]]
+        return {"queries": self.embeddings(model.batches.model, model.data, f"queries.{model.split}")}
+
+    def clusters_settings(self, clusters: str) -> str:
+        return dump(self.study.models[self._clustered[clusters]].batches.clusters_settings(self.config))
+
+    def clusters_priority(self, clusters: str) -> int:
+        return self.awaited(self._clustered.get(clusters))
 
     # --- vectors, rankers, scores ---------------------------------------------------------------
 

@@ -28,6 +28,7 @@ TAGS = {  # the folders with kinds, and the key by which a study says which
     "analyses": "kind",
 }
 WORK = "work"
+OF_FOLDER = "AnyOfItsFolder"  # the type of a field that holds a kind of the same folder, written as a string
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,18 @@ class Strict(BaseModel):
         return values
 
     def settings(self, *stages: str) -> dict[str, Any]:
-        """The fields that these stages read, less those that name entries."""
+        """The fields that these stages read, less those that name entries; of a kind in it what its own work reads."""
         read = {name for name, field in type(self).model_fields.items() if set(stages) & set(_stages(field))}
-        return self.model_dump(include=read)
+        kinds = {name: part.settings(WORK) for name in read if isinstance(part := getattr(self, name), Kind)}
+        return self.model_dump(include=read) | kinds
 
     def names(self) -> Iterator[tuple[str, str, str]]:
-        """(key, section, name) of all that it is made from."""
+        """(key, section, name) of all that it is made from, and that the kinds written in it are."""
         for name, field, names in _naming(type(self)):
             yield from ((field.alias or name, names.section, one) for one in names.among(getattr(self, name)))
+        for name, field in type(self).model_fields.items():
+            if isinstance(part := getattr(self, name), Kind):
+                yield from ((f"{field.alias or name}.{key}", section, one) for key, section, one in part.names())
 
     def parts(self) -> Iterator["Strict"]:
         """Itself and all that is written in it."""
@@ -154,6 +159,8 @@ def kinds(folder: str) -> dict[str, type[Kind]]:
         if name in found:
             raise UserError(f"{path}: {TAGS[folder]} '{name}' is that of {found[name].module()}, too")
         found[name] = own[0]
+    for one in found.values():  # in one may be any of its folder
+        one.model_rebuild(_types_namespace={OF_FOLDER: _any(TAGS[folder], found, by_name=True)})
     return found
 
 
@@ -168,10 +175,12 @@ def work_of(folder: str, name: str, function: str = WORK) -> Callable:
 
 def any_of(folder: str, by_name: bool = False) -> Any:
     """The type of an entry: any kind of a folder, told apart by its tag; `by_name` its name alone will do."""
-    tag = TAGS[folder]
-    union = reduce(or_, kinds(folder).values())
-    single = len(kinds(folder)) == 1
-    written = union if single else Annotated[union, Discriminator(tag)]
+    return _any(TAGS[folder], kinds(folder), by_name)
+
+
+def _any(tag: str, found: dict[str, type[Kind]], by_name: bool) -> Any:
+    union = reduce(or_, found.values())
+    written = union if len(found) == 1 else Annotated[union, Discriminator(tag)]
     if not by_name:
         return written
     return Annotated[written, BeforeValidator(lambda value: {tag: value} if isinstance(value, str) else value)]

@@ -5,7 +5,10 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
+from copy import deepcopy
+from functools import reduce
 from math import prod
+from operator import getitem
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -102,17 +105,20 @@ def _take_in(written: dict[str, Any], beside: Path, wanted: str, place: str, kno
     for section, name, entry in study.entries():
         if f"{section}.{name}" not in found or name not in theirs[section]:
             continue  # not needed, or implied by a model
-        taken = dict(theirs[section][name])
+        taken = deepcopy(theirs[section][name])
         for key, of, one in entry.names():
             if of == "datasets":
                 for dataset in (one, *(part for _, _, part in study.datasets[one].names())):
                     definition = theirs["datasets"][dataset]
                     if written["datasets"].setdefault(dataset, definition) != definition:
                         raise UserError(f"{place}: it is made from dataset '{dataset}', which is another one here")
-            elif isinstance(taken[key], list):
-                taken[key] = [f"{beside.stem}.{part}" if part == one else part for part in taken[key]]
+                continue
+            *around, key = key.split(".")
+            holder = reduce(getitem, around, taken)
+            if isinstance(holder[key], list):
+                holder[key] = [f"{beside.stem}.{part}" if part == one else part for part in holder[key]]
             else:
-                taken[key] = f"{beside.stem}.{one}"
+                holder[key] = f"{beside.stem}.{one}"
         written[section][f"{beside.stem}.{name}"] = taken
 
 
@@ -372,10 +378,10 @@ def _names_taken(study: Study, path: str) -> Mistakes:
 
 def _unknown_names(study: Study) -> Mistakes:
     for section, name, entry in study.entries():
-        for part, where in _parts(entry, f"{section}.{name}"):
-            for key, of, one in part.names():
-                if one not in getattr(study, of):
-                    yield f"{where}.{key}", f"no {of.removesuffix('s')} '{one}'" + nearest(one, [*getattr(study, of)])
+        for key, of, one in entry.names():
+            if one not in getattr(study, of):
+                known = [*getattr(study, of)]
+                yield f"{section}.{name}.{key}", f"no {of.removesuffix('s')} '{one}'" + nearest(one, known)
 
 
 def _parts(entry: Strict, where: str) -> Iterator[tuple[Strict, str]]:

@@ -55,7 +55,10 @@ def train(
         pick_queries(judged[0], settings.train_queries, held_out, settings.seed),
         settings,
         compose,
+        given.teacher,
     )
+    if given.teacher and settings.unscored == "refused":
+        stream.refuse_unscored(data)
     log.info("%s", stream.summary)
     space = room(pace.chunk, take_device(), model.passages.backbone.config)
     rows = Rows(stream, query_store.special, store.special, space, settings.seed)

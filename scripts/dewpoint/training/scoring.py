@@ -50,7 +50,10 @@ def train(
         pick_queries(judged[0], settings.train_queries, np.zeros(0, int), settings.seed),
         SimpleNamespace(**vars(settings) | {"in_batch": False}),
         compose,
+        given.teacher,
     )
+    if given.teacher and settings.unscored == "refused":
+        stream.refuse_unscored(data)
     log.info("%s", stream.summary)
     rows = Rows(stream, store.special, joined, room(pace.chunk, take_device(), model.backbone.config), settings.seed)
     steps = settings.epochs * stream.epochs.steps

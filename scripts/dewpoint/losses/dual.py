@@ -1,0 +1,40 @@
+"""`dual`: a pairwise and an in-batch loss together, L = L_pair + α · L_inb.
+
+L_pair is `margin-mse`; L_inb any other loss of the whole batch (Hofstätter et al. 2021, whose α is .75).
+"""
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from dewpoint.losses import margin_mse
+from dewpoint.losses.in_batch_margin_mse import InBatchMarginMse
+from dewpoint.study.bases import Loss
+from dewpoint.study.kind import OF_FOLDER, work_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Dual(Loss):
+    """margin-mse, plus a loss over all passages of the batch."""
+
+    needs_teacher: ClassVar[bool] = True
+
+    name: Literal["dual"]
+    alpha: float = Field(0.75, gt=0, description="weight of the in-batch loss")
+    in_batch: OF_FOLDER = Field(
+        InBatchMarginMse(name="in-batch-margin-mse"), description="the in-batch loss, any but this and margin-mse"
+    )
+
+    @field_validator("in_batch")
+    @classmethod
+    def of_the_batch(cls, loss: Loss) -> Loss:
+        if loss.name in ("dual", "margin-mse"):
+            raise ValueError(f"'{loss.name}' is no in-batch loss; in-batch-margin-mse or kl would be")
+        return loss
+
+
+def work(scores: "Tensor", known: dict[str, "Tensor"], settings) -> "Tensor":
+    in_batch = work_of("losses", settings.in_batch.name)(scores, known, settings.in_batch)
+    return margin_mse.work(scores, known, settings) + settings.alpha * in_batch

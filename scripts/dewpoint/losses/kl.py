@@ -1,0 +1,35 @@
+"""`kl`: how far the shares of a query's passages are from those that the teacher gives them.
+
+L = 1/|Q| Σ_i KL(T_i || S_i) = 1/|Q| Σ_i Σ_j T_ij (log T_ij - log S_ij)
+
+T_i = softmax(t_i / τ), S_i = softmax(s_i / τ)
+
+j over all passages of the batch that have a teacher's score and are not masked for the query. The gradient is
+`listnet`'s. (The TAS-Balanced paper names it KLDiv and leaves direction and temperature open; this is the direction in
+which the teacher is the target.)
+"""
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field
+
+from dewpoint.losses._taught import listed, log_shares, taught_shares
+from dewpoint.study.bases import Loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Kl(Loss):
+    """The divergence of the passages' shares from the teacher's, by Kullback and Leibler."""
+
+    needs_teacher: ClassVar[bool] = True
+
+    name: Literal["kl"]
+    temperature: float = Field(1.0, gt=0, description="τ, by which both scores are divided")
+
+
+def work(scores: "Tensor", known: dict[str, "Tensor"], settings) -> "Tensor":
+    part = listed(known)
+    shares = taught_shares(known, part, settings.temperature)
+    return (shares.xlogy(shares) - shares * log_shares(scores, part, settings.temperature)).sum() / len(scores)

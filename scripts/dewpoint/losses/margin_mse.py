@@ -1,0 +1,28 @@
+"""`margin-mse`: by how much a positive is before each of its query's own negatives, as the teacher has it.
+
+L = 1/P Σ_i Σ_j ((s_i+ - s_ij) - (t_i+ - t_ij))²
+
+j over the negatives that query i brought, less those that are masked or have no teacher's score; P is how many such
+pairs the batch has. (Hofstätter et al. 2020; with one negative a query it is their mean over the batch.)
+"""
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from dewpoint.losses._taught import listed, squared_margins
+from dewpoint.study.bases import Loss
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class MarginMse(Loss):
+    """The teacher's margins between a query's positive and its own negatives, by their squared error."""
+
+    needs_teacher: ClassVar[bool] = True
+
+    name: Literal["margin-mse"]
+
+
+def work(scores: "Tensor", known: dict[str, "Tensor"], settings) -> "Tensor":
+    part = (listed(known) & known["own"]).scatter(1, known["targets"][:, None], False)
+    return squared_margins(scores, known, part).sum() / part.sum().clamp(min=1)
