@@ -350,7 +350,7 @@ def test_interrupted_equals_straight(trained, bert, monkeypatch):
 def test_a_teacher_that_lacks_pairs_is_refused_or_passed_over(trained, world, bert):
     """The run that gave the negatives lacks some positives."""
     taught = {"loss": {"name": "margin-mse"}, "files": {"teacher": world.run}, "epochs": 1}
-    with pytest.raises(UserError, match="teacher: run .* lacks"):
+    with pytest.raises(UserError, match=r"teacher: run .* lacks"):
         trained("crossencoder", "badly-taught", bert, **taught)
     made = trained("crossencoder", "taught", bert, unscored="skipped", **taught)
     assert "margin-mse" in (made.parent / "metrics.jsonl").read_text()
