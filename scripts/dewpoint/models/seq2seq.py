@@ -4,9 +4,44 @@ A step of the decoder is written out here for one thing: all texts that are writ
 keys and values, which are held once, not once a text.
 """
 
+import logging
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention as attend
+
+from dewpoint.errors import UserError
+from dewpoint.models.device import precision_in_use
+
+log = logging.getLogger(__name__)
+
+
+def ready(model, precision: str):
+    """The model for inference alone: where bfloat16 is in use its weights are in it."""
+    if precision_in_use(precision, model) == "bfloat16":
+        model.to(torch.bfloat16)
+    return model.eval()
+
+
+def in_batches(sizes: Sequence[int], most: int, work: Callable[[list[int]], None]) -> None:
+    """Rows of like sizes together, the largest first, each batch `most` when all its rows count as its largest.
+
+    Where a GPU's memory is too small for a batch, half as much is tried from then on.
+    """
+    order = sorted(range(len(sizes)), key=lambda row: (-sizes[row], row))
+    while order:
+        rows = order[: max(1, most // sizes[order[0]])]
+        try:
+            work(rows)
+        except torch.OutOfMemoryError:
+            if len(rows) == 1:
+                raise UserError("one text does not fit into the GPU's memory; take a smaller model or length") from None
+            log.warning("warning: %d texts at once do not fit into the GPU's memory; going on with less", len(rows))
+            most = sizes[rows[0]] * len(rows) // 2
+            torch.cuda.empty_cache()
+        else:
+            order = order[len(rows) :]
 
 
 def bytes_a_text(model, length: int, texts: int, written: int) -> int:
@@ -16,10 +51,20 @@ def bytes_a_text(model, length: int, texts: int, written: int) -> int:
 
 
 @torch.inference_mode()
-def first_word(model, ids: Tensor, mask: Tensor) -> Tensor:
-    """Logits [texts, words] of the first token that would be written; before it a T5 is given padding."""
-    start = torch.full((len(ids), 1), model.config.pad_token_id, device=ids.device)
-    return model(input_ids=ids, attention_mask=mask, decoder_input_ids=start, use_cache=False).logits[:, 0].float()
+def first_word(model, ids: Tensor, mask: Tensor, words: list[int]) -> Tensor:
+    """Logits [texts, words] of these words as the first that is written; before it a T5 is given padding.
+
+    They are summed in float32 in any precision, so that texts which a model finds alike are still told apart.
+    """
+    start, hidden = torch.full((len(ids), 1), model.config.pad_token_id, device=ids.device), model.encoder(ids, mask)[0]
+    seen = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
+    state = model.decoder(start, **seen, use_cache=False)[0][:, 0]
+    return _scaled(model, state).float() @ model.lm_head.weight[words].float().T
+
+
+def _scaled(model, state: Tensor) -> Tensor:
+    """As the vocabulary's vectors are multiplied with it."""
+    return state * model.config.d_model**-0.5 if getattr(model.config, "scale_decoder_outputs", False) else state
 
 
 @torch.inference_mode()
@@ -75,7 +120,7 @@ class Decoder:
 
     def step(self, token: Tensor) -> Tensor:
         """Logits [passages, texts, words] after one more token [passages, texts]."""
-        decoder, config = self.model.decoder, self.model.config
+        decoder = self.model.decoder
         place = self.past[0][0].shape[2] if self.past[0] else 0
         bias = decoder.block[0].layer[0].SelfAttention.compute_bias(1, place + 1, past_seen_tokens=place)
         x = decoder.embed_tokens(token)
@@ -89,10 +134,7 @@ class Decoder:
             part = across.EncDecAttention
             out = attend(self._heads(part.q(across.layer_norm(x))), keys, values, attn_mask=self.hides, scale=1.0)
             x = forward(x + part.o(out.transpose(1, 2).flatten(2)))
-        x = decoder.final_layer_norm(x)
-        if getattr(config, "scale_decoder_outputs", False):
-            x = x * config.d_model**-0.5
-        return self.model.lm_head(x)
+        return self.model.lm_head(_scaled(self.model, decoder.final_layer_norm(x)))
 
     def keep(self, rows: Tensor) -> None:
         """Go on with these passages alone."""

@@ -71,17 +71,14 @@ class Expand(Bm25):
 
 
 def derive(artifact: Artifact, settings, dataset: Path, model: Path) -> None:
-    import torch
-
     from dewpoint.data.dataset import Dataset
     from dewpoint.data.tokenizer import load_tokenizer
     from dewpoint.models.backbone import load_seq2seq
-    from dewpoint.models.device import precision_in_use, take_device
+    from dewpoint.models.device import take_device
+    from dewpoint.models.seq2seq import ready
     from dewpoint.search.expansions import expand
 
-    writer = load_seq2seq(model.parent).to(take_device()).eval()
-    if precision_in_use(settings.precision, writer) == "bfloat16":
-        writer.to(torch.bfloat16)
+    writer = ready(load_seq2seq(model.parent).to(take_device()), settings.precision)
     expand(artifact, Dataset(dataset), writer, load_tokenizer(model.parent), settings)
 
 

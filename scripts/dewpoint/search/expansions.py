@@ -21,7 +21,7 @@ from dewpoint.data.dataset import BATCH, Dataset
 from dewpoint.data.lots import keys, uniform
 from dewpoint.errors import UserError
 from dewpoint.models.device import device_of
-from dewpoint.models.seq2seq import bytes_a_text, write
+from dewpoint.models.seq2seq import bytes_a_text, in_batches, write
 from dewpoint.progress import Progress
 from dewpoint.search.encode import shard_bounds
 
@@ -60,17 +60,13 @@ def expand(artifact: Artifact, dataset: Dataset, model, tokenizer, settings, blo
 
 
 def write_queries(
-    model, tokenizer, texts: list[str], first: int, settings, progress: Progress | None = None, held: int | None = None
+    model, tokenizer, texts: list[str], first: int, settings, progress: Progress | None = None, held: int = 0
 ) -> list[list[str]]:
     """Of consecutive passages, the first of them row `first`; those of like lengths are worked on together."""
     device, written = device_of(model), [[] for _ in texts]
-    held = held or HELD[device.type]
     ids = tokenizer(texts, truncation=True, max_length=settings.passage_length)["input_ids"]
-    order = sorted(range(len(ids)), key=lambda row: (-len(ids[row]), row))
-    while order:
-        each = bytes_a_text(model, len(ids[order[0]]), settings.queries, settings.query_length)
-        rows = order[: max(1, held // each)]
-        order = order[len(rows) :]
+
+    def work(rows: list[int]) -> None:
         batch = tokenizer.pad({"input_ids": [ids[row] for row in rows]}, return_tensors="pt").to(device)
         lots = torch.from_numpy(lots_of(first + np.array(rows), settings)).to(device)
         tokens = write(model, batch["input_ids"], batch["attention_mask"], lots, settings.top_k, settings.temperature)
@@ -79,6 +75,12 @@ def write_queries(
             written[row] = [query.strip() for query in islice(said, settings.queries)]
         if progress:
             progress.add(len(rows))
+
+    in_batches(
+        [bytes_a_text(model, len(own), settings.queries, settings.query_length) for own in ids],
+        held or HELD[device.type],
+        work,
+    )
     return written
 
 
