@@ -40,6 +40,8 @@ LARGE = {
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 4096, "bytes": 96, "sample": 100_000}},
     ("rankers", "file"): {"on": "d", "runs": {"test": "run.trec"}},
     ("rankers", "fusion"): {"tune": {"steps": 50}},
+    ("rankers", "monot5"): {"of": "w"},
+    ("rankers", "duot5"): {"of": "w"},
 }
 TINY = {  # as small as a user may have it: nothing of it grows
     ("sources", "msmarco-passage"): {"triples": 1},

@@ -24,6 +24,11 @@ def ready(model, precision: str):
     return model.eval()
 
 
+def as_read(title: str, text: str, settings) -> str:
+    """A passage as the model reads it."""
+    return f"{settings.passage_prefix}{f'{title} ' if title and settings.title == 'prefix' else ''}{text}"
+
+
 def in_batches(sizes: Sequence[int], most: int, work: Callable[[list[int]], None]) -> None:
     """Rows of like sizes together, the largest first, each batch `most` when all its rows count as its largest.
 

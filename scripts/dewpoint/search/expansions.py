@@ -5,7 +5,6 @@ of rows, whatever the shard, and a block is what an interrupted job keeps: so a 
 bit, in any shards and after any interruption.
 """
 
-import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -18,10 +17,11 @@ import torch
 
 from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.data.dataset import BATCH, Dataset
+from dewpoint.data.kept import keep, kept
 from dewpoint.data.lots import keys, uniform
 from dewpoint.errors import UserError
 from dewpoint.models.device import device_of
-from dewpoint.models.seq2seq import bytes_a_text, in_batches, write
+from dewpoint.models.seq2seq import as_read, bytes_a_text, in_batches, write
 from dewpoint.progress import Progress
 from dewpoint.search.encode import shard_bounds
 
@@ -39,22 +39,21 @@ def expand(artifact: Artifact, dataset: Dataset, model, tokenizer, settings, blo
     total, folder = dataset.rows("corpus"), artifact.workspace()
     bounds = shard_bounds(-(-total // block), settings.shard, settings.shards)
     first, end = (min(bound * block, total) for bound in bounds)
-    starts = range(first, end, block)
-    done = [start for start in starts if _whole(_file(folder, start), min(block, end - start))]
-    progress = Progress(end - first, "passages", sum(min(block, end - start) for start in done), rate="passages")
     folder.mkdir(parents=True, exist_ok=True)
+    starts = range(first, end, block)
+    done = {start for start in starts if kept(_file(folder, start), SCHEMA)}
+    progress = Progress(end - first, "passages", sum(min(block, end - start) for start in done), rate="passages")
     texts_of_all = _texts(dataset, settings, first)
     for start in starts:
         texts = list(islice(texts_of_all, min(block, end - start)))
         if start not in done:
             queries = write_queries(model, tokenizer, texts, start, settings, progress)
             rows = pa.array(np.arange(start, start + len(texts), dtype=np.int32))
-            partial = _file(folder, start).with_suffix(".partial")
-            pq.write_table(pa.Table.from_arrays([rows, pa.array(queries, SCHEMA.types[1])], schema=SCHEMA), partial)
-            os.replace(partial, _file(folder, start))
+            arrays = [rows, pa.array(queries, SCHEMA.types[1])]
+            keep(_file(folder, start), pa.Table.from_arrays(arrays, schema=SCHEMA))
     with pq.ParquetWriter(artifact.beside(".parquet"), SCHEMA, compression="zstd") as file:
         for start in starts:
-            file.write_table(pq.read_table(_file(folder, start), schema=SCHEMA))
+            file.write_table(kept(_file(folder, start), SCHEMA))
     artifact.facts |= {"first": first, "rows": end - first, "of": total}
     artifact.finished = folder
 
@@ -97,20 +96,11 @@ def _texts(dataset: Dataset, settings, first: int) -> Iterator[str]:
     for batch in dataset.batches("corpus", ["title", "text"]):
         own, first = batch.slice(min(first, len(batch))), max(0, first - len(batch))
         for title, text in zip(own["title"].to_pylist(), own["text"].to_pylist(), strict=True):
-            before = f"{title} " if title and settings.title == "prefix" else ""
-            yield f"{settings.passage_prefix}{before}{text}"
+            yield as_read(title, text, settings)
 
 
 def _file(folder: Path, start: int) -> Path:
     return folder / f"{start}.parquet"
-
-
-def _whole(path: Path, rows: int) -> bool:
-    """Whether an earlier attempt has left a block that can be read."""
-    try:
-        return path.is_file() and len(pq.read_table(path, schema=SCHEMA)) == rows
-    except (pa.ArrowException, OSError):  # cut, as after a power failure
-        return False
 
 
 # --- reading ------------------------------------------------------------------------------------

@@ -10,13 +10,16 @@ P is over the tokens `true` and `false` alone, as the first that is written (Nog
 
 from collections.abc import Callable
 from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.errors import UserError
-from dewpoint.models.device import device_of
-from dewpoint.models.seq2seq import first_word, in_batches
+from dewpoint.models.backbone import load_seq2seq
+from dewpoint.models.device import device_of, take_device
+from dewpoint.models.seq2seq import first_word, in_batches, ready
 
 TOKENS = {"cpu": 4096, "cuda": 131_072}  # of a batch
 WORDS = ["Query:", "Document:", "Document0:", "Document1:", "Relevant:"]
@@ -51,6 +54,16 @@ class Judge:
         if pairs:
             p[tuple(np.array(pairs).T)] = np.exp(self._true(made))
         return p
+
+    def mono_each(self, queries: list[str], passages: list[list[str]]) -> list[np.ndarray]:
+        """The scores of each query's passages."""
+        counts = list(map(len, passages))
+        asked = [query for query, count in zip(queries, counts, strict=True) for _ in range(count)]
+        scores = self.mono(asked, [passage for own in passages for passage in own])
+        return np.split(scores, np.cumsum(counts)[:-1]) if counts else []
+
+    def duo_each(self, queries: list[str], passages: list[list[str]], aggregate: str) -> list[np.ndarray]:
+        return [AGGREGATES[aggregate](self.duo(*of)) for of in zip(queries, passages, strict=True)]
 
     def _prompt(self, query: list[int], documents: list[tuple[str, list[int]]]) -> list[int]:
         end, names = self.words["Relevant:"], [self.words[name] for name, _ in documents]
@@ -90,6 +103,12 @@ class Judge:
 
         in_batches(list(map(len, prompts)), self.tokens, work)
         return said
+
+
+def read_judge(model: Path, settings) -> Judge:
+    """A model of the study, on this process's device."""
+    judge = ready(load_seq2seq(model.parent).to(take_device()), settings.precision)
+    return Judge(judge, load_tokenizer(model.parent), settings.passage_length, settings.query_length)
 
 
 def _shared(room: int, lengths: list[int]) -> list[int]:

@@ -1,0 +1,34 @@
+"""`duot5`: duo-T5, which asks of each two passages which one is more relevant, s(p_i) = Σ_j (p_ij + 1 - p_ji)."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from dewpoint.artifact import Artifact
+from dewpoint.rankers._judged import Judged
+from dewpoint.study.kind import For
+from dewpoint.study.types import Count
+
+
+class DuoT5(Judged):
+    """Another ranker's first passages in the order in which a T5 prefers them, each compared with each."""
+
+    asked_about: ClassVar[int] = 2
+
+    kind: Literal["duot5"]
+    top: Annotated[Count, For("rank")] = Field(
+        50, description="passages of a query that are compared; the rest follow in their order"
+    )
+    aggregate: Annotated[Literal["sym-sum", "sum"], For("rank")] = Field(
+        "sym-sum", description="sum over j of p_ij + 1 - p_ji, or of p_ij"
+    )
+
+
+def rank(artifact: Artifact, settings, dataset: Path, run: Path, model: Path) -> None:
+    from dewpoint.data.dataset import Dataset
+    from dewpoint.search.judging import read_judge
+    from dewpoint.search.reordering import reorder
+
+    judge = read_judge(model, settings)
+    reorder(artifact, Dataset(dataset), run, settings, lambda *of: judge.duo_each(*of, settings.aggregate), few=1)
