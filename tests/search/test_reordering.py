@@ -13,6 +13,7 @@ from dewpoint.models.backbone import load_seq2seq
 from dewpoint.models.stand_in import stand_in
 from dewpoint.search.judging import AGGREGATES, Judge
 from dewpoint.search.reordering import by_score, reorder, texts_of
+from dewpoint.study.kind import work_of
 from programs import call
 from search.test_bm25 import QUERIES, corpus
 from search.test_expansions import passages
@@ -151,6 +152,27 @@ def test_monot5_ranks_by_what_the_model_says(t5, dataset, run, tmp_path):
         np.testing.assert_allclose(
             values, known.mono([QUERIES[query]] * len(rows), [texts[row] for row in rows.tolist()]), atol=1e-5
         )
+
+
+@pytest.mark.parametrize("name", ["monot5", "duot5"])
+def test_questions_are_answered_as_queries_are(t5, dataset, run, tmp_path, name):
+    """By a first ranker that finds what the run holds."""
+    settings, held = SETTINGS | {"aggregate": "sum"}, read_run(run)
+    known = read_run(
+        call(f"rankers.{name} rank", tmp_path / "d.test.json", settings, dataset=dataset, run=run, model=t5)
+    )
+    asked = []
+
+    def first(questions, depth):
+        asked.append(depth)
+        return held, {"search": 1.0, "judge": 2.0}
+
+    answer = work_of("rankers", name, "live")(SimpleNamespace(**settings), dataset, t5, [(first, 77)])
+    found, took = answer(QUERIES, 4)
+    kept = known.rank <= 4
+    assert found.passage.tolist() == known.passage[kept].tolist() and asked == [77]
+    np.testing.assert_allclose(found.score, known.score[kept], atol=1e-5)
+    assert took["search"] == 1 and took["judge"] > 2
 
 
 @pytest.mark.parametrize("aggregate", AGGREGATES)

@@ -47,6 +47,12 @@ class Judged(Ranker):
         run = {"run": [graph.run(self.of, dataset, split)], "model": [graph.model(self.by)]}
         return super().rank_inputs(graph, name, dataset, split) | run
 
+    def latency_settings(self, graph, split: str) -> dict[str, Any]:
+        return self.rank_settings(graph, split)
+
+    def live_inputs(self, graph, name: str, dataset: str) -> Inputs:
+        return {"dataset": [graph.dataset(dataset)], "model": [graph.model(self.by)]}
+
     def rank_cost(self, sizes, dataset: str, split: str) -> Cost:
         passages = min(self.top, sizes.passages(dataset))
         asked = passages if self.asked_about == 1 else passages * (passages - 1)

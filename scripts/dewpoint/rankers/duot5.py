@@ -1,7 +1,8 @@
 """`duot5`: duo-T5, which asks of each two passages which one is more relevant, s(p_i) = Σ_j (p_ij + 1 - p_ji)."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -9,6 +10,9 @@ from dewpoint.artifact import Artifact
 from dewpoint.rankers._judged import Judged
 from dewpoint.study.kind import For
 from dewpoint.study.types import Count
+
+if TYPE_CHECKING:
+    from dewpoint.search.live import Live
 
 
 class DuoT5(Judged):
@@ -30,5 +34,15 @@ def rank(artifact: Artifact, settings, dataset: Path, run: Path, model: Path) ->
     from dewpoint.search.judging import read_judge
     from dewpoint.search.reordering import reorder
 
-    judge = read_judge(model, settings)
-    reorder(artifact, Dataset(dataset), run, settings, lambda *of: judge.duo_each(*of, settings.aggregate), few=1)
+    score = partial(read_judge(model, settings).duo_each, aggregate=settings.aggregate)
+    reorder(artifact, Dataset(dataset), run, settings, score, few=1)
+
+
+def live(settings, dataset: Path, model: Path, parts: list) -> "Live":
+    """`parts` is the ranker of `of`, with the depth that it is asked for."""
+    from dewpoint.data.dataset import Dataset
+    from dewpoint.search import reordering
+    from dewpoint.search.judging import read_judge
+
+    score = partial(read_judge(model, settings).duo_each, aggregate=settings.aggregate)
+    return reordering.live(Dataset(dataset), settings, *parts[0], score)

@@ -4,6 +4,7 @@ Queries are worked on a few at a time, and what is done of them an interrupted j
 the scores are the same, bit for bit, after any interruption.
 """
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dewpoint.data.kept import keep, kept
 from dewpoint.data.runs import COLUMNS, QUERIES, SCHEMA, Run, RunWriter, query_blocks, ranked
 from dewpoint.models.seq2seq import as_read
 from dewpoint.progress import Progress
+from dewpoint.search.live import Live, Timed
 
 FEW = 16  # queries
 Scorer = Callable[[list[str], list[list[str]]], list[np.ndarray]]  # queries, passages of each → their scores
@@ -25,7 +27,7 @@ def reorder(
     artifact: Artifact, dataset: Dataset, run: Path, settings, score: Scorer, few: int = FEW, held: int = QUERIES
 ) -> None:
     """The first `settings.top` passages of each query by score; `few` queries at a time are done for good."""
-    queries, folder = dataset.column(f"queries.{settings.split}", "text"), artifact.workspace()
+    queries, folder = dataset.column(f"queries.{settings.split}", "text").to_pylist(), artifact.workspace()
     folder.mkdir(parents=True, exist_ok=True)
     progress = Progress(len(queries), "queries", rate="queries")
     with RunWriter(artifact) as file:
@@ -53,6 +55,22 @@ def by_score(run: Run, scores: np.ndarray, top: int, depth: int) -> Run:
     return ranked(run.query, run.passage, score, depth)
 
 
+def live(dataset: Dataset, settings, part: Live, deep: int, score: Scorer) -> Live:
+    """The same of questions: `part` is asked for `deep` passages, whose texts are all at hand."""
+    titles, texts = (dataset.column("corpus", name) for name in ("title", "text"))
+
+    def rank(questions: list[str], depth: int) -> Timed:
+        found, took = part(questions, deep)
+        began = time.perf_counter()
+        rows = np.unique(found.passage[found.rank <= settings.top]).tolist()
+        read = {row: as_read(titles[row].as_py(), texts[row].as_py(), settings) for row in rows}
+        whole = _reordered(found, questions, read, settings, score)
+        took |= {"judge": took.get("judge", 0) + time.perf_counter() - began}
+        return _where(whole, whole.rank <= depth), took
+
+    return rank
+
+
 def texts_of(dataset: Dataset, rows: np.ndarray, settings) -> dict[int, str]:
     """Passages as the model reads them, by row; the corpus streams by."""
     rows, texts, first = np.unique(rows), {}, 0
@@ -65,13 +83,13 @@ def texts_of(dataset: Dataset, rows: np.ndarray, settings) -> dict[int, str]:
     return texts
 
 
-def _reordered(run: Run, queries: pa.Array, texts: dict[int, str], settings, score: Scorer) -> Run:
+def _reordered(run: Run, queries: list[str], texts: dict[int, str], settings, score: Scorer) -> Run:
     top = _where(run, run.rank <= settings.top)
     asked, starts = np.unique(top.query, return_index=True)
     passages = (
         [[texts[row] for row in rows.tolist()] for rows in np.split(top.passage, starts[1:])] if len(asked) else []
     )
-    scores = score([queries[row].as_py() for row in asked.tolist()], passages)
+    scores = score([queries[row] for row in asked.tolist()], passages)
     return by_score(run, np.concatenate([np.zeros(0, np.float32), *scores]), settings.top, settings.depth)
 
 
