@@ -287,3 +287,4 @@ def test_a_path_is_the_name_of_one_file(path):
     assert len(name.encode()) <= 150 and not {*"{}/\n"} & {*name}
     assert name != flat(f"/models/{path}x")
     assert flat("/models/my bert") == "models--my bert"
+    assert flat("a--b") != flat("a/b")

@@ -91,10 +91,14 @@ def test_a_broken_study_is_one_line(project):
     assert "models.second.negatives: no ranker 'frist'; did you mean 'first'?" in failed.stderr + failed.stdout
 
 
-def test_a_truncated_artifact_is_named(project):
-    corpus = project.folder / "data/pydocs/corpus.parquet"
-    corpus.write_bytes(corpus.read_bytes()[:-100])
+def test_what_was_cut_off_is_made_again_and_what_was_changed_is_named(project):
+    corpus, index = project.folder / "data/pydocs/corpus.parquet", "results/mini/indexes/bm25/pydocs/manifest.json"
+    whole = corpus.read_bytes()
+    corpus.write_bytes(whole[:-100])
+    project.snakemake("data/pydocs/manifest.json")
+    assert corpus.read_bytes() == whole
+    corpus.write_bytes(whole[:-100] + bytes(100))
     project.change("rankers", "bm25", k1=1.2)
-    failed = project.snakemake("results/mini/indexes/bm25/pydocs/manifest.json", check=False)
-    assert re.search(r"error: data/pydocs/corpus\.parquet: has [\d,]+ bytes, its manifest says", failed.stderr)
+    failed = project.snakemake(index, check=False)
+    assert "error: data/pydocs/corpus.parquet: damaged, it does not hold what was written" in failed.stderr
     assert "Traceback" not in failed.stderr

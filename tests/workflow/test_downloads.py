@@ -42,7 +42,7 @@ def test_files_are_taken_from_a_mirror_and_never_again(published):
     assert (published.folder / QUESTIONS).read_text() == "who?\t['me']\n"
     record = json.loads((published.folder / f"{QUESTIONS}.json").read_text())
     assert record["facts"]["from"] == "it's {here}/nq-test.qa.csv"
-    published.edit("config.yaml", "mirrors: {", 'mirrors: {"https://trec.nist.gov": elsewhere, ')
+    published.edit("config.yaml", "mirrors: {", 'mirrors: {"https://trec.nist.gov": "https://elsewhere", ')
     told = published.snakemake("--dry-run", *CONFIG, "--", f"{QUESTIONS}.json")
     assert "Nothing to be done" in told.stdout + told.stderr
 

@@ -18,6 +18,7 @@ AS_ROOT = os.geteuid() == 0
 # root reads and writes whatever modes say, unless it gives that up
 AS_ANYONE = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if AS_ROOT else []
 SECOND = "results/mini/models/second"
+TARGET = f"{SECOND}/manifest.json"
 
 
 def contents(project: Project) -> dict[str, str]:
@@ -26,24 +27,16 @@ def contents(project: Project) -> dict[str, str]:
     return {name: one.record["content"] for name, one in found.items() if name != "report"}
 
 
-def take_back(project: Project) -> None:
-    """The second retriever, and all that is made from it, is still to come."""
-    results = project.folder / "results/mini"
-    for path in [*results.glob("*/second*"), results / "tables"]:
-        shutil.rmtree(path)
-    for path in results.glob("report*"):
-        path.unlink()
-
-
 @pytest.fixture
 def unfinished(project: Project) -> Project:
-    take_back(project)
+    """The second retriever is still to be made."""
+    shutil.rmtree(project.folder / SECOND)
     return project
 
 
 def started(project: Project, *arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [*AS_ANYONE, sys.executable, "-m", "snakemake", "--cores", "2", *arguments],
+        [*AS_ANYONE, sys.executable, "-m", "snakemake", "--cores", "2", TARGET, *arguments],
         cwd=project.folder,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -62,7 +55,7 @@ def refused(project: Project) -> str:
 
 
 def completed(project: Project, finished: Project) -> None:
-    project.snakemake()
+    project.snakemake(TARGET)
     assert contents(project) == contents(finished)
 
 
@@ -113,7 +106,7 @@ def test_clocks_that_differ_change_nothing(project: Project, finished: Project):
         now = time.time() + moments.uniform(-86400, 86400)  # a file server's clock may be a day ahead
         os.utime(path, (now, now))
     assert project.pending() == {}
-    take_back(project)
+    shutil.rmtree(project.folder / SECOND)
     completed(project, finished)
 
 

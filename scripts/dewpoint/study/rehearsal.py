@@ -52,9 +52,9 @@ def stand_ins(config: Config) -> str:
 def flat(path: str) -> str:
     """A path as the name of one file that any file system holds, and in which Snakemake sees no wildcard."""
     name = path.strip("/").replace("/", "--")
-    if len(name.encode()) <= LONGEST and name.isprintable() and not {*"{}"} & {*name}:
+    if len(name.encode()) <= LONGEST and name.isprintable() and not {*"{}"} & {*name} and "--" not in path:
         return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    digest = hashlib.sha256(path.encode()).hexdigest()[:8]
     return f"{digest}-{UNUSUAL.sub('-', name)[-100:]}"
 
 
