@@ -68,6 +68,26 @@ def test_shards_are_a_whole_and_cost_as_much(tmp_path):
         ("from: scratch", "by: t5", r"models.t5.from: a T5 that others have trained is from hub:ORG/NAME or path:DIR"),
         ("from: bert", "by: t5", r"models.t5.from: a T5 that others have trained is from hub:ORG/NAME or path:DIR"),
         ("from: hub:a/b, title: pair", "by: t5", r"models.t5.title: Input should be 'prefix' or 'none', found 'pair'"),
+        (
+            "from: hub:a/b",
+            "by: t5, depth: 9}\n  x: {kind: monot5, of: more, by: t5",
+            r"rankers.x.depth: 1000, but ranker 'more' keeps 9",
+        ),
+        (
+            "from: hub:a/b",
+            "by: t5, depth: 9}\n  x: {kind: duot5, of: more, by: t5, depth: 9",
+            r"rankers.x.top: 50, but ranker 'more' k",
+        ),
+        (
+            "from: hub:a/b",
+            "by: t5}\n  x: {kind: duot5, of: more, by: bert",
+            r"rankers.x.by: model 'bert' writes no texts; name",
+        ),
+        (
+            "from: hub:a/b",
+            "by: t5}\n  x: {kind: monot5, of: moer, by: t5",
+            r"rankers.x.of: no ranker 'moer'; did you mean 'more'",
+        ),
         ("from: hub:a/b", "by: t5, queries: 0", r"rankers.more.queries: Input should be greater"),
         ("from: hub:a/b", "by: t5, temperature: 0", r"rankers.more.temperature: Input should be greater than 0"),
         ("from: hub:a/b", "by: t5, k: 9", r"rankers.more.k: unknown key; did you mean 'k1'"),

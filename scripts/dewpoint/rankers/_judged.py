@@ -23,24 +23,34 @@ class Judged(Ranker):
 
     of: Annotated[Label, Names("rankers")] = Field(description="the ranker whose passages are judged")
     by: Annotated[Label, Names("models")] = Field(description="who judges, a seq2seq")
-    top: Annotated[Count, For("rank")] = Field(
-        1000, description="passages of a query that are judged; the rest follow in their order"
+    top: Annotated[Count | None, For("rank")] = Field(
+        None,
+        description="passages of a query that are judged; the rest follow in their order; left out: all that are kept",
     )
+
+    @property
+    def judged(self) -> int:
+        return self.depth if self.top is None else self.top
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
         if not study.models[self.by].writes:
             yield "by", f"model '{self.by}' writes no texts; name one of recipe seq2seq"
+        depth = study.rankers[self.of].depth
+        for key, wanted in (("depth", self.depth), ("top", self.judged)):
+            if wanted > depth:
+                yield key, f"{wanted}, but ranker '{self.of}' keeps {depth}"
 
     def asks(self, dataset: str, split: str) -> Iterator[tuple[str, str, str]]:
         yield self.of, dataset, split
 
     def small(self) -> dict[str, Any]:
-        return super().small() | {"top": min(self.top, 5)}
+        return super().small() | {"top": min(self.judged, 5)}
 
     def rank_settings(self, graph, split: str) -> dict[str, Any]:
         texts = graph.study.models[self.by].settings("texts")
         read = {key: texts[key] for key in READ} | {"precision": graph.config.precision, "split": split}
+        read |= {"top": self.judged}
         return super().rank_settings(graph, split) | read
 
     def rank_inputs(self, graph, name: str, dataset: str, split: str) -> Inputs:
@@ -54,7 +64,7 @@ class Judged(Ranker):
         return {"dataset": [graph.dataset(dataset)], "model": [graph.model(self.by)]}
 
     def rank_cost(self, sizes, dataset: str, split: str) -> Cost:
-        passages = min(self.top, sizes.passages(dataset))
+        passages = min(self.judged, sizes.passages(dataset))
         asked = passages if self.asked_about == 1 else passages * (passages - 1)
         most = sizes.graph.study.models[self.by].passage_length
         tokens = min(most, QUERY_TOKENS + self.asked_about * sizes.passage_tokens(dataset, most))
