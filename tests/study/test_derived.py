@@ -69,6 +69,11 @@ def test_shards_are_a_whole_and_cost_as_much(tmp_path):
         ("from: bert", "by: t5", r"models.t5.from: a T5 that others have trained is from hub:ORG/NAME or path:DIR"),
         ("from: hub:a/b, title: pair", "by: t5", r"models.t5.title: Input should be 'prefix' or 'none', found 'pair'"),
         (
+            "from: hub:a/b, passage_length: 80",
+            "by: t5}\n  x: {kind: monot5, of: more, by: t5",
+            r"rankers.x.by: model 't5' reads 80 tokens, of which a query may have 64; leave 24 at least for",
+        ),
+        (
             "from: hub:a/b",
             "by: t5, depth: 9}\n  x: {kind: monot5, of: more, by: t5",
             r"rankers.x.depth: 1000, but ranker 'more' keeps 9",

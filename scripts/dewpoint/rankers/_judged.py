@@ -11,6 +11,7 @@ from dewpoint.study.sizes import QUERY_TOKENS, Cost
 from dewpoint.study.types import Count, Label
 
 READ = ("passage_length", "passage_prefix", "query_length", "title")  # of the model's texts
+ROOM = 24  # tokens
 
 
 class Judged(Ranker):
@@ -36,6 +37,9 @@ class Judged(Ranker):
         yield from super().check(study)
         if not study.models[self.by].writes:
             yield "by", f"model '{self.by}' writes no texts; name one of recipe seq2seq"
+        elif (model := study.models[self.by]).passage_length < model.query_length + ROOM:
+            told = f"reads {model.passage_length} tokens, of which a query may have {model.query_length}"
+            yield "by", f"model '{self.by}' {told}; leave {ROOM} at least for the question's words and passages"
         depth = study.rankers[self.of].depth
         for key, wanted in (("depth", self.depth), ("top", self.judged)):
             if wanted > depth:
