@@ -1,5 +1,7 @@
 """mono-T5 and duo-T5: scores are those of a plain forward pass of the library over the prompt as it is written."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -110,3 +112,11 @@ def test_a_stand_in_answers(tmp_path):
     stand_in("castorini/monot5-base-msmarco", lambda: [["dew point of warm air"] * 3], 1, tmp_path)
     judge = Judge(load_seq2seq(tmp_path).eval(), load_tokenizer(tmp_path), 64, 16)
     assert len({*judge.mono(["dew", "dew", "warm"], ["point", "air", "air"]).tolist()}) == 3
+
+
+def test_in_bfloat16_scores_are_about_the_same_and_told_apart(t5):
+    low = copy.deepcopy(t5[0]).to(torch.bfloat16), t5[1]
+    asked = [QUERIES[0]] * 40, ["castle " * count + "river" for count in range(40)]
+    found, known = (Judge(*one, 512, 64).mono(*asked) for one in (low, t5))
+    np.testing.assert_allclose(found, known, atol=0.1)
+    assert len({*found.tolist()}) > 35
