@@ -37,9 +37,11 @@ LARGE = {
     },
     ("recipes", "mlm"): {"from": "scratch", "architecture": {"heads": 12, "intermediate": 3072}},
     ("recipes", "retriever"): {"negatives": ["w"], "train_queries": 500_000, "projection": {"size": 768}},
+    ("recipes", "crossencoder"): {"negatives": ["w"], "train_queries": 500_000},
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 4096, "bytes": 96, "sample": 100_000}},
     ("rankers", "file"): {"on": "d", "runs": {"test": "run.trec"}},
     ("rankers", "fusion"): {"tune": {"steps": 50}},
+    ("rankers", "rerank"): {"of": "w", "by": "m", "top": 500},
     ("rankers", "monot5"): {"of": "w"},
     ("rankers", "duot5"): {"of": "w"},
 }
@@ -48,8 +50,10 @@ TINY = {  # as small as a user may have it: nothing of it grows
     ("sources", "msmarco-document"): {"words": 2, "stride": 1},
     ("recipes", "mlm"): {"from": "scratch", "architecture": {"layers": 1, "hidden": 6, "heads": 3, "vocabulary": 90}},
     ("recipes", "retriever"): {"train_queries": 1, "negatives": ["w"], "negatives_per_query": 1, "epochs": 1},
+    ("recipes", "crossencoder"): {"train_queries": 1, "negatives": ["w"], "negatives_per_query": 1, "epochs": 1},
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 2, "bytes": 4, "sample": 9}},
     ("rankers", "fusion"): {"tune": {"steps": 1}},
+    ("rankers", "rerank"): {"of": "w", "by": ["m", "w"], "top": 1},
 }
 SMALLEST = {"steps": 1, "batch_size": 1, "length": 8, "query_length": 3, "passage_length": 5, "measurements": 0}
 

@@ -64,18 +64,25 @@ def load_seq2seq(source: str | Path):
     return _load_model(AutoModelForSeq2SeqLM, located(source))
 
 
+def load_classifier(source: str | Path):
+    """A model for sequence classification, head and all."""
+    from transformers import AutoModelForSequenceClassification
+
+    return _load_model(AutoModelForSequenceClassification, located(source), whole=True)
+
+
 def load_config(source: str | Path):
     from transformers import AutoConfig
 
     return _load(AutoConfig, located(source))
 
 
-def _load_model(auto, folder: Path, **options):
-    """With all of its encoder's weights: the library would make up what is missing."""
+def _load_model(auto, folder: Path, whole: bool = False, **options):
+    """With all of its encoder's weights, or where it is to be whole its head's: the library would make them up."""
     check_weights(folder, auto.__name__)
     weights = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
     model, told = _load(auto, folder, **weights, **options)
-    encoder = f"{model.base_model_prefix}." if model.base_model is not model else ""
+    encoder = f"{model.base_model_prefix}." if model.base_model is not model and not whole else ""
     if missing := sorted(name for name in told["missing_keys"] if name.startswith(encoder)):
         raise UserError(
             f"{folder}: its weights lack {len(missing)} of this model's, such as {missing[0]}; fetch it again"

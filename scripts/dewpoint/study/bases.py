@@ -125,6 +125,7 @@ class Node(Kind):
     reads: ClassVar[tuple[str, ...]] = ("work",)  # the stages whose fields its work reads
     ranker: ClassVar[str | None] = None  # the kind of ranker that it is, too, under its own name
     writes: ClassVar[bool] = False  # texts
+    pairs: ClassVar[bool] = False  # reads a query and a passage together; gives a score, no vectors
 
     from_: Annotated[str, Names("models", released=True)] = Field(
         alias="from", description="another model, other-study/model, hub:ORG/NAME, path:DIR, or scratch"
