@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def finished(project: ours.Project, more: int | None = None, seconds: float = 0) -> bool:
-    """Whether the study is finished; what makes it is killed after so many more artifacts and seconds, if any are said."""
+    """Whether the study is finished; what makes it is killed after so many more artifacts and seconds, if any."""
     command = [sys.executable, "-m", "snakemake", "--cores", "all", "--nolock", "--quiet", "all"]
     before = count(project)
     with open(project.folder / "soak.log", "a") as log:

@@ -6,7 +6,7 @@ import small_study as small
 import yaml
 
 from dewpoint.artifact import read_manifest, write_manifest
-from dewpoint.report.page import made_for
+from dewpoint.report.page import made_for, page
 from dewpoint.report.provenance import as_yaml, in_short, provenance
 
 ENVIRONMENT = {
@@ -57,6 +57,12 @@ def test_the_page_has_it_in_short(tmp_path):
     rows = in_short(found(tmp_path)[1])
     assert rows["changed since the commit"] == ["scripts/a.py"] and rows["processor"] == ["A processor (avx2 fma)"]
     assert rows["released models"] == ["models/first: org/bert, c0de"] and rows["threads of torch"] == ["2"]
+
+
+def test_the_page_names_files_wherever_they_come_from(tmp_path):
+    study, known = found(tmp_path)
+    html = page(study, tmp_path / "out", tmp_path / "data", {}, {}, known)
+    assert "a.tsv" in html and "from https://there/a.tsv" in html and "<dt>mine.csv</dt>" in html
 
 
 def test_an_environment_whose_file_is_gone_is_still_named(tmp_path):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from dewpoint.artifact import Artifact
 from dewpoint.program import run
-from dewpoint.report.reproduced import Line, beside, judge, read_lines, verdict, write_lines
+from dewpoint.report.reproduced import Line, beside, judge, read_lines, row_notes, texts, verdict, write_lines
 from dewpoint.report.table_settings import Column, Paper, PrintedRow, TableSettings
 from dewpoint.report.tables import write_table
 from programs import arguments
@@ -148,6 +148,27 @@ def test_that_nothing_differs_from_the_baseline_is_said(tmp_path, monkeypatch):
     comparison = compared(tmp_path, ("own", "marco", "dev", "MRR@10", 0.5))
     text = table(load(tmp_path, monkeypatch, BASELINE), comparison=comparison)[1]
     assert "†" not in text and "\n\nNothing differs from words beyond chance: p < 0.05 " in text
+
+
+def test_a_mean_has_its_deviation_and_a_latency_is_not_judged(tmp_path, monkeypatch):
+    graph = load(
+        tmp_path,
+        monkeypatch,
+        ("{MRR@10: 0.309, R@1000: 0.938}}", "{MRR@10: 0.309, R@1000: 0.938, latency@1: 64}}"),
+        ("        inferred: true", "        sd: {msmarco-passage/dev: {MRR@10: 0.004}}"),
+        ("[own, few, words]", "[own, few, words, all]"),
+        ("[MRR@10, R@1000], dpr/nq-test: [Hit@20]", "[MRR@10, latency@1]"),
+    )
+    settings = TableSettings.of(json.loads(graph.table_settings("t")))
+    measured = {(ranker, "marco/dev", "MRR@10"): 0.25 for ranker in settings.rankers}
+    measured |= {(ranker, "marco/dev", "latency@1"): 12.34 for ranker in settings.rankers}
+    of_all = [line for line in beside(settings, measured) if line.ranker == "all"]
+    assert [(str(line.published), line.within, line.note) for line in of_all] == [
+        ("0.309", False, "± 0.004"),
+        ("64", None, ""),
+    ]
+    assert [texts(line) for line in of_all] == [("0.250", "0.309 ± 0.004", "-0.059"), ("12", "64", "")]
+    assert row_notes(of_all) == []
 
 
 # --- measured is measured, published is published --------------------------------------------------

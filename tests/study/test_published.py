@@ -1,6 +1,7 @@
 """What papers published: the shipped files, their mistakes, and the mistakes of studies that name them."""
 
 import json
+import statistics
 from decimal import Decimal
 
 import pytest
@@ -11,6 +12,8 @@ from dewpoint.study.types import Row
 from published_study import PAPER, load
 
 FILES = sorted(PUBLISHED.glob("*.yaml"))
+DUAL = {"system": "BERT_DOT", "teacher": "dual", "sampling": "tas-balanced", "batch": 32}
+IN_BATCH = {"system": "BERT_DOT", "teacher": "in-batch", "sampling": "random", "batch": 32}
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -24,8 +27,9 @@ def test_the_shipped_figures(path):
         for metrics in row.on.values()
         for metric, figure in metrics.items()
     ]
-    assert len(figures) == {"condenser": 162, "cocondenser": 97}[path.stem]
-    assert all(figure.as_tuple().exponent == (-2 if metric == "Accuracy" else -3) for metric, figure in figures)
+    assert len(figures) == {"condenser": 162, "cocondenser": 97, "tas-balanced": 367}[path.stem]
+    digits = {"Accuracy": 2, "latency@1": 0, "latency@10": 0, "latency@2000": 0}
+    assert all(-figure.as_tuple().exponent == digits.get(metric, 3) for metric, figure in figures)
     for table in tables.values():
         assert len(set(table.names.values())) == len(table.rows) == len({row.row for row in table.rows})
 
@@ -43,6 +47,33 @@ def test_the_shipped_figures(path):
         ("condenser/table8", "Condenser full hn", "msmarco-document/dev", "MRR@100 0.404"),
         ("cocondenser/table1", "coCondenser full hn", "msmarco-passage/dev", "MRR@10 0.382, R@1000 0.984"),
         ("cocondenser/table1", "coCondenser full hn", "triviaqa/test", "Hit@5 0.768, Hit@20 0.832, Hit@100 0.873"),
+        (
+            "tas-balanced/table1",
+            {"system": "BERT_DOT"},
+            "msmarco-passage/dev",
+            "latency@1 64, latency@10 162, latency@2000 4780",
+        ),
+        ("tas-balanced/table3", DUAL | {"loss": "lambda"}, "msmarco-passage/dl2020", "nDCG@10 0.682, R@1000 0.840"),
+        ("tas-balanced/table4", IN_BATCH, "msmarco-passage/dl2019", "nDCG@10 0.680, MRR@10 0.857, R@1000 0.745"),
+        ("tas-balanced/table5", DUAL | {"instance": "E"}, "msmarco-passage/dl2020", "nDCG@10 0.701, R@1000 0.862"),
+        (
+            "tas-balanced/table6",
+            {"system": "RocketQA", "train": "full", "batch": 128},
+            "msmarco-passage/dev",
+            "MRR@10 0.309",
+        ),
+        (
+            "tas-balanced/table6",
+            DUAL | {"batch": 256},
+            "msmarco-passage/dev",
+            "nDCG@10 0.410, MRR@10 0.347, R@1000 0.978",
+        ),
+        (
+            "tas-balanced/table7",
+            {"system": "BM25", "rerank": "duo-t5@10"},
+            "msmarco-passage/dev",
+            "nDCG@10 0.310, MRR@10 0.287, R@1000 0.857, latency@1 388",
+        ),
         ("cocondenser/table5", "coCondenser full bm25", "msmarco-passage/dev", "MRR@10 0.357, R@1000 0.978"),
     ],
 )
@@ -57,6 +88,37 @@ def test_figures_by_hand(table, row, place, figures):
 def test_the_misprint_of_cocondenser():
     suspect = {str(one.row): one.suspect for one in printed_table("cocondenser/table1").rows if one.suspect}
     assert suspect == {"{system: BERT, train: full, neg: bm25}": {"nq/test": ["Hit@20", "Hit@100"]}}
+
+
+def test_a_configuration_of_tas_balanced_is_one_row_in_all_tables():
+    """The same figures wherever it stands; only BM25's recall is printed in two ways."""
+    seen, tables, differing = {}, {}, set()
+    for name, table in load_paper(PUBLISHED / "tas-balanced.yaml").tables.items():
+        for one in table.rows:
+            tables.setdefault(str(one.row), []).append(name)
+            for place, metrics in one.on.items():
+                for metric, figure in metrics.items():
+                    if seen.setdefault((one.row, place, metric), figure) != figure:
+                        differing.add((str(one.row), metric))
+    assert differing == {("{system: BM25}", "R@1000")}
+    assert {row: found for row, found in tables.items() if len(found) > 1} == {
+        "{system: BM25}": ["table6", "table7"],
+        str(Row(**DUAL)): ["table3", "table4", "table5", "table6"],
+        str(Row(**DUAL | {"batch": 96})): ["table6", "table7"],
+        str(Row(**IN_BATCH)): ["table4", "table6"],
+        str(Row(**IN_BATCH | {"teacher": "pairwise"})): ["table4", "table6"],
+    }
+
+
+def test_the_mean_of_tas_balanced_is_that_of_its_instances():
+    """Mean and deviation, computed from the figures of the five, are the printed ones up to rounding."""
+    *instances, mean = printed_table("tas-balanced/table5").rows
+    for place, metrics in mean.on.items():
+        for metric, figure in metrics.items():
+            figures = [float(one.on[place][metric]) for one in instances]
+            assert abs(statistics.mean(figures) - float(figure)) < 0.0011
+            assert abs(statistics.stdev(figures) - float(mean.sd[place][metric])) < 0.0011
+    assert len(instances) == 5 and {one.row for one in instances if one.sd} == set()
 
 
 def test_where_a_table_is_from():
@@ -91,10 +153,24 @@ def test_rows_that_are_called_the_same_have_their_setting_in_the_name(tmp_path, 
             "tables.table2: row {system: BERT, train: 1000, neg: bm25} twice",
         ),
         ("MRR@10: 0.184", "MMR@10: 0.184", "tables.table2.rows.0.on.msmarco-passage/dev.MMR@10"),
-        ("MRR@10: 0.184", "MRR@10: 18.4", "tables.table2.rows.0.on.msmarco-passage/dev.MRR@10: Input should be less"),
+        (
+            "MRR@10: 0.184",
+            "MRR@10: 18.4",
+            "tables.table2.rows.0: on: MRR@10 on msmarco-passage/dev is 18.4; write it as a share of one",
+        ),
+        (
+            "MRR@10: 0.184",
+            "MRR@10: -0.1",
+            "tables.table2.rows.0.on.msmarco-passage/dev.MRR@10: Input should be greater",
+        ),
         ("MRR@10: 0.184", "MRR@10: '-'", "tables.table2.rows.0.on.msmarco-passage/dev.MRR@10: Input should be a valid"),
         ("R@1000: 0.853", "MRR@10: 0.853", "lovelace.yaml:11: not YAML (key 'MRR@10' twice)"),
         ("nq/test: [Hit@20]", "nq/test: [Hit@5]", "tables.table2.rows.1: suspect: no Hit@5 on nq/test in the row"),
+        (
+            "    inferred: true",
+            "    sd: {nq/test: {MRR@10: 0.001}}",
+            "tables.table2.rows.2: sd: no MRR@10 on nq/test in the row",
+        ),
         ("year: 1843", "year: MDCCCXLIII", "year: Input should be a valid integer"),
     ],
 )

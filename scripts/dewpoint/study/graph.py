@@ -463,6 +463,8 @@ class Graph:
                 figures, suspect = one.on.get(theirs, {}), one.suspect.get(theirs, [])
                 row["figures"][f"{dataset}/{split}"] = {m: str(figures[m]) for m in metrics if m in figures}
                 row["suspect"][f"{dataset}/{split}"] = [metric for metric in metrics if metric in suspect]
+                if sd := {m: str(one.sd[theirs][m]) for m in metrics if m in one.sd.get(theirs, {})}:
+                    row.setdefault("sd", {})[f"{dataset}/{split}"] = sd
             rows.append(row)
         return rows
 

@@ -11,30 +11,42 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from dewpoint.errors import UserError
+from dewpoint.evaluation.registry import is_latency
 from dewpoint.study.kind import Strict
 from dewpoint.study.types import Metric, Place, Row
 from dewpoint.study.written import Yaml, nearest, parse
 
 PUBLISHED = Path(__file__).parents[3] / "studies" / "published"
 
-Figure = Annotated[Decimal, Field(ge=0, le=1)]
+Figure = Annotated[Decimal, Field(ge=0)]
 AnyMetric = Metric | Literal["Spearman", "Accuracy"]  # the last two are only shown here, nothing measures them
+Figures = dict[Place, dict[AnyMetric, Figure]]
 
 
 class PrintedRow(Strict):
     row: Row = Field(description="what a study says as `published:`")
     printed: str | None = Field(None, description="its name in print, where that is not the system's")
-    on: dict[Place, dict[AnyMetric, Figure]] = Field(min_length=1, description="without the cells that are empty")
+    on: Figures = Field(min_length=1, description="shares of one, latencies in ms; without the cells that are empty")
+    sd: Figures = Field({}, description="standard deviations, of figures that are means")
     suspect: dict[Place, list[AnyMetric]] = Field({}, description="figures that look like misprints: shown, not judged")
     inferred: bool = Field(False, description="part of `row` is not said in the paper, but follows from it")
     note: str = ""
 
     @model_validator(mode="after")
-    def suspects_are_figures(self):
-        for place, metrics in self.suspect.items():
-            for metric in metrics:
-                if metric not in self.on.get(place, {}):
-                    raise ValueError(f"suspect: no {metric} on {place} in the row")
+    def shares_are_of_one(self):
+        for place, metrics in self.on.items():
+            for metric, figure in metrics.items():
+                if figure > 1 and not is_latency(metric):
+                    raise ValueError(f"on: {metric} on {place} is {figure}; write it as a share of one")
+        return self
+
+    @model_validator(mode="after")
+    def what_is_said_of_figures_has_one(self):
+        for key, places in (("suspect", self.suspect), ("sd", self.sd)):
+            for place, metrics in places.items():
+                for metric in metrics:
+                    if metric not in self.on.get(place, {}):
+                        raise ValueError(f"{key}: no {metric} on {place} in the row")
         return self
 
 

@@ -79,6 +79,11 @@ class Row(Strict):
     neg: str | None = Field(None, description="bm25, or hn: mined hard negatives as well")
     label: str | None = Field(None, description="how training labels were made, such as soft")
     stage: str | None = Field(None, description="of a training in several stages, such as denoise")
+    teacher: str | None = Field(None, description="none, pairwise, in-batch, or dual: both")
+    sampling: str | None = Field(None, description="of batches: random, tas or tas-balanced")
+    batch: int | None = Field(None, description="queries of a training step")
+    loss: str | None = Field(None, description="of the in-batch teacher, where it is not margin-mse")
+    instance: str | None = Field(None, description="of trainings that differ in their order alone: B, C, … or mean")
     rerank: str | None = Field(None, description="what put the passages into another order, such as mores+@100")
 
     @property
