@@ -302,7 +302,7 @@ def test_it_is_made_from_a_run_its_models_and_their_tokens(tmp_path):
 
 
 MISTAKES = [
-    ("by: cat", "by: first", "rankers.again.by: 'first' scores no pairs; name a model of recipe crossencoder"),
+    ("by: cat", "by: first", "rankers.again.by: 'first' scores no pairs; name a crossencoder"),
     ("by: cat", "by: [cat, dog]", "rankers.again.by: no model 'dog'"),
     ("by: cat", "by: [cat, cat]", "rankers.again.by: 'cat' is there twice; once is enough"),
     ("by: cat", "by: []", "rankers.again.by: List should have at least 1 item"),
@@ -321,6 +321,11 @@ MISTAKES = [
         "bm25]}\nrank",
         "bm25], passage_length: 490}\nrank",
         "models.cat.passage_length: 521 tokens, but the model has 512",
+    ),
+    (
+        "{recipe: crossencoder, from: co, data: d, negatives: [bm25]}",
+        "{recipe: released-crossencoder, from: co}",
+        "models.cat.from: a released cross-encoder is from hub:ORG/NAME or path:DIR",
     ),
     ("bm25]}\nrank", "bm25], in_batch: false}\nrank", "models.cat.in_batch: unknown key"),
 ]

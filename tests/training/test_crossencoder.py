@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from dewpoint.artifact import Artifact
 from dewpoint.data.pairs import joint, pairs
 from dewpoint.data.tokenizer import load_tokenizer, special_tokens
 from dewpoint.data.tokens import Slices, assemble, input_lengths
@@ -20,10 +21,13 @@ from dewpoint.losses import binary, contrast
 from dewpoint.models import dropout
 from dewpoint.models.backbone import load_encoder
 from dewpoint.models.crossencoder import SCORE, CrossEncoder, read_crossencoder, write_crossencoder
+from dewpoint.program import namespace
+from dewpoint.study.kind import work_of
 from dewpoint.training import loop
 from dewpoint.training.chunks import Room
 from dewpoint.training.scoring import Objective, Rows
 from models.families import FAMILIES, make
+from training.conftest import settings
 from training.test_exact import assert_close, gradients
 from training.test_ranking_exact import HELD, SPECIAL, backbone, stream
 from training.test_ranking_exact import settings as of_stream
@@ -237,6 +241,31 @@ def test_models_that_are_no_cross_encoder_are_refused(tmp_path):
     save_file({name: value for name, value in weights.items() if "classifier" not in name}, one / "model.safetensors")
     with pytest.raises(UserError, match=r"its weights lack 2 of this model's, such as classifier\.bias"):
         read_crossencoder(one, how)
+
+
+def test_what_others_released_is_taken_as_it_is(world, tmp_path):
+    """A language model is none; a rehearsal's, which stands for one, is."""
+    folder, _ = released(tmp_path / "theirs")
+    words = tmp_path / "theirs" / "manifest.json"
+    values = settings(source=str(folder), recipe="released-crossencoder")
+
+    def taken(name: str, source, stand_ins=()):
+        artifact = Artifact(tmp_path / name / "manifest.json", values | {"source": str(source)})
+        try:
+            work_of("recipes", "released-crossencoder")(
+                artifact, namespace(json.dumps(artifact.settings)), words, [*stand_ins]
+            )
+            artifact.seal()
+        finally:
+            artifact.discard()
+        return artifact.folder
+
+    made = taken("ours", folder)
+    np.testing.assert_allclose(plain_scores(made, ASKED, SHOWN), plain_scores(folder, ASKED, SHOWN), atol=1e-6)
+    assert json.loads((made / "manifest.json").read_text())["facts"]["parameters"] > 1000
+    with pytest.raises(UserError, match="no cross-encoder, it has neither"):
+        taken("none", folder / "encoder")
+    assert (taken("rehearsed", folder / "encoder", [words]) / SCORE).is_file()
 
 
 # --- trained ------------------------------------------------------------------------------------

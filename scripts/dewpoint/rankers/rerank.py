@@ -72,7 +72,7 @@ class Rerank(Ranker):
         yield from super().check(study)
         for model in self.by:
             if not study.models[model].pairs:
-                yield "by", f"'{model}' scores no pairs; name a model of recipe crossencoder"
+                yield "by", f"'{model}' scores no pairs; name a crossencoder"
         depth = study.rankers[self.of].depth
         for key, wanted in (("depth", self.depth), ("top", self.scored)):
             if wanted > depth:
