@@ -53,7 +53,7 @@ def of(*packages: str) -> list[str]:
 def test_all_parts_are_known_here():
     folders = {path.name for path in (SCRIPTS / "dewpoint").iterdir() if any(path.glob("*.py"))}
     assert folders == {"study", *KINDS, *LIBRARY}
-    assert known_to("dewpoint.study.bases") >= {"data", "study"} and "losses" in known_to("dewpoint.recipes.retriever")
+    assert known_to("dewpoint.study.bases") >= {"data", "study"} and "losses" in known_to("dewpoint.recipes._retrieval")
 
 
 @pytest.mark.parametrize("module", of("study"))

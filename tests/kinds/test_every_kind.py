@@ -25,6 +25,7 @@ each_kind = pytest.mark.parametrize(("folder", "name"), ALL, ids=[f"{folder}-{na
 
 # what fields that must be written are set to, by key; and what else a kind is given, as large as a user may have it
 REQUIRED = {"from": "hub:some/model", "data": "d", "model": "m", "path": "folder", "on": "d/test", "list": "hard"}
+REQUIRED |= {"by": "m"}
 REQUIRED |= {"rankers": ["m", "w"], "of": ["m", "w"]}
 REQUIRED |= {"files": ["a.txt"], "corpus": ["c.jsonl"], "queries": {"dev": "q"}}
 LARGE = {
@@ -36,17 +37,23 @@ LARGE = {
     },
     ("recipes", "mlm"): {"from": "scratch", "architecture": {"heads": 12, "intermediate": 3072}},
     ("recipes", "retriever"): {"negatives": ["w"], "train_queries": 500_000, "projection": {"size": 768}},
+    ("recipes", "crossencoder"): {"negatives": ["w"], "train_queries": 500_000},
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 4096, "bytes": 96, "sample": 100_000}},
     ("rankers", "file"): {"on": "d", "runs": {"test": "run.trec"}},
     ("rankers", "fusion"): {"tune": {"steps": 50}},
+    ("rankers", "rerank"): {"of": "w", "by": "m", "top": 500},
+    ("rankers", "monot5"): {"of": "w"},
+    ("rankers", "duot5"): {"of": "w"},
 }
 TINY = {  # as small as a user may have it: nothing of it grows
     ("sources", "msmarco-passage"): {"triples": 1},
     ("sources", "msmarco-document"): {"words": 2, "stride": 1},
     ("recipes", "mlm"): {"from": "scratch", "architecture": {"layers": 1, "hidden": 6, "heads": 3, "vocabulary": 90}},
     ("recipes", "retriever"): {"train_queries": 1, "negatives": ["w"], "negatives_per_query": 1, "epochs": 1},
+    ("recipes", "crossencoder"): {"train_queries": 1, "negatives": ["w"], "negatives_per_query": 1, "epochs": 1},
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 2, "bytes": 4, "sample": 9}},
     ("rankers", "fusion"): {"tune": {"steps": 1}},
+    ("rankers", "rerank"): {"of": "w", "by": ["m", "w"], "top": 1},
 }
 SMALLEST = {"steps": 1, "batch_size": 1, "length": 8, "query_length": 3, "passage_length": 5, "measurements": 0}
 
@@ -170,7 +177,11 @@ def test_the_small_self_is_a_valid_entry(folder, name):
 # --- reckoned -----------------------------------------------------------------------------------
 
 PLACE = SimpleNamespace(
-    study=SimpleNamespace(datasets=defaultdict(lambda: Pydocs(source="pydocs")), models={}, rankers={})
+    study=SimpleNamespace(
+        datasets=defaultdict(lambda: Pydocs(source="pydocs")),
+        models=defaultdict(lambda: made("recipes", "retriever")),
+        rankers={},
+    )
 )
 
 
@@ -206,7 +217,8 @@ def test_a_recipe_costs_something(name):
     assert large("recipes", name).operations(Known(PLACE), "m") > 0
 
 
-STAGES = [(name, stage) for name, kind in kinds("rankers").items() for stage in ("index", "rank") if kind.has(stage)]
+OF_RANKERS = ("derive", "index", "rank")
+STAGES = [(name, stage) for name, kind in kinds("rankers").items() for stage in OF_RANKERS if kind.has(stage)]
 
 
 @pytest.mark.parametrize(("name", "stage"), STAGES)
@@ -233,7 +245,7 @@ WORKS = [
     (folder, name, function)
     for folder in TAGS
     for name, kind in kinds(folder).items()
-    for function in ("work", "index", "rank", "probe", "latency")
+    for function in ("work", "derive", "index", "rank", "probe", "latency")
     if kind.has(function) and folder != "sources"
 ]
 
@@ -245,8 +257,8 @@ def handed(entry: Kind, folder: str, function: str) -> dict[str, Any]:
     graph = SimpleNamespace(config=config, study=SimpleNamespace(models=models))
     if folder in ("recipes", "analyses"):
         return entry.work_settings(config)
-    if function in ("index", "rank", "probe", "latency"):
-        by = {"index": (config,)}.get(function, (graph, "test"))
+    if function in ("derive", "index", "rank", "probe", "latency"):
+        by = {"derive": (graph,), "index": (config,)}.get(function, (graph, "test"))
         return getattr(entry, f"{function.replace('probe', 'rank')}_settings")(*by)
     return entry.settings("work")
 

@@ -16,6 +16,7 @@ from dewpoint.data.runs import ranked, write_run
 from dewpoint.data.tokenizer import load_tokenizer, train_wordpiece
 from dewpoint.data.tokens import write_tokens
 from dewpoint.program import namespace
+from dewpoint.recipes import crossencoder
 from dewpoint.recipes.retriever import Given
 from dewpoint.study.kind import work_of
 from dewpoint.training.given import Pace, Side, Text
@@ -137,11 +138,15 @@ def read_by(world, recipe: str, parent: Path | None = None, **others: Path | lis
         queries = text | {"parent": None}
         text = {f"{side}_{what}": of[what] for side, of in zip(SIDES, (text, queries), strict=True) for what in of}
         text |= {"negatives": world.negatives, "development": []}
+    if recipe == "crossencoder":
+        text |= {"negatives": world.negatives}
     return {"dataset": world.dataset} | text | others
 
 
 def opened(recipe: str, read: dict) -> Text | Given:
     """What its work is handed."""
+    if recipe == "crossencoder":
+        return crossencoder.Given(**read)
     if recipe != "retriever":
         return Text(**read)
     sides = [Side(*(read[f"{side}_{what}"] for what in ("tokens", "tokenizer", "parent"))) for side in SIDES]

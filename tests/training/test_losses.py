@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import torch
 
-from dewpoint.losses import contrast
+from dewpoint.losses import binary, contrast
 from dewpoint.training.pretraining import Spans
 
 
@@ -45,3 +45,20 @@ def test_contrast_between_spans_is_its_equation():
         terms.append(-math.log(scores[sibling] / sum(scores.values())))
     loss = Spans(contrast.work, SimpleNamespace(temperature=2.0))(spans)
     assert math.isclose(loss.item(), sum(terms) / 6, rel_tol=1e-5)
+
+
+def test_binary_is_its_equation():
+    torch.manual_seed(0)
+    scores, targets = 3 * torch.randn(3, 7), torch.tensor([0, 2, 5])
+    masked = torch.zeros(3, 7, dtype=torch.bool)
+    masked[0, 3] = masked[2, 0] = masked[2, 1] = True
+    rows = []
+    for i in range(3):
+        terms = []
+        for j in range(7):
+            chance = 1 / (1 + math.exp(-float(scores[i, j])))
+            if not masked[i, j]:
+                terms.append(-math.log(chance if j == targets[i] else 1 - chance))
+        rows.append(sum(terms) / len(terms))
+    loss = binary.work(scores, {"targets": targets, "masked": masked}, SimpleNamespace())
+    assert math.isclose(loss.item(), sum(rows) / 3, rel_tol=1e-5)

@@ -106,7 +106,8 @@ class RetrieverBatches:
         masked[row, targets] = False
         known = {"targets": targets, "masked": masked, "own": own, "query": query, "passage": flat}
         if self.teacher:
-            known["teacher"] = self.teacher.scores(query[:, None], flat[None, :])
+            taught = self.teacher.scores(query[:, None], flat[None, :])
+            known["teacher"] = taught if self.settings.in_batch else np.where(own, taught, np.float32(np.nan))
         return RetrieverBatch(self.queries[query], self.passages[flat], known)
 
     def refuse_unscored(self, data: Dataset) -> None:

@@ -1,4 +1,4 @@
-"""A retriever's model card: what it is made from and with, and how it is used."""
+"""The card of a retriever or a cross-encoder: what it is made from and with, and how it is used."""
 
 import json
 import re
@@ -11,27 +11,44 @@ from dewpoint.inventory import named
 NOT_SHOWN = {"recipe", "retrieves", "devices", "training_seconds", "tokens_per_second"}  # one seed, one card
 
 
-def card(artifact: Artifact, settings, dataset: Path | None) -> str:
-    """Markdown with the front matter of model hubs."""
+RETRIEVER = """\
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer("{name}")
+queries = model.encode_query(["…"])
+passages = model.encode_document(["…"])
+scores = model.similarity(queries, passages)"""
+CROSS_ENCODER = """\
+from sentence_transformers import CrossEncoder
+
+model = CrossEncoder("{name}")
+scores = model.predict([("query", "passage")])"""
+
+
+def card(artifact: Artifact, settings, dataset: Path | None, pairs: bool = False) -> str:
+    """Markdown with the front matter of model hubs; `pairs`: of a cross-encoder."""
     name, facts = artifact.folder.name, artifact.facts
-    head = ["---", "library_name: sentence-transformers", "pipeline_tag: sentence-similarity"]
-    head += ["tags: [sentence-transformers, feature-extraction, dense-retrieval]"]
+    task, tags = "sentence-similarity", "feature-extraction, dense-retrieval"
+    about, use = "A dense passage retriever, scored by inner product.", RETRIEVER
+    if pairs:
+        task, tags = "text-ranking", "cross-encoder, reranker"
+        about, use = "A cross-encoder: a query and a passage, read together, get a score.", CROSS_ENCODER
+    head = ["---", "library_name: sentence-transformers", f"pipeline_tag: {task}"]
+    head += [f"tags: [sentence-transformers, {tags}]"]
     if settings.source != "study" and not is_folder(settings.source):
         head.append(f"base_model: {json.dumps(hub_name(settings.source))}")
-    lines = [*head, "---", "", f"# {name}", "", "A dense passage retriever, scored by inner product.", ""]
+    lines = [*head, "---", "", f"# {name}", "", about, ""]
     if dataset:
-        about = read_manifest(dataset)["facts"]
+        held = read_manifest(dataset)["facts"]
         queries = f"{facts['queries']:,} queries of `{settings.split}`"
-        lines += ["## Data", "", f"`{dataset.parent.name}`: {about['passages']:,} passages; trained on {queries}.", ""]
+        lines += ["## Data", "", f"`{dataset.parent.name}`: {held['passages']:,} passages; trained on {queries}.", ""]
     lines += ["## Made from", "", *_inputs(artifact), ""]
     lines += ["## Settings", "", "| | |", "|---|---|"]
     shown = {key: value for key, value in artifact.settings.items() if key not in NOT_SHOWN and value is not None}
     lines += [f"| {key} | {_code(json.dumps(value, ensure_ascii=False))} |" for key, value in shown.items()]
     lines += ["", "## What came of it", "", "| | |", "|---|---|"]
     lines += [f"| {key} | {value} |" for key, value in facts.items() if key not in NOT_SHOWN]
-    lines += ["", "## Use", "", "```python", "from sentence_transformers import SentenceTransformer", ""]
-    lines += [f'model = SentenceTransformer("{name}")', 'queries = model.encode_query(["…"])']
-    lines += ['passages = model.encode_document(["…"])', "scores = model.similarity(queries, passages)", "```", ""]
+    lines += ["", "## Use", "", "```python", use.format(name=name), "```", ""]
     if settings.title == "pair":
         lines += ["A passage's title stands before its text, with the tokenizer's separator between.", ""]
     return "\n".join(lines)

@@ -1,9 +1,7 @@
 """Encoders: one vector a text, or one a token. A retriever has one for passages, the same or another for queries."""
 
 import logging
-import math
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from dewpoint.data.tokenizer import prefix_ids
-from dewpoint.data.tokens import Slices, assemble, batches, first_batch, input_lengths
+from dewpoint.data.tokens import Slices, assemble, input_lengths
 from dewpoint.errors import UserError
 from dewpoint.models import parts
-from dewpoint.models.device import device_of
+from dewpoint.models.reader import Reader
 
 log = logging.getLogger(__name__)
 
@@ -33,18 +31,13 @@ class TokenVectors(NamedTuple):
         return self.vectors[self.counted], self.counted.sum(1)
 
 
-class Encoder(nn.Module):
+class Encoder(Reader):
     """A backbone and its pooling; where wanted a projection, and vectors of length one."""
 
     def __init__(self, backbone, pooling: str = "cls", normalize: bool = False):
-        super().__init__()
-        self.backbone, self.pooling, self.normalize = backbone, pooling, normalize
+        super().__init__(backbone)
+        self.pooling, self.normalize = pooling, normalize
         self.projection: nn.Sequential | None = None
-        self.most_tokens = math.inf  # that fit into memory at once, as far as is known
-
-    @property
-    def device(self) -> torch.device:
-        return device_of(self)
 
     @property
     def dimension(self) -> int:
@@ -77,14 +70,6 @@ class Encoder(nn.Module):
         if wanted:
             self.projection = projection(parts.width(self.backbone.config), wanted, self.projection)
 
-    def check_fits(self, vocabulary: int, length: int, what: str) -> None:
-        """Refuse tokens or lengths that the backbone does not know."""
-        known, positions = self.backbone.config.vocab_size, parts.positions(self.backbone)
-        if vocabulary > known:
-            raise UserError(f"{what}: {vocabulary:,} kinds of tokens, but the model knows {known:,}")
-        if positions is not None and length > positions:
-            raise UserError(f"{what}: length {length}, but the model has {positions} positions")
-
     def encode(
         self,
         texts: list[Slices],
@@ -100,48 +85,7 @@ class Encoder(nn.Module):
             with torch.inference_mode(), torch.autocast(self.device.type, enabled=low):  # which threads do not inherit
                 return self(ids, (ids != special["pad"]).long())
 
-        work = self._on_cores if self.device.type == "cpu" else self._on_gpu
-        work(lengths, tokens, vectors, done)
-
-    def _on_cores(self, lengths: np.ndarray, tokens: int, vectors: Callable, done: Callable) -> None:
-        """A batch on each core is a fifth faster than all cores on one batch."""
-        cores, rows = torch.get_num_threads(), list(batches(lengths, tokens))
-        try:
-            with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                for batch, made in zip(rows, pool.map(vectors, rows), strict=True):
-                    done(batch, made)
-        finally:
-            torch.set_num_threads(cores)
-
-    def _on_gpu(self, lengths: np.ndarray, tokens: int, vectors: Callable, done: Callable) -> None:
-        """Where memory is too small for so many tokens, half as many are tried, and from then on.
-
-        A batch is handed over when the next one has been started, so that the GPU need not wait.
-        """
-        order, before = np.argsort(lengths, kind="stable"), None
-        while len(order):
-            rows = first_batch(lengths, order, min(tokens, self.most_tokens))
-            try:
-                made = vectors(rows)
-            except torch.OutOfMemoryError:
-                if len(rows) == 1:
-                    told = f"one text of {lengths[rows[0]]} tokens does not fit into the GPU's memory"
-                    raise UserError(told) from None
-                self._take_less(int(lengths[rows[-1]]) * len(rows))
-                continue
-            if before:
-                done(*before)
-            before, order = (rows, made), order[len(rows) :]
-        if before:
-            done(*before)
-
-    def _take_less(self, tokens: int) -> None:
-        if math.isinf(self.most_tokens):
-            log.warning(
-                "warning: %s tokens at once do not fit into the GPU's memory; going on with less", f"{tokens:,}"
-            )
-        self.most_tokens = tokens // 2
-        torch.cuda.empty_cache()
+        self.in_batches(lengths, tokens, vectors, done)
 
 
 def projection(hidden: int, wanted, before: nn.Sequential | None) -> nn.Sequential:

@@ -146,6 +146,8 @@ class Dense(Ranker):
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
         model = study.models[self.model]
+        if model.pairs:
+            yield "model", f"'{self.model}' gives no vectors but scores of pairs; rank with it by kind: rerank"
         lengths = {"passage_length": model.passage_length, "query_length": model.query_length}
         yield from (("model", f"{key} of '{self.model}': {wrong}") for key, wrong in study.too_long(model, lengths))
 

@@ -1,14 +1,20 @@
-"""What the declarations of all retrievers share."""
+"""What the declarations of retrievers, and of all that is trained on queries and their passages, share."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from math import log10
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from dewpoint.study.bases import PUBLISHED, Node
-from dewpoint.study.kind import For, Names, Strict
-from dewpoint.study.types import Amount, Count, Name, Row
+from dewpoint.batches.random import Random
+from dewpoint.losses.contrast import Contrast
+from dewpoint.study.bases import PUBLISHED, Asked, Inputs, Node, Trained
+from dewpoint.study.kind import For, Names, Strict, any_of, work_of
+from dewpoint.study.types import Amount, Count, Label, Name, Once, Row, Seed
+from dewpoint.training.given import Instances
+
+NEGATIVES = For("negatives")
 
 
 class Projection(Strict):
@@ -59,6 +65,127 @@ class Vectors(Node):
         return 2 if self.query_from else 1
 
 
+class Ranking(Trained):
+    """What is trained on queries, each with its positive and its negatives."""
+
+    negatives: Annotated[list[Label], Names("rankers"), Once] = Field(
+        [], description="rankers whose runs give the negatives"
+    )
+    negatives_depth: Annotated[Count, NEGATIVES] = Field(200, description="ranks that negatives are taken from")
+    negatives_skip: Annotated[Amount, NEGATIVES] = Field(0, description="first ranks that no negative is taken from")
+    negatives_margin: Annotated[float | None, Field(ge=0), NEGATIVES] = Field(
+        None, description="how far below the query's lowest scored positive a negative must score"
+    )
+    negatives_share: Annotated[float | None, Field(gt=0), NEGATIVES] = Field(
+        None, description="of that positive's score, that a negative has at most; for scores above 0"
+    )
+    negatives_by: Annotated[Label | None, Names("rankers")] = Field(
+        None, description="whose scores `negatives_margin` and `negatives_share` are of; left out: of each run itself"
+    )
+    negatives_kept: Annotated[Count, NEGATIVES] = Field(30, description="negatives kept for a query and ranker")
+    negatives_without: Annotated[list[Literal["judged", "answers"]], NEGATIVES] = Field(
+        ["judged"], description="what is no negative: passages judged relevant, passages that contain an answer"
+    )
+    negatives_seed: Annotated[Seed | None, NEGATIVES] = Field(
+        None, description="seed of the choice; the model's when left out"
+    )
+    negatives_per_query: Amount | None = Field(
+        None, description="negatives beside each query's positive in a batch; 7, or none without rankers"
+    )
+    teacher: Annotated[Label | None, Names("rankers")] = Field(
+        None, description="a ranker whose scores of the training queries' passages losses and batches may follow"
+    )
+    unscored: Literal["refused", "skipped"] = Field(
+        "refused", description="a query's own passages that the teacher's run lacks; skipped: they have no part"
+    )
+    loss: any_of("losses", by_name=True) = Field(
+        Contrast(name="contrast"), description="a name, or {name: …} with what the loss can be told"
+    )
+    batches: any_of("batches", by_name=True) = Field(
+        Random(name="random"), description="how instances come together in batches"
+    )
+    positives: Literal["rotating", "first"] = Field(
+        "rotating", description="which of a query's positives: the next at each visit, or the first judged"
+    )
+    train_queries: Count | Literal["all"] = Field("all", description="drawn at random; fewer are a part of more")
+    split: Annotated[Name, For("work", "negatives")] = Field("train", description="whose queries are trained on")
+    epochs: Count = Field(3, description="times that all instances are trained on")
+    batch_size: Count = Field(8, description="queries")
+    learning_rate: float = Field(5e-6, gt=0, description="the highest, after warm-up")
+
+    @model_validator(mode="after")
+    def negatives_that_are_left(self):
+        if self.negatives_skip >= self.negatives_depth:
+            raise ValueError(
+                f"negatives_skip {self.negatives_skip} of negatives_depth {self.negatives_depth} leaves none"
+            )
+        if self.negatives_by and self.negatives_margin is None and self.negatives_share is None:
+            raise ValueError("negatives_by goes with negatives_margin or negatives_share, which are of its scores")
+        return self
+
+    @property
+    def beside(self) -> int:
+        """Negatives of each query in a batch."""
+        return (7 if self.negatives else 0) if self.negatives_per_query is None else self.negatives_per_query
+
+    def work_settings(self, config) -> dict[str, Any]:
+        return super().work_settings(config) | {
+            "negatives_per_query": self.beside,
+            "train_queries": None if self.train_queries == "all" else self.train_queries,
+        }
+
+    def negatives_settings(self, config) -> dict[str, Any]:
+        settings = {key.removeprefix("negatives_"): value for key, value in self.settings("negatives").items()}
+        seeds = (self.negatives_seed, self.seed, config.seed)
+        return settings | {"seed": next(seed for seed in seeds if seed is not None)}
+
+    def inputs(self, graph, name: str) -> Inputs:
+        """Of what it is trained on, in training's own words; the texts of its sides come with the recipe."""
+        return super().inputs(graph, name) | {
+            "negatives": [graph.negatives(name)] if self.negatives else [],
+            "teacher": [graph.run(*of) for key, *of in self.asks() if key == "teacher"],
+            **self.batches.inputs(graph, self.data, self.split),
+        }
+
+    def asks(self) -> Iterator[Asked]:
+        yield from (("negatives", ranker, self.data, self.split) for ranker in self.negatives)
+        for key, ranker in (("teacher", self.teacher), ("negatives_by", self.negatives_by)):
+            if ranker:
+                yield key, ranker, self.data, self.split
+
+    def check(self, study) -> Iterator[tuple[str, str]]:
+        yield from super().check(study)
+        if wrong := study.lacks_split(self.data, self.split):
+            yield "split", wrong
+        for key, follows in (("loss", self.loss.taught), ("batches", self.batches.needs_teacher)):
+            if follows and not self.teacher:
+                name = getattr(self, key).name
+                yield key, f"'{name}' follows a teacher; name the ranker whose scores it takes: teacher: …"
+        yield from self.too_deep(study, "negatives_depth", self.negatives_depth)
+
+    def too_deep(self, study, key: str, wanted: int) -> Iterator[tuple[str, str]]:
+        """What is wrong where ranks are wanted that a negatives' ranker does not keep."""
+        for ranker in self.negatives:
+            if wanted > (depth := study.rankers[ranker].depth):
+                yield key, f"{wanted}, but ranker '{ranker}' keeps {depth}"
+
+    def small(self) -> dict[str, Any]:
+        fewer = {"train_queries": few(self.train_queries), "negatives_per_query": min(self.beside, 2)}
+        return super().small() | fewer | {"epochs": 1, "unscored": "skipped"}
+
+    def instances(self, sizes) -> float:
+        """How many queries with their passages are trained on, all epochs together."""
+        asked = sizes.queries(self.data, self.split) if self.train_queries == "all" else self.train_queries
+        return asked * max(1, len(self.negatives)) * self.epochs
+
+
 def few(queries: int | str) -> int | str:
     """So many queries for a rehearsal that more stay more, and all stay all."""
     return queries if queries == "all" else min(queries, 2 + round(2 * log10(queries)))
+
+
+def loss_and_batches(settings, given: Instances) -> tuple[Callable, Callable]:
+    """`loss(scores, known)`, and `compose(queries, size, seed)`: the work of the kinds that an entry names for them."""
+    read = {"clusters": given.clusters} if given.clusters else {}
+    loss = partial(work_of("losses", settings.loss.name), settings=settings.loss)
+    return loss, partial(work_of("batches", settings.batches.name), settings=settings.batches, **read)

@@ -46,10 +46,10 @@ class Chunk(NamedTuple):
     at: Tensor  # positions to predict, counted through ids.flatten()
     targets: Tensor  # the words that were there
     queries: bool = False  # a retriever's queries, not its passages
+    second: Tensor | None = None  # where the second text of each row begins
 
     def to(self, device: torch.device) -> "Chunk":
-        *tensors, queries = self
-        return Chunk(*(tensor.to(device, non_blocking=True) for tensor in tensors), queries)
+        return Chunk(*(part.to(device, non_blocking=True) if isinstance(part, Tensor) else part for part in self))
 
 
 class Batch(NamedTuple):
@@ -85,10 +85,12 @@ def chunks(
     first: int = 0,
     masker: WordMasker | None = None,
     queries: bool = False,
+    second: np.ndarray | None = None,
 ) -> list[Chunk]:
     """This process's rows of `texts`, shortest first, in chunks of up to `budget` tokens; row numbers start at `first`.
 
-    Processes take turns in the order of lengths, so that they have about as much to do.
+    Processes take turns in the order of lengths, so that they have about as much to do. Where a row has two texts,
+    `second` says where the other one begins.
     """
     lengths = input_lengths(texts, special)
     mine = np.argsort(lengths, kind="stable")[devices.RANK :: devices.WORLD]
@@ -99,5 +101,6 @@ def chunks(
         key = keys(seed, step, first + rows)
         seen, where = masker(ids, key) if masker else (ids, np.zeros_like(ids, bool))
         parts = (first + rows, key.astype(np.int32), seen, (ids != special["pad"]).astype(np.int64))
-        made.append(Chunk(*map(torch.from_numpy, (*parts, np.flatnonzero(where), ids[where])), queries))
+        begins = None if second is None else torch.from_numpy(second[rows])
+        made.append(Chunk(*map(torch.from_numpy, (*parts, np.flatnonzero(where), ids[where])), queries, begins))
     return made

@@ -1,0 +1,207 @@
+"""Re-ranking: a run's pairs of query and passage scored by cross-encoders, a block of queries at a time.
+
+    s(q, p) = 1/k Σ_j s_j(q, p)        over k models
+
+Pairs of like lengths are scored together, so that little is padded. The scores of a block are kept in the workspace
+until the run is sealed: a job that was killed goes on with the block that it was at.
+"""
+
+import os
+import time
+import zipfile
+from dataclasses import dataclass
+from itertools import chain, repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dewpoint.artifact import Artifact
+from dewpoint.data.dataset import Dataset
+from dewpoint.data.pairs import Joint, joint, pair_length, pairs
+from dewpoint.data.runs import NOTHING, Run, RunWriter, pair_numbers, query_blocks
+from dewpoint.data.tokenizer import load_tokenizer
+from dewpoint.data.tokens import Ragged, Texts, TokenStore, leading
+from dewpoint.errors import UserError
+from dewpoint.models.crossencoder import CrossEncoder, read_crossencoder
+from dewpoint.models.device import precision_in_use
+from dewpoint.models.encoder import prefix_tokens
+from dewpoint.progress import Progress
+from dewpoint.search.encode import BATCH_TOKENS
+from dewpoint.search.live import Live, Timed
+
+PAIRS = 8192  # of a block, about
+
+
+# --- scores -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Scorer:
+    """A cross-encoder, and how it reads the texts of a dataset."""
+
+    model: CrossEncoder
+    words: Any  # its tokenizer
+    store: TokenStore
+    joint: Joint
+    prefixes: tuple[list[int], list[int]]  # of passages, of queries
+    texts: Any  # lengths, prefixes and title, as the study has them
+
+    def queries(self, split: str) -> Texts:
+        return self.store.queries(split, self.texts.query_length, self.prefixes[1])
+
+    def typed(self, questions: list[str]) -> Texts:
+        """Questions typed by hand, as queries."""
+        ids = self.words(questions, add_special_tokens=False)["input_ids"]
+        offsets = np.concatenate([[0], np.cumsum([len(one) for one in ids])])
+        typed = Ragged(np.array([token for one in ids for token in one], np.int64), offsets)
+        return Texts([typed], self.texts.query_length, self.prefixes[1], leading=leading(self.store.special))
+
+    def score(self, queries: Texts, query: np.ndarray, passage: np.ndarray) -> np.ndarray:
+        """float32, one for each pair of rows."""
+        passages = self.store.passages(self.texts.passage_length, self.prefixes[0], self.texts.title)
+        both, scores = (
+            pairs(queries[query], passages[passage], self.store.special, self.joint),
+            np.empty(len(query), "f4"),
+        )
+
+        def keep(rows: np.ndarray, part: Tensor) -> None:
+            scores[rows] = part.float().cpu().numpy()
+
+        self.model.score(both, self.store.special, BATCH_TOKENS[self.model.device.type], keep)
+        return scores
+
+
+def open_scorers(models: list[Path], tokens: list[Path], settings, device: torch.device | str) -> list[Scorer]:
+    """One for each model's manifest; `tokens` are token stores, `settings.texts` how texts become a model's inputs."""
+    return [
+        _open(model.parent, TokenStore(store), texts, settings.precision, device)
+        for model, store, texts in zip(models, tokens, settings.texts, strict=True)
+    ]
+
+
+def _open(folder: Path, store: TokenStore, texts, precision: str, device: torch.device | str) -> Scorer:
+    words = load_tokenizer(folder)
+    joined = joint(words)
+    model = read_crossencoder(folder, joined).to(device).eval()
+    model.check_fits(store.vocabulary, pair_length(texts, joined, store.special), "a query and a passage")
+    if precision_in_use(precision, model.backbone) == "bfloat16":
+        model.backbone.to(torch.bfloat16)  # its weights, not cast for each batch
+    return Scorer(model, words, store, joined, prefix_tokens(words, words, texts), texts)
+
+
+def _mean(scorers: list[Scorer], queries: list[Texts], query: np.ndarray, passage: np.ndarray) -> np.ndarray:
+    """The scorers' mean of each pair; `queries` are each one's."""
+    scores = [scorer.score(texts, query, passage) for scorer, texts in zip(scorers, queries, strict=True)]
+    mean = np.mean(scores, axis=0, dtype=np.float64).astype(np.float32)
+    if not np.isfinite(mean).all():
+        at = int(np.flatnonzero(~np.isfinite(mean))[0])
+        raise UserError(
+            f"passage {passage[at]} has no finite score for query {query[at]}; is a model of `by` diverged?"
+        )
+    return mean
+
+
+# --- a run --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Candidates:
+    """What is ranked for some queries; what is not scored lies in its order."""
+
+    run: Run
+    scored: np.ndarray  # as booleans
+    stays: np.ndarray  # whatever its rank
+
+
+def candidates(found: Run, top: int, depth: int, positives: tuple[np.ndarray, np.ndarray]) -> Candidates:
+    """The first `top` of each query are scored, and its positives, which are added where they were not found."""
+    taken = found.rank <= max(top, depth)
+    query, passage = found.query[taken], found.passage[taken]
+    known, judged = pair_numbers((query, passage), positives)
+    added = ~np.isin(judged, known)
+    scored = (found.rank[taken] <= top) | np.isin(known, judged)
+    stays = np.concatenate([np.isin(known, judged), np.ones(added.sum(), bool)])
+    query, passage = (
+        np.concatenate(both) for both in zip((query, passage), (of[added] for of in positives), strict=True)
+    )
+    scored = np.concatenate([scored, np.ones(added.sum(), bool)])
+    return Candidates(Run(query, passage, np.zeros(len(query), np.float32)), scored, stays)
+
+
+def ordered(of: Candidates, scores: np.ndarray, depth: int) -> Run:
+    """By score, then the others in their order, each of them lower: `depth` of each query, and what stays anyway."""
+    query, score, rest = of.run.query, np.empty(len(of.scored), np.float32), ~of.scored
+    score[of.scored] = scores
+    lowest = np.full(int(query.max(initial=-1)) + 1, np.inf, np.float32)
+    np.minimum.at(lowest, query[of.scored], scores)
+    score[rest] = lowest[query[rest]] - Run(query[rest], of.run.passage[rest], score[rest]).rank
+    order = np.lexsort([of.run.passage, -score, query])
+    run = Run(query[order], of.run.passage[order], score[order])
+    left = (run.rank <= depth) | of.stays[order]
+    return Run(run.query[left], run.passage[left], run.score[left])
+
+
+def rerank(artifact: Artifact, settings, data: Dataset, run: Path, scorers: list[Scorer]) -> None:
+    """Write the run of `settings.split`; blocks whose scores lie in the workspace are not scored again."""
+    workspace, total = artifact.workspace(), data.rows(f"queries.{settings.split}")
+    query, passage = data.positives(settings.split) if settings.judged else (np.zeros(0, int), np.zeros(0, int))
+    order = np.argsort(query, kind="stable")
+    positives = query[order], passage[order]
+    queries = [scorer.queries(settings.split) for scorer in scorers]
+    size, pairs_scored, progress = max(1, PAIRS // settings.top), 0, Progress(total, "queries", rate="queries")
+    with RunWriter(artifact) as file:
+        blocks = chain(query_blocks(run, size), repeat(NOTHING))  # the last queries may have no rows
+        for first, found in zip(range(0, total, size), blocks, strict=False):
+            begin, end = np.searchsorted(positives[0], [first, first + size])
+            block = candidates(found, settings.top, settings.depth, tuple(of[begin:end] for of in positives))
+            asked, shown = (of[block.scored] for of in (block.run.query, block.run.passage))
+            kept = workspace / f"{size}-{first:09d}.npz"
+            scores = _read(kept, len(asked))
+            if scores is None:
+                scores = _mean(scorers, queries, asked, shown)
+                _write(kept, scores)
+            file.write(ordered(block, scores, settings.depth))
+            pairs_scored += len(asked)
+            progress.add(min(size, total - first))
+    artifact.facts |= {"pairs": pairs_scored}
+    artifact.finished = workspace if workspace.exists() else None
+
+
+def _read(path: Path, count: int) -> np.ndarray | None:
+    """The scores of a block, if they are there and whole; the archive has a checksum."""
+    try:
+        with np.load(path) as file:
+            scores = file["scores"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    return scores if scores.shape == (count,) else None
+
+
+def _write(path: Path, scores: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with open(partial, "wb") as file:
+        np.savez(file, scores=scores)
+    os.replace(partial, path)
+
+
+# --- typed questions ----------------------------------------------------------------------------
+
+
+def answering(scorers: list[Scorer], part: tuple[Live, int], top: int) -> Live:
+    """Asks another ranker, which keeps so many passages, and scores the first `top` of them."""
+    ask, most = part
+
+    def rank(questions: list[str], depth: int) -> Timed:
+        found, took = ask(questions, min(most, max(top, depth)))
+        began = time.perf_counter()
+        block = candidates(found, top, depth, (np.zeros(0, int), np.zeros(0, int)))
+        queries = [scorer.typed(questions) for scorer in scorers]
+        scores = _mean(scorers, queries, *(of[block.scored] for of in (block.run.query, block.run.passage)))
+        run = ordered(block, scores, depth)
+        return run, took | {"score": took.get("score", 0) + time.perf_counter() - began}
+
+    return rank
