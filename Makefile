@@ -12,7 +12,7 @@ STUDY ?= quickstart
 NAMED = $(if $(filter command environment,$(firstword $(origin STUDY))),studies/$(STUDY).yaml)
 
 .PHONY: help setup quickstart ask only rehearse plan verify archive test test-slurm fuzz lint schema lock clean soak \
-    bench-answers bench-bm25 bench-plan bench-prepare bench-pretrain bench-retriever bench-search bench-trust
+    bench-answers bench-bm25 bench-plan bench-prepare bench-pretrain bench-rerank bench-retriever bench-search bench-trust
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -64,6 +64,10 @@ bench-pretrain: setup ## pre-training against a plain implementation (TEXT="file
 bench-retriever: setup ## retriever training against sentence-transformers (DATA=BEIR folder MODEL=folder: on yours)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/rival.txt
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/retriever.py $(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL))
+
+bench-rerank: setup ## re-ranking against sentence-transformers (DATA=BEIR folder MODEL=folder: on yours)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/rival.txt
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/rerank.py $(if $(DATA),--data $(DATA)) $(if $(MODEL),--model $(MODEL))
 
 bench-bm25: setup ## BM25 against bm25s and tantivy (TEXT=JSON lines QUERIES=JSON lines: on yours)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/rival.txt

@@ -16,6 +16,7 @@ SAID = {
     "plan": {"heavy packages", "snakemake --list"},
     "prepare": {"exponent of the corpus's size"},
     "pretrain": {"condenser, same precision (bfloat16)", "memory, 32 spans against 16", "stream against training"},
+    "rerank": set(),
     "retriever": set(),
     "trust": {"share of manifests and checks"},
     "search": {"encoding, smallest cosine", "exact search, peak memory", "rank, exponent of the corpus's size"},
@@ -39,6 +40,9 @@ def test_it_runs(name, tmp_path):
     if name == "bm25":
         assert re.search(r"^ours: built in .* s, \d+ MB", told, re.MULTILINE)
         assert told.count("queries/s") + told.count("skipped") == 4
+    if name == "rerank":
+        assert re.search(r"^ours, float32: [0-9.]+ pairs/s", told, re.MULTILINE)
+        assert ("skipped" in told) != ("largest difference of scores: 0.0000, goal ≤ 0.0001, ok" in told)
     if name == "retriever":
         assert len(re.findall(r"seed 1, ours: [0-9.]+ queries/s", told)) == 2
         assert len(re.findall(r"seed 1, theirs: |skipped, .* not installed", told)) in (1, 2)
