@@ -35,6 +35,9 @@ class Development(Strict):
     keep: Literal["best", "last"] = Field("best", description="which weights become the model")
     patience: Count | None = Field(None, description="measurements without a rise, after which training ends")
 
+    def small(self) -> "Development":
+        return self.model_copy(update={"measurements": 1, "queries": min(self.queries, 8)})
+
 
 class Vectors(Node):
     """How a retriever's texts become vectors."""

@@ -81,7 +81,7 @@ class Retriever(Vectors, Ranking):
             "train_query_length": None,
             "projection": self.projection
             and self.projection.model_copy(update={"size": min(self.projection.size, 16)}),
-            "development": self.development and self.development.model_copy(update={"measurements": 1}),
+            "development": self.development and self.development.small(),
         }
 
     def operations(self, sizes, name: str) -> float:
