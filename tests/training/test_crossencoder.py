@@ -17,7 +17,7 @@ from dewpoint.data.pairs import joint, pairs
 from dewpoint.data.tokenizer import load_tokenizer, special_tokens
 from dewpoint.data.tokens import Slices, assemble, input_lengths
 from dewpoint.errors import Stopped, UserError
-from dewpoint.losses import binary, contrast
+from dewpoint.losses import binary, contrast, margin_mse
 from dewpoint.models import dropout
 from dewpoint.models.backbone import load_encoder
 from dewpoint.models.crossencoder import SCORE, CrossEncoder, read_crossencoder, write_crossencoder
@@ -119,6 +119,29 @@ def test_a_query_is_scored_with_its_own_passages_alone():
     assert queries > 3 and made.known["masked"].sum(1).min() >= rows - 3
     for row in range(queries):
         assert not set(np.flatnonzero(~made.known["masked"][row])) - {3 * row, 3 * row + 1, 3 * row + 2}
+
+
+def test_a_teacher_is_followed_on_a_querys_own_passages():
+    """Margin-MSE is its equation over own pairs alone, though the teacher has scores of all."""
+    model, values = crossencoder(rate=0), wanted("contrast", 3)
+    values.loss = SimpleNamespace(name="margin-mse")
+    made = Rows(stream(values), SPECIAL, JOINT, HELD, seed=3).batch(0)
+    teacher = torch.randn(made.labels["masked"].shape, generator=torch.Generator().manual_seed(2))
+    found = Objective(model, values, partial(margin_mse.work, settings=values.loss))(
+        made._replace(labels=made.labels | {"teacher": teacher})
+    )
+    scores = torch.empty(made.rows)
+    with torch.no_grad():
+        for chunk in made.chunks:
+            scores[chunk.rows] = model(chunk.ids, chunk.mask, chunk.second)
+    terms = []
+    for query, positive in enumerate(made.labels["targets"].tolist()):
+        for row in range(positive + 1, positive + 4):
+            if not made.labels["masked"][query, row]:
+                margin = teacher[query, positive] - teacher[query, row]
+                terms.append(float(scores[positive] - scores[row] - margin) ** 2)
+    assert len(terms) > 15
+    assert found["margin-mse"] == pytest.approx(sum(terms) / len(terms), rel=1e-5)
 
 
 # --- pairs --------------------------------------------------------------------------------------
@@ -322,6 +345,15 @@ def test_interrupted_equals_straight(trained, bert, monkeypatch):
     for name in (SCORE, "model.safetensors"):
         one, other = (load_file(path.with_name(name)) for path in (straight, resumed))
         assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_teacher_that_lacks_pairs_is_refused_or_passed_over(trained, world, bert):
+    """The run that gave the negatives lacks some positives."""
+    taught = {"loss": {"name": "margin-mse"}, "files": {"teacher": world.run}, "epochs": 1}
+    with pytest.raises(UserError, match=r"teacher: run .* lacks"):
+        trained("crossencoder", "badly-taught", bert, **taught)
+    made = trained("crossencoder", "taught", bert, unscored="skipped", **taught)
+    assert "margin-mse" in (made.parent / "metrics.jsonl").read_text()
 
 
 def test_a_small_chunk_trains_the_same(trained, bert):
