@@ -214,7 +214,7 @@ def test_fewer_training_queries_are_a_part_of_more(queries, data):
 
 
 def test_all_queries_held_out_leave_none_to_train_on():
-    with pytest.raises(UserError, match="development.queries: all 3 queries with a positive are held out"):
+    with pytest.raises(UserError, match=r"development\.queries: all 3 queries with a positive are held out"):
         pick_queries(np.array([1, 4, 4, 7]), None, np.array([1, 4, 7]), 1)
 
 
