@@ -1,5 +1,34 @@
 """Rankers: what each kind builds for a dataset, and its runs, which are the same artifact for all."""
 
+for kind, function, names in jobs("rankers", "derive"):
+
+    rule:
+        name:
+            f"{function}_{kind.tag()}"
+        input:
+            unpack(lambda w: graph.derive_inputs(w.derived, w.dataset)),
+        output:
+            f"{RESULTS}/derived/{{derived}}/{{dataset}}/{{shard}}of{{shards}}.json",
+        log:
+            f"{RESULTS}/logs/derive/{{derived}}/{{dataset}}-{{shard}}of{{shards}}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/derive/{{derived}}/{{dataset}}-{{shard}}of{{shards}}.jsonl"
+        wildcard_constraints:
+            derived=one_of(sorted({*map(graph.derived_name, names)})),
+        priority: lambda w: graph.awaited(graph.deriving(w.derived).waits_for())
+        conda:
+            environment(kind.needs(function).gpu)
+        threads: threads_of(kind.needs(function))
+        resources:
+            **asked(kind.needs(function)),
+        params:
+            **work(kind, function),
+            settings=lambda w: graph.derive_settings(w.derived, int(w.shard), int(w.shards)),
+            code=lambda w: fingerprint(*graph.deriving(w.derived).roots("derive")),
+        shell:
+            WORK
+
+
 for kind, function, names in jobs("rankers", "index"):
 
     rule:

@@ -213,6 +213,11 @@ def test_fewer_training_queries_are_a_part_of_more(queries, data):
         pick_queries(positives, len(free) + 1, without, seed)
 
 
+def test_all_queries_held_out_leave_none_to_train_on():
+    with pytest.raises(UserError, match=r"development\.queries: all 3 queries with a positive are held out"):
+        pick_queries(np.array([1, 4, 4, 7]), None, np.array([1, 4, 7]), 1)
+
+
 def test_seeds_choose_other_queries():
     positives = np.arange(1000)
     chosen = [set(pick_queries(positives, 100, np.zeros(0), seed).tolist()) for seed in (0, 0, 1)]

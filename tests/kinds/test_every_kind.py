@@ -25,6 +25,7 @@ each_kind = pytest.mark.parametrize(("folder", "name"), ALL, ids=[f"{folder}-{na
 
 # what fields that must be written are set to, by key; and what else a kind is given, as large as a user may have it
 REQUIRED = {"from": "hub:some/model", "data": "d", "model": "m", "path": "folder", "on": "d/test", "list": "hard"}
+REQUIRED |= {"by": "m"}
 REQUIRED |= {"rankers": ["m", "w"], "of": ["m", "w"]}
 REQUIRED |= {"files": ["a.txt"], "corpus": ["c.jsonl"], "queries": {"dev": "q"}}
 LARGE = {
@@ -41,6 +42,8 @@ LARGE = {
     ("rankers", "file"): {"on": "d", "runs": {"test": "run.trec"}},
     ("rankers", "fusion"): {"tune": {"steps": 50}},
     ("rankers", "rerank"): {"of": "w", "by": "m", "top": 500},
+    ("rankers", "monot5"): {"of": "w"},
+    ("rankers", "duot5"): {"of": "w"},
 }
 TINY = {  # as small as a user may have it: nothing of it grows
     ("sources", "msmarco-passage"): {"triples": 1},
@@ -214,7 +217,8 @@ def test_a_recipe_costs_something(name):
     assert large("recipes", name).operations(Known(PLACE), "m") > 0
 
 
-STAGES = [(name, stage) for name, kind in kinds("rankers").items() for stage in ("index", "rank") if kind.has(stage)]
+OF_RANKERS = ("derive", "index", "rank")
+STAGES = [(name, stage) for name, kind in kinds("rankers").items() for stage in OF_RANKERS if kind.has(stage)]
 
 
 @pytest.mark.parametrize(("name", "stage"), STAGES)
@@ -241,7 +245,7 @@ WORKS = [
     (folder, name, function)
     for folder in TAGS
     for name, kind in kinds(folder).items()
-    for function in ("work", "index", "rank", "probe", "latency")
+    for function in ("work", "derive", "index", "rank", "probe", "latency")
     if kind.has(function) and folder != "sources"
 ]
 
@@ -253,8 +257,8 @@ def handed(entry: Kind, folder: str, function: str) -> dict[str, Any]:
     graph = SimpleNamespace(config=config, study=SimpleNamespace(models=models))
     if folder in ("recipes", "analyses"):
         return entry.work_settings(config)
-    if function in ("index", "rank", "probe", "latency"):
-        by = {"index": (config,)}.get(function, (graph, "test"))
+    if function in ("derive", "index", "rank", "probe", "latency"):
+        by = {"derive": (graph,), "index": (config,)}.get(function, (graph, "test"))
         return getattr(entry, f"{function.replace('probe', 'rank')}_settings")(*by)
     return entry.settings("work")
 

@@ -12,18 +12,18 @@ import pytest
 
 from dewpoint.study.definitions import GUARDED, STATEMENTS, Definition
 from dewpoint.study.fingerprint import NO_RESULT, fingerprint, follow, hashed, reached
-from dewpoint.study.kind import TAGS, kinds
+from dewpoint.study.kind import TAGS, kinds, work_of
 from dewpoint.study.modules import Modules, Target
 from programs import SCRIPTS
 
-FUNCTIONS = ("work", "write", "rehearse", "index", "rank", "probe", "latency", "live")
+FUNCTIONS = ("work", "write", "rehearse", "derive", "index", "rank", "probe", "latency", "live")
 PROGRAMS = {path.stem: path.stem for path in SCRIPTS.glob("*.py") if path.stem != "work"}  # of each, its root
-PROGRAMS |= {  # what work.py and others call of a kind
+PROGRAMS |= {  # what work.py and others call of a kind, unless it does as another kind does
     f"{kind.module()} {function}": f"{kind.module()}:{function}"
     for folder in TAGS
-    for kind in kinds(folder).values()
+    for name, kind in kinds(folder).items()
     for function in FUNCTIONS
-    if kind.has(function)
+    if kind.has(function) and work_of(folder, name, function).__module__ == kind.module()
 }
 EDITED = ast.parse("assert 'edited'").body
 

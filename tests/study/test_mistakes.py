@@ -78,7 +78,11 @@ GRAMMAR = [
         "rankers.zero.index.nprobe: Input should be greater than",
     ),
     ("R@100]", "latency@7]", "tables.t.metrics: latency@7, but latency is measured @1, @10, @2000"),
-    ("R@100]", "latency@10]", "tables.t.metrics: latency@10 is measured of bm25 and dense rankers, not of a fusion"),
+    (
+        "R@100]",
+        "latency@10]",
+        "tables.t.metrics: latency@10 is measured of bm25, dense, expand rankers, not of a fusion",
+    ),
     ("heads: 2", "heads: 3", "models.bert.architecture: hidden 32 is not a multiple of heads 3"),
     ("[1, 0.5]", "[1]", "rankers.weighted: 1 weights for 2 rankers"),
     ("  bert:", "  be rt:", "models.be rt: expected a name of letters, digits, ., - and _, found 'be rt'"),

@@ -145,14 +145,13 @@ def read_by(world, recipe: str, parent: Path | None = None, **others: Path | lis
 
 def opened(recipe: str, read: dict) -> Text | Given:
     """What its work is handed."""
+    if recipe not in ("retriever", "crossencoder"):
+        return Text(**read)
+    read = {"teacher": None, "clusters": None} | read
     if recipe == "crossencoder":
         return crossencoder.Given(**read)
-    if recipe != "retriever":
-        return Text(**read)
-    sides = [Side(*(read[f"{side}_{what}"] for what in ("tokens", "tokenizer", "parent"))) for side in SIDES]
-    return Given(
-        read["dataset"], *sides, read["negatives"], read["development"], read.get("teacher"), read.get("clusters")
-    )
+    sides = {side: Side(*(read.pop(f"{side}_{what}") for what in ("tokens", "tokenizer", "parent"))) for side in SIDES}
+    return Given(**sides, **read)
 
 
 @pytest.fixture(scope="session")

@@ -46,17 +46,22 @@ models:
   soft: {recipe: retriever, from: net, data: b, teacher: one, negatives: [bm25], loss: soft-labels}
   margins: {recipe: retriever, from: soft, data: b, teacher: one, negatives: [bm25], loss: margin-mse}
   mined: {recipe: retriever, from: co, data: dpr, split: nq-train, negatives: [bm25, one], development: {split: nq-dev}}
+  t5: {recipe: seq2seq, from: hub:org/t5}
   cat: {recipe: crossencoder, from: new, data: d, negatives: [bm25], loss: binary}
   dog: {recipe: released-crossencoder, from: "hub:some/cross-encoder"}
 rankers:
   again: {kind: rerank, of: raw, by: [cat, dog], top: 50}
   raw: {kind: dense, model: new}
+  more: {kind: expand, by: t5}
+  judged: {kind: monot5, of: more, by: t5}
+  compared: {kind: duot5, of: judged, by: t5}
   graph: {kind: dense, model: one, index: {name: hnsw}}
   tuned: {kind: fusion, of: [one, bm25], method: weighted, tune: {split: train}}
   both: {kind: fusion, of: [mined, bm25]}
 tables:
-  d: {rankers: [bm25, raw], on: d/test, metrics: [nDCG@10, latency@1]}
+  d: {rankers: [bm25, raw, more], on: d/test, metrics: [nDCG@10, latency@1]}
   again: {rankers: [again], on: d/test, metrics: [nDCG@10]}
+  asked: {rankers: [compared], on: d/test, metrics: [MRR@10]}
   fused: {rankers: [bm25, tuned, graph, margins], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}

@@ -21,7 +21,9 @@ def pick_queries(positives: np.ndarray, wanted: int | None, without: np.ndarray,
     `without` are held out of training, whatever is wanted.
     """
     order = rng(seed, QUERIES).permutation(np.unique(positives))
-    order = order[~np.isin(order, without)]
+    judged, order = len(order), order[~np.isin(order, without)]
+    if judged and not len(order):
+        raise UserError(f"development.queries: all {judged:,} queries with a positive are held out; hold out fewer")
     if wanted and wanted > len(order):
         raise UserError(f"train_queries: {wanted:,} are wanted, but only {len(order):,} queries have a positive")
     return np.sort(order[:wanted])
@@ -106,7 +108,8 @@ class RetrieverBatches:
         masked[row, targets] = False
         known = {"targets": targets, "masked": masked, "own": own, "query": query, "passage": flat}
         if self.teacher:
-            known["teacher"] = self.teacher.scores(query[:, None], flat[None, :])
+            taught = self.teacher.scores(query[:, None], flat[None, :])
+            known["teacher"] = taught if self.settings.in_batch else np.where(own, taught, np.float32(np.nan))
         return RetrieverBatch(self.queries[query], self.passages[flat], known)
 
     def refuse_unscored(self, data: Dataset) -> None:

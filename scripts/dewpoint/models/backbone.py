@@ -10,6 +10,7 @@ from dewpoint.models.weights import check_weights
 
 POOLED = ("bert", "mpnet", "roberta", "xlm-roberta")  # have a pooler beyond the last layer, unless told not to
 DECODED = ("t5", "mt5", "umt5")  # have a decoder, which is left where it is
+WRITING = ("t5", "mt5")  # have one that is known here
 
 
 def from_scratch(architecture, vocabulary: int, pad: int):
@@ -54,6 +55,15 @@ def load_encoder(source: str | Path):
     return _load_model(AutoModelForTextEncoding if kind in DECODED else AutoModel, folder, **pooler)
 
 
+def load_seq2seq(source: str | Path):
+    """An encoder with its decoder, which writes texts."""
+    from transformers import AutoModelForSeq2SeqLM
+
+    if (kind := load_config(source).model_type) not in WRITING:
+        raise UserError(f"{source}: models of class '{kind}' write no texts here; known: {', '.join(WRITING)}")
+    return _load_model(AutoModelForSeq2SeqLM, located(source))
+
+
 def load_classifier(source: str | Path):
     """A model for sequence classification, head and all."""
     from transformers import AutoModelForSequenceClassification
@@ -69,7 +79,7 @@ def load_config(source: str | Path):
 
 def _load_model(auto, folder: Path, whole: bool = False, **options):
     """With all of its encoder's weights, or where it is to be whole its head's: the library would make them up."""
-    check_weights(folder)
+    check_weights(folder, auto.__name__)
     weights = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
     model, told = _load(auto, folder, **weights, **options)
     encoder = f"{model.base_model_prefix}." if model.base_model is not model and not whole else ""

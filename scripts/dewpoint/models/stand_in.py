@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterable
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -32,6 +33,7 @@ DISTIL = {
     "max_position_embeddings": POSITIONS,
 }
 T5 = {"d_model": HIDDEN, "num_layers": LAYERS, "num_heads": HEADS, "d_kv": HIDDEN // HEADS, "d_ff": INTERMEDIATE}
+SAID = ["true", "false", "query document document0 document1 relevant"] * 100  # words that a T5 is asked with, and for
 RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
 SPECIAL = {"pad_token_id": "pad", "bos_token_id": "cls", "eos_token_id": "sep"}
 CLASSES = {  # transformers' name → tokenizer, what its configuration calls the shape; the first that a name holds
@@ -58,15 +60,15 @@ def model_class(source: str) -> str:
 
 def stand_in(source: str, texts: Callable[[], Iterable[list[str]]], seed: int, folder: Path) -> str:
     """A model and tokenizer in `folder`, the words those of `texts`; returns its class."""
-    from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForTextEncoding
+    from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
     kind = model_class(source)
     words, shape = CLASSES[kind]
-    tokenizer = train_tokenizer(words, texts, 1000)
+    tokenizer = train_tokenizer(words, lambda: chain(texts(), [SAID] if kind in DECODED else []), 1000)
     special = {name: getattr(tokenizer, f"{like}_token_id") for name, like in SPECIAL.items()}
     torch.manual_seed(zlib.crc32(f"{source} {seed}".encode()))  # no two are the same
     config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), **special, **shape)
-    auto = AutoModelForTextEncoding if kind in DECODED else AutoModelForMaskedLM
+    auto = AutoModelForSeq2SeqLM if kind in DECODED else AutoModelForMaskedLM
     write_model(auto.from_config(config), folder)
     tokenizer.save_pretrained(folder)
     return kind

@@ -13,12 +13,12 @@ INDEX = "model.safetensors.index.json"  # of weights in several files
 PICKLED = ("pytorch_model*.bin", "*.ckpt", "*.pt", "*.pth", "*.pkl")
 CONVERT = (
     "only safetensors are read: take a revision that has them (hub:ORG/NAME@refs/pr/N where the hub converted it), or "
-    "where you trust it: AutoModelForMaskedLM.from_pretrained(FOLDER).save_pretrained(OTHER)"
+    "where you trust it: {}.from_pretrained(FOLDER).save_pretrained(OTHER)"
 )
 
 
-def check_weights(folder: Path) -> None:
-    """Refuse a model's folder without whole weights in safetensors."""
+def check_weights(folder: Path, auto: str = "AutoModelForMaskedLM") -> None:
+    """Refuse a model's folder without whole weights in safetensors; `auto` is the library's class that reads it."""
     if inside(folder, FILE):
         _check(folder / FILE)
     elif index := inside(folder, INDEX):
@@ -29,7 +29,11 @@ def check_weights(folder: Path) -> None:
     else:
         pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
         if pickled:
-            raise UserError(f"{folder}: its weights are pickled ({pickled[0]}), which can run code; {CONVERT}")
+            raise UserError(
+                f"{folder}: its weights are pickled ({pickled[0]}), which can run code; {CONVERT.format(auto)}"
+            )
+        if folder.parent.name == "snapshots":  # of a hub, from which nothing pickled is fetched
+            raise UserError(f"{folder}: has no {FILE}, and what else it may have can run code; {CONVERT.format(auto)}")
         raise UserError(f"{folder}: has no {FILE}; name the folder of a model in the Hugging Face format")
 
 

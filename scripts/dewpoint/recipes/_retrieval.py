@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import log10
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -13,6 +12,7 @@ from dewpoint.losses.contrast import Contrast
 from dewpoint.study.bases import PUBLISHED, Asked, Inputs, Node, Trained
 from dewpoint.study.kind import For, Names, Strict, any_of, work_of
 from dewpoint.study.types import Amount, Count, Label, Name, Once, Row, Seed
+from dewpoint.training.given import Instances
 
 NEGATIVES = For("negatives")
 
@@ -34,6 +34,9 @@ class Development(Strict):
     measurements: Count = Field(10, description="how often it is measured, evenly spread over the steps")
     keep: Literal["best", "last"] = Field("best", description="which weights become the model")
     patience: Count | None = Field(None, description="measurements without a rise, after which training ends")
+
+    def small(self) -> "Development":
+        return self.model_copy(update={"measurements": 1, "queries": min(self.queries, 8)})
 
 
 class Vectors(Node):
@@ -140,6 +143,7 @@ class Ranking(Trained):
         return settings | {"seed": next(seed for seed in seeds if seed is not None)}
 
     def inputs(self, graph, name: str) -> Inputs:
+        """Of what it is trained on, in training's own words; the texts of its sides come with the recipe."""
         return super().inputs(graph, name) | {
             "negatives": [graph.negatives(name)] if self.negatives else [],
             "teacher": [graph.run(*of) for key, *of in self.asks() if key == "teacher"],
@@ -178,16 +182,13 @@ class Ranking(Trained):
         return asked * max(1, len(self.negatives)) * self.epochs
 
 
-def functions(settings, clusters: Path | None) -> tuple[Callable, Callable]:
-    """The loss, of scores and what is known, and how instances come together: of their queries, a size and a seed."""
-    read = {"clusters": clusters} if clusters else {}
-    loss, batches = settings.loss, settings.batches
-    return (
-        partial(work_of("losses", loss.name), settings=loss),
-        partial(work_of("batches", batches.name), settings=batches, **read),
-    )
-
-
 def few(queries: int | str) -> int | str:
     """So many queries for a rehearsal that more stay more, and all stay all."""
     return queries if queries == "all" else min(queries, 2 + round(2 * log10(queries)))
+
+
+def loss_and_batches(settings, given: Instances) -> tuple[Callable, Callable]:
+    """`loss(scores, known)`, and `compose(queries, size, seed)`: the work of the kinds that an entry names for them."""
+    read = {"clusters": given.clusters} if given.clusters else {}
+    loss = partial(work_of("losses", settings.loss.name), settings=settings.loss)
+    return loss, partial(work_of("batches", settings.batches.name), settings=settings.batches, **read)

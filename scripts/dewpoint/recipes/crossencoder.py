@@ -5,16 +5,15 @@ L = 1/n Σ_i loss(s(q_i, p_i1) … s(q_i, p_ik))        p_i1 … p_ik a query's 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import model_validator
 
 from dewpoint.artifact import Artifact
-from dewpoint.recipes._retrieval import Ranking, functions
+from dewpoint.recipes._retrieval import Ranking, loss_and_batches
 from dewpoint.study.bases import Resources
 from dewpoint.study.sizes import QUERY_TOKENS
-from dewpoint.training.given import Pace, Text
+from dewpoint.training.given import Instances, Pace, Text
 
 
 class CrossEncoder(Ranking):
@@ -44,13 +43,11 @@ class CrossEncoder(Ranking):
 
 
 @dataclass(frozen=True)
-class Given(Text):
-    negatives: Path | None
-    teacher: Path | None = None
-    clusters: Path | None = None
+class Given(Instances, Text):
+    pass
 
 
 def work(artifact: Artifact, settings, given: Given, pace: Pace) -> None:
     from dewpoint.training.scoring import train
 
-    train(artifact, settings, given, pace, *functions(settings, given.clusters))
+    train(artifact, settings, given, pace, *loss_and_batches(settings, given))

@@ -11,11 +11,11 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from dewpoint.artifact import Artifact
-from dewpoint.recipes._retrieval import Development, Projection, Ranking, Vectors, functions
+from dewpoint.recipes._retrieval import Development, Projection, Ranking, Vectors, loss_and_batches
 from dewpoint.study.bases import QUERIES, Asked, Inputs, Resources
 from dewpoint.study.sizes import QUERY_TOKENS
 from dewpoint.study.types import Count
-from dewpoint.training.given import Pace, Side
+from dewpoint.training.given import Instances, Pace, Side
 
 
 class Retriever(Vectors, Ranking):
@@ -59,8 +59,8 @@ class Retriever(Vectors, Ranking):
         }
         return {
             **made,
-            **{f"passages_{what}": of for what, of in passages.items()},
-            **{f"queries_{what}": of for what, of in queries.items()},
+            **{f"passages_{what}": made for what, made in passages.items()},
+            **{f"queries_{what}": made for what, made in queries.items()},
             "development": [graph.run(*of) for key, *of in self.asks() if key == "development"],
         }
 
@@ -81,7 +81,7 @@ class Retriever(Vectors, Ranking):
             "train_query_length": None,
             "projection": self.projection
             and self.projection.model_copy(update={"size": min(self.projection.size, 16)}),
-            "development": self.development and self.development.model_copy(update={"measurements": 1}),
+            "development": self.development and self.development.small(),
         }
 
     def operations(self, sizes, name: str) -> float:
@@ -91,17 +91,13 @@ class Retriever(Vectors, Ranking):
 
 
 @dataclass(frozen=True)
-class Given:
-    dataset: Path
+class Given(Instances):
     passages: Side
     queries: Side
-    negatives: Path | None
     development: list[Path]
-    teacher: Path | None = None
-    clusters: Path | None = None
 
 
 def work(artifact: Artifact, settings, given: Given, pace: Pace) -> None:
     from dewpoint.training.ranking import train
 
-    train(artifact, settings, given, pace, *functions(settings, given.clusters))
+    train(artifact, settings, given, pace, *loss_and_batches(settings, given))

@@ -124,6 +124,7 @@ class Node(Kind):
     resources: ClassVar[Resources] = Resources(mem_mb=16_000, runtime=2880, threads="training", gpu=1, all_gpus=True)
     reads: ClassVar[tuple[str, ...]] = ("work",)  # the stages whose fields its work reads
     ranker: ClassVar[str | None] = None  # the kind of ranker that it is, too, under its own name
+    writes: ClassVar[bool] = False  # texts
     pairs: ClassVar[bool] = False  # reads a query and a passage together; gives a score, no vectors
 
     from_: Annotated[str, Names("models", released=True)] = Field(
@@ -225,6 +226,8 @@ def place(source: str) -> str:
 class Ranker(Kind):
     """Whatever turns queries into ranked passages. Its module has `rank`, which writes a run; where need be `index`,
     what it builds for a dataset before; and where it can be asked `live`, a ranker of typed questions, and `latency`.
+
+    `derive`, before `index`, makes something of each passage, a job a shard; rankers that derive the same share it.
     """
 
     resources: ClassVar[dict[str, Resources]] = {}  # by function
@@ -237,6 +240,10 @@ class Ranker(Kind):
     def needs(cls, function: str) -> Resources:
         return cls.resources.get(function, Resources(mem_mb=8000, runtime=120))
 
+    def derive_settings(self, graph) -> dict[str, Any]:
+        """Which shard of how many is added."""
+        return self.settings("derive")
+
     def index_settings(self, config) -> dict[str, Any]:
         return self.settings("index")
 
@@ -245,6 +252,9 @@ class Ranker(Kind):
 
     def latency_settings(self, graph, split: str) -> dict[str, Any]:
         return self.settings("latency") | {"seed": graph.config.seed, "split": split}
+
+    def derive_inputs(self, graph, dataset: str) -> Inputs:
+        return {"dataset": [graph.dataset(dataset)]}
 
     def index_inputs(self, graph, name: str, dataset: str) -> Inputs:
         return {"dataset": [graph.dataset(dataset)]}
@@ -283,6 +293,10 @@ class Ranker(Kind):
     def waits_for(self) -> str | None:
         """The model whose descendants are waited for when it is at work."""
         return next((name for _, section, name in self.names() if section == "models"), None)
+
+    def derive_cost(self, sizes: Sizes, dataset: str) -> Cost:
+        """Of all shards."""
+        return Cost()
 
     def index_cost(self, sizes: Sizes, dataset: str) -> Cost:
         return Cost()

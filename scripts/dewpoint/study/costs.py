@@ -30,6 +30,7 @@ class Costs:
             known = {
                 "models": self._model,
                 "embeddings": self._encode,
+                "derived": self._derive,
                 "indexes": self._index,
                 "runs": self._rank,
                 "analyses": self._analysis,
@@ -67,6 +68,10 @@ class Costs:
             rows, tokens = self.sizes.queries(dataset, part.removeprefix("queries.")), QUERY_TOKENS
         size = 2 if self.graph.config.vectors == "float16" else 4
         return Cost(rows * self.sizes.forward(model, tokens), bytes=rows * self.sizes.shape(model)[1] * size)
+
+    def _derive(self, derived: str, dataset: str, file: str) -> Cost:
+        whole, shards = self.graph.deriving(derived).derive_cost(self.sizes, dataset), int(file.split("of")[1][:-5])
+        return Cost(whole.operations / shards, whole.core_hours / shards, whole.bytes / shards)
 
     def _index(self, ranker: str, dataset: str, _: str) -> Cost:
         return self.graph.study.rankers[ranker].index_cost(self.sizes, dataset)

@@ -16,7 +16,7 @@ from dewpoint.data.catalogue import Download
 from dewpoint.errors import UserError
 from dewpoint.evaluation.registry import is_latency
 from dewpoint.study import rehearsal
-from dewpoint.study.bases import PASSAGES, QUERIES, QUERY, Inputs, Node, place
+from dewpoint.study.bases import PASSAGES, QUERIES, QUERY, Inputs, Node, Ranker, place
 from dewpoint.study.grammar import Config, Study, Table
 from dewpoint.study.load import load_config, load_study
 from dewpoint.study.published import cited, printed_table, setting_text
@@ -92,6 +92,11 @@ class Graph:
         shards = self.config.shards if part == "corpus" else 1
         folder = f"{self.results}/embeddings/{model}/{dataset}"
         return [f"{folder}/{part}-{shard}of{shards}.json" for shard in range(shards)]
+
+    def derived(self, ranker: str, dataset: str) -> list[str]:
+        """The shards of what a ranker makes of each passage."""
+        folder, shards = f"{self.results}/derived/{self.derived_name(ranker)}/{dataset}", self.config.shards
+        return [f"{folder}/{shard}of{shards}.json" for shard in range(shards)]
 
     def negatives(self, model: str) -> str:
         """Named after what makes them, so that models share them."""
@@ -382,6 +387,30 @@ class Graph:
         settings |= {"title": node.title} if part == "corpus" else {}
         settings |= {"part": part, "shard": shard, "shards": shards}
         return dump(settings | {"precision": self.config.precision, "vectors": self.config.vectors})
+
+    def derived_name(self, ranker: str) -> str:
+        """Named after what makes it, so that rankers share it."""
+        described = self.study.rankers[ranker]
+        names = [name for _, _, name in described.names()]
+        digest = hashlib.sha256(dump([described.tag(), names, described.derive_settings(self)]).encode()).hexdigest()[
+            :8
+        ]
+        return f"{'+'.join(names)[:60]}-{digest}"
+
+    @cached_property
+    def _deriving(self) -> dict[str, str]:
+        """What is made of passages → a ranker that makes it."""
+        rankers = [name for name, ranker in self.study.rankers.items() if ranker.function("derive")]
+        return {self.derived_name(name): name for name in rankers}
+
+    def deriving(self, derived: str) -> Ranker:
+        return self.study.rankers[self._deriving[derived]]
+
+    def derive_settings(self, derived: str, shard: int, shards: int) -> str:
+        return dump(self.deriving(derived).derive_settings(self) | {"shard": shard, "shards": shards})
+
+    def derive_inputs(self, derived: str, dataset: str) -> Inputs:
+        return self.deriving(derived).derive_inputs(self, dataset)
 
     def index_settings(self, ranker: str) -> str:
         return dump(self.study.rankers[ranker].index_settings(self.config))

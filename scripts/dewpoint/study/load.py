@@ -422,7 +422,7 @@ def _not_timed(metric: str, ranker: Kind) -> Iterator[str]:
         yield f"{metric}, but latency is measured @{', @'.join(map(str, BATCHES))}"
     if not ranker.function("latency"):
         timed = [name for name, kind in kinds("rankers").items() if kind.has("latency")]
-        yield f"{metric} is measured of {' and '.join(timed)} rankers, not of a {ranker.tag()}"
+        yield f"{metric} is measured of {', '.join(timed)} rankers, not of a {ranker.tag()}"
 
 
 def _cycles(study: Study) -> Mistakes:

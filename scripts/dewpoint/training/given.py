@@ -29,3 +29,13 @@ class Text:
     tokens: Path
     tokenizer: Path
     parent: Path | None
+
+
+@dataclass(frozen=True)
+class Instances:
+    """What training on queries and their passages reads: judgements, and what there is besides."""
+
+    dataset: Path
+    negatives: Path | None
+    teacher: Path | None
+    clusters: Path | None
