@@ -183,7 +183,8 @@ def _any(tag: str, found: dict[str, type[Kind]], by_name: bool) -> Any:
     written = union if len(found) == 1 else Annotated[union, Discriminator(tag)]
     if not by_name:
         return written
-    return Annotated[written, BeforeValidator(lambda value: {tag: value} if isinstance(value, str) else value)]
+    named = BeforeValidator(lambda value: {tag: value} if isinstance(value, str) else value, Literal[*found] | written)
+    return Annotated[written, named]
 
 
 def parameters(function: Callable) -> dict[str, Any]:

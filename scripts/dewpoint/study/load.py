@@ -257,7 +257,7 @@ def _validate(kind: type[BaseModel], values: dict, path: str):
     except ValidationError as error:
         errors = error.errors()
         first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-        location, holder = located(kind, first["loc"])
+        location, holder = located(kind, first["loc"], named=first["type"] == "extra_forbidden")
         message = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             message = "unknown key" + nearest(location[-1], _keys(holder))
@@ -275,10 +275,11 @@ def _validate(kind: type[BaseModel], values: dict, path: str):
         raise UserError(": ".join(filter(None, [path, ".".join(location), message])) + rest) from None
 
 
-def located(type_: Any, parts: tuple) -> tuple[list[str], Any]:
+def located(type_: Any, parts: tuple, named: bool = False) -> tuple[list[str], Any]:
     """Where pydantic's location is in what was written, and the type that holds its last part.
 
-    Where types are told apart by a tag, pydantic puts the tag into the location; nobody wrote it there.
+    Where types are told apart by a tag, pydantic puts the tag into the location; nobody wrote it there, nor
+    "[key]", unless all parts are `named`.
     """
     place, holder = [], type_
     for part in parts:
@@ -287,7 +288,7 @@ def located(type_: Any, parts: tuple) -> tuple[list[str], Any]:
             type_ = member
             continue
         holder = _bare(type_)
-        if part != "[key]":  # the name is wrong, and has been said
+        if named or part != "[key]":  # the name is wrong, and has been said
             place.append(str(part))
             type_ = _inner(holder, part)
     return place, holder
