@@ -21,7 +21,7 @@ SAID = {
     "trust": {"share of manifests and checks"},
     "search": {"encoding, smallest cosine", "exact search, peak memory", "rank, exponent of the corpus's size"},
 }
-BESIDE = {"common", "ours", "plain"}
+BESIDE = {"common", "ours", "plain", "soak"}  # the last has no size of seconds
 
 
 def smoke(name: str, folder: Path, *arguments: str) -> str:
