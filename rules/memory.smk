@@ -12,59 +12,60 @@ from dewpoint.notes import hash_of
 from dewpoint.study.stale import stale
 
 
+def manifest(job):
+    return next((Path(path) for path in job.output if path.endswith(".json")), None)
+
+
 class Manifests(FilePersistence):
     """Answers from manifests where a job has one; other jobs are as ever."""
-
-    def _manifest(self, job):
-        return next((Path(path) for path in job.output if path.endswith(".json")), None)
 
     def _stale(self, job):
         """Why what a job has made is not what it would make."""
         if not hasattr(job, "stale"):
             written, inputs = job.params.settings, map(Path, job.input)
             settings = json.loads(written if isinstance(written, str) else "".join(written))
-            job.stale = stale(self._manifest(job), settings, job.params.code, inputs)
+            job.stale = stale(manifest(job), settings, job.params.code, inputs)
         return job.stale
 
     def has_metadata(self, job):
-        return bool(self._manifest(job)) or super().has_metadata(job)
+        return bool(manifest(job)) or super().has_metadata(job)
 
     def has_outdated_metadata(self, job):
-        return not self._manifest(job) and super().has_outdated_metadata(job)
+        return not manifest(job) and super().has_outdated_metadata(job)
 
     async def incomplete(self, job):
         """A manifest comes last and at once: where one is, nothing was interrupted."""
-        manifest = self._manifest(job)
-        return [] if manifest and manifest.exists() else await super().incomplete(job)
+        written = manifest(job)
+        return [] if written and written.exists() else await super().incomplete(job)
 
     def input_checksums(self, job, input_path):
         """An input that is newer still is the same, unless something is stale."""
-        if not self._manifest(job):
+        if not manifest(job):
             return super().input_checksums(job, input_path)
         return set() if self._stale(job) else {f"sha256:{hash_of(Path(input_path))}"}
 
     def params_changed(self, job, file=None):
-        if not self._manifest(job):
+        if not manifest(job):
             return super().params_changed(job, file)
         return ParamsChange({why}, files=set(job.output)) if (why := self._stale(job)) else ParamsChange()
 
     def code_changed(self, job, file=None):
-        return [] if self._manifest(job) else super().code_changed(job, file)
+        return [] if manifest(job) else super().code_changed(job, file)
 
     def input_changed(self, job, file=None):
-        return [] if self._manifest(job) else super().input_changed(job, file)
+        return [] if manifest(job) else super().input_changed(job, file)
 
     def software_stack_changed(self, job, file=None):
-        return [] if self._manifest(job) else super().software_stack_changed(job, file)
+        return [] if manifest(job) else super().software_stack_changed(job, file)
 
 
-class Graph(DAG):
+class Jobs(DAG):
     """A manifest that is older than its inputs is none the worse: another machine's clock may have set their times."""
 
     async def check_output_mtime(self, job, expanded_output):
-        if not any(path.endswith(".json") for path in job.output):
+        if not manifest(job):
             await super().check_output_mtime(job, expanded_output)
 
 
 snakemake.workflow.FilePersistence = Manifests
-snakemake.workflow.DAG = Graph
+snakemake.workflow.DAG = Jobs

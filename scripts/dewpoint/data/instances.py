@@ -144,7 +144,7 @@ class RetrieverBatches:
         """Positives and negatives as who composes picks them; too few are topped up at random."""
         wanted = self.settings.negatives_per_query
         negative = random.integers(0, self.total, (len(rows), wanted))
-        positives = self._ragged(rows, self._offered, self.judged % self.total)
+        positives = self._ragged(rows, self._offered, self.judged)
         negatives = self._ragged(rows, self.negatives, self.pool)
         margins = [one[1][:, None] - other[1][None, :] for one, other in zip(positives, negatives, strict=True)]
         picked = self.epochs.pick(step, margins, wanted)
@@ -155,10 +155,11 @@ class RetrieverBatches:
     def _ragged(
         self, rows: np.ndarray, where: tuple[np.ndarray, np.ndarray], passages: np.ndarray
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """(passages, the teacher's scores of them) of each instance, which begin and are so many in `passages`."""
+        """(passages, the teacher's scores of them) of each instance, which begin and are so many in `passages`; these
+        are passages, or pairs with their query."""
         first, counts = (x[rows] for x in where)
         row, at = _spread(first, counts)
-        flat = passages[at]
+        flat = passages[at] % self.total
         scores = self.teacher.scores(self.query[rows][row], flat) if self.teacher else np.full(len(flat), np.nan)
         cuts = np.cumsum(counts)[:-1]
         return [*zip(np.split(flat, cuts), np.split(scores, cuts), strict=True)]

@@ -62,13 +62,13 @@ def write_negatives(
         for source, manifest in enumerate(runs):
             counts, random = Counter(), np.random.default_rng([settings.seed, source])
             blocks, judged = (
-                chain(query_blocks(path, QUERIES), repeat(NOTHING))  # the last queries may have no rows
-                for path in (manifest, judge or manifest)
+                chain(query_blocks(path, QUERIES), repeat(NOTHING)) if path else repeat(None)
+                for path in (manifest, judge)  # of which the last queries may have no rows
             )
             starts = range(0, int(queries.max(initial=-1)) + 1, QUERIES)
             for first, run, scores in zip(starts, blocks, judged, strict=False):
                 within = queries[slice(*np.searchsorted(queries, [first, first + QUERIES]))]
-                run, left_out = candidates(run, positives, dataset, settings, scores)
+                run, left_out = candidates(run, positives, dataset, settings, run if scores is None else scores)
                 query, passage = pick(run, settings.kept, random)
                 found = np.searchsorted(query, within, side="right") - np.searchsorted(query, within)
                 counts.update(left_out | {"negatives": len(passage), "queries_without": int((found == 0).sum())})
@@ -94,11 +94,11 @@ def candidates(
     if settings.margin is not None or settings.share is not None:
         near = too_near(run, positives, judge, settings.margin, settings.share)
         counts["near_positives"], free = int((free & near).sum()), free & ~near
-    run = Run(run.query[free], run.passage[free], run.score[free])
+    run = run.at(free)
     if "answers" in settings.without:
         answered = with_answer(run, dataset, settings.split)
         counts["with_answer"] = int(answered.sum())
-        run = Run(run.query[~answered], run.passage[~answered], run.score[~answered])
+        run = run.at(~answered)
     return run, counts
 
 

@@ -27,16 +27,24 @@ class Run:
         """1 for a query's best; rows are in rank order."""
         return np.arange(len(self.query)) - np.searchsorted(self.query, self.query) + 1
 
+    def at(self, rows: np.ndarray | slice) -> "Run":
+        """Some of its rows: their numbers, a mask or a slice."""
+        return Run(self.query[rows], self.passage[rows], self.score[rows])
+
+    @property
+    def table(self) -> pa.Table:
+        """As it is written."""
+        columns = zip([self.query, self.passage, self.rank, self.score], SCHEMA.types, strict=True)
+        return pa.Table.from_arrays([pa.array(column, type) for column, type in columns], schema=SCHEMA)
+
 
 NOTHING = Run(np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32))
 
 
 def ranked(query: np.ndarray, passage: np.ndarray, score: np.ndarray, depth: int) -> Run:
     """The run of scored pairs in any order: by query, falling score, rising passage row, at most `depth` a query."""
-    order = np.lexsort([passage, -score, query])
-    run = Run(query[order], passage[order], score[order])
-    kept = run.rank <= depth
-    return Run(run.query[kept], run.passage[kept], run.score[kept])
+    run = Run(query, passage, score).at(np.lexsort([passage, -score, query]))
+    return run.at(run.rank <= depth)
 
 
 def pair_numbers(*parts: tuple[np.ndarray, np.ndarray]) -> list[np.ndarray]:
@@ -74,9 +82,7 @@ class RunWriter:
             return
         if run.query[0] <= self.last:
             raise ValueError(f"query {run.query[0]} after query {self.last}: blocks of queries come in order")
-        columns = [run.query, run.passage, run.rank, run.score]
-        arrays = [pa.array(column, type) for column, type in zip(columns, SCHEMA.types, strict=True)]
-        self.file.write_table(pa.Table.from_arrays(arrays, schema=SCHEMA))
+        self.file.write_table(run.table)
         self.rows, self.last = self.rows + len(run.query), int(run.query[-1])
         self.queries += len(np.unique(run.query))
 
@@ -99,8 +105,8 @@ def query_blocks(manifest: Path, size: int = QUERIES) -> Iterator[Run]:
         held = Run(*(np.concatenate(parts) for parts in columns))
         while len(held.query) and held.query[-1] >= bound:
             cut = np.searchsorted(held.query, bound)
-            yield Run(held.query[:cut], held.passage[:cut], held.score[:cut])
-            held, bound = Run(held.query[cut:], held.passage[cut:], held.score[cut:]), bound + size
+            yield held.at(slice(cut))
+            held, bound = held.at(slice(cut, None)), bound + size
     yield held
 
 

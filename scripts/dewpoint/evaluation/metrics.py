@@ -134,7 +134,7 @@ def evaluate(run: Run, judged: Judgements, metrics: list[str]) -> pd.DataFrame:
 def answered(run: Run, dataset: Dataset, split: str, metrics: list[str]) -> pd.DataFrame:
     """One row a query with answers, one column a Hit@k: is there an answer in one of the first k passages?"""
     seen = run.rank <= max(entry(metric)[1] for metric in metrics)
-    run = Run(run.query[seen], run.passage[seen], run.score[seen])
+    run = run.at(seen)
     right, rank = with_answer(run, dataset, split), run.rank
     answers = dataset.column(f"queries.{split}", "answers")
     queries = np.flatnonzero(pc.list_value_length(answers).to_numpy(zero_copy_only=False))

@@ -72,5 +72,4 @@ class Places:
 
 
 def _of(run: Run, queries: np.ndarray) -> Run:
-    wanted = np.isin(run.query, queries)
-    return Run(run.query[wanted], run.passage[wanted], run.score[wanted])
+    return run.at(np.isin(run.query, queries))

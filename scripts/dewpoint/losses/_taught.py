@@ -1,11 +1,23 @@
 """What losses that follow a teacher have in common: which passages have a part, and what the teacher says of them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
+
+from pydantic import Field
+
+from dewpoint.study.bases import Loss
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Known = dict[str, "Tensor"]
+
+
+class Taught(Loss):
+    needs_teacher: ClassVar[bool] = True
+
+
+class TaughtShares(Taught):
+    temperature: float = Field(1.0, gt=0, description="τ, by which both scores are divided")
 
 
 def at_targets(values: "Tensor", known: Known) -> "Tensor":

@@ -3,11 +3,12 @@
 L_pair is `margin-mse`; L_inb any other loss of the whole batch (Hofstätter et al. 2021, whose α is .75).
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
 
 from dewpoint.losses import margin_mse
+from dewpoint.losses._taught import Taught
 from dewpoint.losses.in_batch_margin_mse import InBatchMarginMse
 from dewpoint.study.bases import Loss
 from dewpoint.study.kind import OF_FOLDER, work_of
@@ -16,10 +17,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Dual(Loss):
+class Dual(Taught):
     """margin-mse, plus a loss over all passages of the batch."""
-
-    needs_teacher: ClassVar[bool] = True
 
     name: Literal["dual"]
     alpha: float = Field(0.75, gt=0, description="weight of the in-batch loss")

@@ -10,21 +10,18 @@ loss, "of like range", it must have meant the mean, which is the default. Passag
 which the teacher has no score, have no part.
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from dewpoint.losses._taught import listed, squared_margins
-from dewpoint.study.bases import Loss
+from dewpoint.losses._taught import Taught, listed, squared_margins
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class InBatchMarginMse(Loss):
+class InBatchMarginMse(Taught):
     """The teacher's margins between a query's positive and all passages of the batch, by their squared error."""
-
-    needs_teacher: ClassVar[bool] = True
 
     name: Literal["in-batch-margin-mse"]
     scale: Literal["mean", "sum"] = Field(

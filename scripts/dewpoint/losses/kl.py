@@ -9,24 +9,18 @@ j over all passages of the batch that have a teacher's score and are not masked 
 which the teacher is the target.)
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
-from dewpoint.losses._taught import listed, log_shares, taught_shares
-from dewpoint.study.bases import Loss
+from dewpoint.losses._taught import TaughtShares, listed, log_shares, taught_shares
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Kl(Loss):
+class Kl(TaughtShares):
     """The divergence of the passages' shares from the teacher's, by Kullback and Leibler."""
 
-    needs_teacher: ClassVar[bool] = True
-
     name: Literal["kl"]
-    temperature: float = Field(1.0, gt=0, description="τ, by which both scores are divided")
 
 
 def work(scores: "Tensor", known: dict[str, "Tensor"], settings) -> "Tensor":

@@ -11,21 +11,18 @@ teacher has behind j (`rank`). j and k are passages of the batch that have a tea
 query; ranks and weights have no gradient.
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from dewpoint.losses._taught import listed
-from dewpoint.study.bases import Loss
+from dewpoint.losses._taught import Taught, listed
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Lambda(Loss):
+class Lambda(Taught):
     """Pairs in the teacher's order, weighted as nDCG-Loss2 of LambdaLoss does."""
-
-    needs_teacher: ClassVar[bool] = True
 
     name: Literal["lambda"]
     temperature: float = Field(1.0, gt=0, description="τ, by which a pair's margin is divided")

@@ -6,19 +6,16 @@ j over the negatives that query i brought, less those that are masked or have no
 pairs the batch has. (Hofstätter et al. 2020; with one negative a query it is their mean over the batch.)
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
-from dewpoint.losses._taught import listed, squared_margins
-from dewpoint.study.bases import Loss
+from dewpoint.losses._taught import Taught, listed, squared_margins
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class MarginMse(Loss):
+class MarginMse(Taught):
     """The teacher's margins between a query's positive and its own negatives, by their squared error."""
-
-    needs_teacher: ClassVar[bool] = True
 
     name: Literal["margin-mse"]
 

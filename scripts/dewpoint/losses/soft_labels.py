@@ -8,24 +8,18 @@ the entropy of T, which has no gradient. Temperature is not spoken of there, and
 teacher's score is none of T; a query whose positive has none has no part.
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
-
-from dewpoint.losses._taught import listed, log_shares, taught_shares
-from dewpoint.study.bases import Loss
+from dewpoint.losses._taught import TaughtShares, listed, log_shares, taught_shares
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-class SoftLabels(Loss):
+class SoftLabels(TaughtShares):
     """The teacher's shares of a query's own passages in the place of one right answer; others' passages have none."""
 
-    needs_teacher: ClassVar[bool] = True
-
     name: Literal["soft-labels"]
-    temperature: float = Field(1.0, gt=0, description="τ, by which both scores are divided")
 
 
 def work(scores: "Tensor", known: dict[str, "Tensor"], settings) -> "Tensor":

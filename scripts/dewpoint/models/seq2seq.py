@@ -6,19 +6,22 @@ keys and values, which are held once, not once a text.
 
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention as attend
 
 from dewpoint.errors import UserError
-from dewpoint.models.device import precision_in_use
+from dewpoint.models.backbone import load_seq2seq
+from dewpoint.models.device import precision_in_use, take_device
 
 log = logging.getLogger(__name__)
 
 
-def ready(model, precision: str):
-    """The model for inference alone: where bfloat16 is in use its weights are in it."""
+def read_seq2seq(source: Path, precision: str):
+    """A model on this process's device, for inference alone: where bfloat16 is in use its weights are in it."""
+    model = load_seq2seq(source).to(take_device())
     if precision_in_use(precision, model) == "bfloat16":
         model.to(torch.bfloat16)
     return model.eval()

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from dewpoint.artifact import Artifact
+from dewpoint.rankers._asking import texts_of, writes_nothing
 from dewpoint.rankers.bm25 import Bm25, latency, live, rank  # noqa: F401  as BM25 does
 from dewpoint.study.bases import Inputs, Resources
 from dewpoint.study.kind import For, Names
@@ -36,17 +37,14 @@ class Expand(Bm25):
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
-        if not study.models[self.by].writes:
-            yield "by", f"model '{self.by}' writes no texts; name one of recipe seq2seq"
+        yield from writes_nothing(study, self.by)
 
     def small(self) -> dict[str, Any]:
         return super().small() | {"queries": min(self.queries, 3)}
 
     def derive_settings(self, graph) -> dict[str, Any]:
         seed = graph.config.seed if self.seed is None else self.seed
-        texts = graph.study.models[self.by].settings("texts")
-        read = {key: texts[key] for key in ("passage_length", "passage_prefix", "query_length", "title")}
-        return self.settings("derive") | read | {"seed": seed, "precision": graph.config.precision}
+        return self.settings("derive") | texts_of(graph, self.by) | {"seed": seed, "precision": graph.config.precision}
 
     def derive_inputs(self, graph, dataset: str) -> Inputs:
         return {"dataset": [graph.dataset(dataset)], "model": [graph.model(self.by)]}
@@ -73,12 +71,10 @@ class Expand(Bm25):
 def derive(artifact: Artifact, settings, dataset: Path, model: Path) -> None:
     from dewpoint.data.dataset import Dataset
     from dewpoint.data.tokenizer import load_tokenizer
-    from dewpoint.models.backbone import load_seq2seq
-    from dewpoint.models.device import take_device
-    from dewpoint.models.seq2seq import ready
+    from dewpoint.models.seq2seq import read_seq2seq
     from dewpoint.search.expansions import expand
 
-    writer = ready(load_seq2seq(model.parent).to(take_device()), settings.precision)
+    writer = read_seq2seq(model.parent, settings.precision)
     expand(artifact, Dataset(dataset), writer, load_tokenizer(model.parent), settings)
 
 

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from dewpoint.artifact import Artifact
-from dewpoint.study.bases import TEXTS, Inputs, Ranker, Resources
+from dewpoint.rankers._reranking import Reranking
+from dewpoint.study.bases import TEXTS, Inputs, Resources
 from dewpoint.study.kind import For, Names
 from dewpoint.study.sizes import QUERY_TOKENS, Cost
-from dewpoint.study.types import Count, Label, Once
+from dewpoint.study.types import Label, Once
 
 if TYPE_CHECKING:
     from dewpoint.search.live import Live
-
-RANKED = For("rank", "latency")
 
 
 def listed(written: Any) -> Any:
@@ -23,26 +22,18 @@ def listed(written: Any) -> Any:
     return [written] if isinstance(written, str) else written
 
 
-class Rerank(Ranker):
+class Rerank(Reranking):
     """Another ranker's candidates in the order of a cross-encoder's scores, or of several's mean."""
 
     resources: ClassVar[dict[str, Resources]] = {"rank": Resources(mem_mb=16_000, runtime=1440, threads="half", gpu=1)}
 
     kind: Literal["rerank"]
-    of: Annotated[Label, Names("rankers")] = Field(description="the ranker whose candidates are scored")
     by: Annotated[list[Label], BeforeValidator(listed, Label | list[Label]), Names("models"), Once] = Field(
         min_length=1, description="the cross-encoder that scores them, or several, whose scores are averaged"
-    )
-    top: Annotated[Count | None, RANKED] = Field(
-        None, description="candidates scored; those below follow in their order; left out: as many as are kept"
     )
     judged: Annotated[bool, For("rank")] = Field(
         False, description="a query's positives are scored and kept, too, as a teacher needs; no table may then show it"
     )
-
-    @property
-    def scored(self) -> int:
-        return self.depth if self.top is None else self.top
 
     def rank_settings(self, graph, split: str) -> dict[str, Any]:
         return super().rank_settings(graph, split) | {"split": split} | self._how(graph)
@@ -65,18 +56,11 @@ class Rerank(Ranker):
             "tokens": [graph.tokens(model, dataset) for model in self.by],
         }
 
-    def asks(self, dataset: str, split: str) -> Iterator[tuple[str, str, str]]:
-        yield self.of, dataset, split
-
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
         for model in self.by:
             if not study.models[model].pairs:
                 yield "by", f"'{model}' scores no pairs; name a crossencoder"
-        depth = study.rankers[self.of].depth
-        for key, wanted in (("depth", self.depth), ("top", self.scored)):
-            if wanted > depth:
-                yield key, f"{wanted}, but ranker '{self.of}' keeps {depth}"
 
     def check_on(self, study, name: str, dataset: str, split: str, shown: bool) -> Iterator[tuple[str, str]]:
         if self.judged:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from dewpoint.batches.random import Random
 from dewpoint.losses.contrast import Contrast
-from dewpoint.study.bases import PUBLISHED, Asked, Inputs, Node, Trained
+from dewpoint.study.bases import PUBLISHED, Asked, Inputs, Node, Resources, Trained
 from dewpoint.study.kind import For, Names, Strict, any_of, work_of
 from dewpoint.study.types import Amount, Count, Label, Name, Once, Row, Seed
 from dewpoint.training.given import Instances
@@ -70,6 +70,8 @@ class Vectors(Node):
 
 class Ranking(Trained):
     """What is trained on queries, each with its positive and its negatives."""
+
+    resources: ClassVar[Resources] = Resources(mem_mb=16_000, runtime=1440, threads="training", gpu=1, all_gpus=True)
 
     negatives: Annotated[list[Label], Names("rankers"), Once] = Field(
         [], description="rankers whose runs give the negatives"

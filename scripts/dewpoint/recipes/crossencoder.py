@@ -11,7 +11,6 @@ from pydantic import model_validator
 
 from dewpoint.artifact import Artifact
 from dewpoint.recipes._retrieval import Ranking, loss_and_batches
-from dewpoint.study.bases import Resources
 from dewpoint.study.sizes import QUERY_TOKENS
 from dewpoint.training.given import Instances, Pace, Text
 
@@ -19,7 +18,6 @@ from dewpoint.training.given import Instances, Pace, Text
 class CrossEncoder(Ranking):
     """BERT_CAT: a query and a passage read together, to one score; a ranker of kind `rerank` asks it."""
 
-    resources: ClassVar[Resources] = Resources(mem_mb=16_000, runtime=1440, threads="training", gpu=1, all_gpus=True)
     reads: ClassVar[tuple[str, ...]] = ("work", "texts")
     pairs: ClassVar[bool] = True
 

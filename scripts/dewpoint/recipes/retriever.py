@@ -6,13 +6,13 @@ L = 1/n Σ_i loss(q_i·p_1 … q_i·p_m)        p over all passages of the step;
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from dewpoint.artifact import Artifact
 from dewpoint.recipes._retrieval import Development, Projection, Ranking, Vectors, loss_and_batches
-from dewpoint.study.bases import QUERIES, Asked, Inputs, Resources
+from dewpoint.study.bases import QUERIES, Asked, Inputs
 from dewpoint.study.sizes import QUERY_TOKENS
 from dewpoint.study.types import Count
 from dewpoint.training.given import Instances, Pace, Side
@@ -20,8 +20,6 @@ from dewpoint.training.given import Instances, Pace, Side
 
 class Retriever(Vectors, Ranking):
     """A query's positive against its negatives and the other passages of the batch."""
-
-    resources: ClassVar[Resources] = Resources(mem_mb=16_000, runtime=1440, threads="training", gpu=1, all_gpus=True)
 
     recipe: Literal["retriever"]
     projection: Projection | None = Field(None, description="left out: as `from` has it, none otherwise")

@@ -11,6 +11,7 @@ from dewpoint.artifact import read_manifest
 STAGES = (  # after the training of models
     "negatives",
     "embeddings",
+    "clusters",
     "derived",
     "indexes",
     "latency",

@@ -1,6 +1,7 @@
 """Texts to vectors: sorted by length so that little is padded, in batches of so many tokens, written in row order."""
 
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -12,12 +13,14 @@ from dewpoint.errors import UserError
 from dewpoint.models.device import precision_in_use
 from dewpoint.models.encoder import Encoder, TokenVectors
 from dewpoint.models.folder import query_folder, read_encoder
+from dewpoint.models.reader import Reader
 from dewpoint.progress import Progress
 from dewpoint.search.vectors import VectorWriter, cuts
 
 WINDOW = 65_536  # texts sorted by length at once
 HELD = 2**28  # bytes of vectors of a window, where texts have several
 BATCH_TOKENS = {"cpu": 4096, "cuda": 131_072}  # of a core, of a GPU
+R = TypeVar("R", bound=Reader)
 
 
 def shard_bounds(total: int, shard: int, shards: int) -> tuple[int, int]:
@@ -25,11 +28,11 @@ def shard_bounds(total: int, shard: int, shards: int) -> tuple[int, int]:
     return total * shard // shards, total * (shard + 1) // shards
 
 
-def ready(encoder: Encoder, precision: str) -> Encoder:
-    """The encoder for inference alone: where bfloat16 is in use its weights are in it, not cast for each batch."""
-    if precision_in_use(precision, encoder.backbone) == "bfloat16":
-        encoder.backbone.to(torch.bfloat16)
-    return encoder.eval()
+def ready(reader: R, precision: str) -> R:
+    """For inference alone: where bfloat16 is in use its weights are in it, not cast for each batch."""
+    if precision_in_use(precision, reader.backbone) == "bfloat16":
+        reader.backbone.to(torch.bfloat16)
+    return reader.eval()
 
 
 def encode(encoder: Encoder, texts: Texts, rows: np.ndarray, special: dict[str, int], path: Path, type: str) -> None:

@@ -17,9 +17,8 @@ import torch
 
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.errors import UserError
-from dewpoint.models.backbone import load_seq2seq
-from dewpoint.models.device import device_of, take_device
-from dewpoint.models.seq2seq import first_word, in_batches, ready
+from dewpoint.models.device import device_of
+from dewpoint.models.seq2seq import first_word, in_batches, read_seq2seq
 
 TOKENS = {"cpu": 4096, "cuda": 131_072}  # of a batch
 WORDS = ["Query:", "Document:", "Document0:", "Document1:", "Relevant:"]
@@ -107,7 +106,7 @@ class Judge:
 
 def read_judge(model: Path, settings) -> Judge:
     """A model of the study, on this process's device."""
-    judge = ready(load_seq2seq(model.parent).to(take_device()), settings.precision)
+    judge = read_seq2seq(model.parent, settings.precision)
     return Judge(judge, load_tokenizer(model.parent), settings.passage_length, settings.query_length)
 
 

@@ -34,10 +34,11 @@ def reorder(
         for window, block in enumerate(query_blocks(run, held)):
             texts: dict[int, str] = {}
             for first in range(window * held, min((window + 1) * held, len(queries)), few):
-                part, path = _of(block, first, first + few), folder / f"{first}.parquet"
+                part = block.at((block.query >= first) & (block.query < first + few))
+                path = folder / f"{first}.parquet"
                 if (done := kept(path, SCHEMA)) is None:
                     texts = texts or texts_of(dataset, block.passage[block.rank <= settings.top], settings)
-                    done = table_of(_reordered(part, queries, texts, settings, score))
+                    done = _reordered(part, queries, texts, settings, score).table
                     keep(path, done)
                 file.write(Run(*(done[name].to_numpy() for name in COLUMNS)))
                 progress.add(min(few, len(queries) - first))
@@ -66,7 +67,7 @@ def live(dataset: Dataset, settings, part: Live, deep: int, score: Scorer) -> Li
         read = {row: as_read(titles[row].as_py(), texts[row].as_py(), settings) for row in rows}
         whole = _reordered(found, questions, read, settings, score)
         took |= {"judge": took.get("judge", 0) + time.perf_counter() - began}
-        return _where(whole, whole.rank <= depth), took
+        return whole.at(whole.rank <= depth), took
 
     return rank
 
@@ -84,23 +85,10 @@ def texts_of(dataset: Dataset, rows: np.ndarray, settings) -> dict[int, str]:
 
 
 def _reordered(run: Run, queries: list[str], texts: dict[int, str], settings, score: Scorer) -> Run:
-    top = _where(run, run.rank <= settings.top)
+    top = run.at(run.rank <= settings.top)
     asked, starts = np.unique(top.query, return_index=True)
     passages = (
         [[texts[row] for row in rows.tolist()] for rows in np.split(top.passage, starts[1:])] if len(asked) else []
     )
     scores = score([queries[row] for row in asked.tolist()], passages)
     return by_score(run, np.concatenate([np.zeros(0, np.float32), *scores]), settings.top, settings.depth)
-
-
-def table_of(run: Run) -> pa.Table:
-    columns = zip((run.query, run.passage, run.rank, run.score), SCHEMA.types, strict=True)
-    return pa.Table.from_arrays([pa.array(column, type) for column, type in columns], schema=SCHEMA)
-
-
-def _of(run: Run, first: int, end: int) -> Run:
-    return _where(run, (run.query >= first) & (run.query < end))
-
-
-def _where(run: Run, rows: np.ndarray) -> Run:
-    return Run(run.query[rows], run.passage[rows], run.score[rows])

@@ -26,10 +26,9 @@ from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import Ragged, Texts, TokenStore, leading
 from dewpoint.errors import UserError
 from dewpoint.models.crossencoder import CrossEncoder, read_crossencoder
-from dewpoint.models.device import precision_in_use
 from dewpoint.models.encoder import prefix_tokens
 from dewpoint.progress import Progress
-from dewpoint.search.encode import BATCH_TOKENS
+from dewpoint.search.encode import BATCH_TOKENS, ready
 from dewpoint.search.live import Live, Timed
 
 PAIRS = 8192  # of a block, about
@@ -85,10 +84,8 @@ def open_scorers(models: list[Path], tokens: list[Path], settings, device: torch
 def _open(folder: Path, store: TokenStore, texts, precision: str, device: torch.device | str) -> Scorer:
     words = load_tokenizer(folder)
     joined = joint(words)
-    model = read_crossencoder(folder, joined).to(device).eval()
+    model = ready(read_crossencoder(folder, joined).to(device), precision)
     model.check_fits(store.vocabulary, pair_length(texts, joined, store.special), "a query and a passage")
-    if precision_in_use(precision, model.backbone) == "bfloat16":
-        model.backbone.to(torch.bfloat16)  # its weights, not cast for each batch
     return Scorer(model, words, store, joined, prefix_tokens(words, words, texts), texts)
 
 
@@ -139,9 +136,8 @@ def ordered(of: Candidates, scores: np.ndarray, depth: int) -> Run:
     np.minimum.at(lowest, query[of.scored], scores)
     score[rest] = lowest[query[rest]] - Run(query[rest], of.run.passage[rest], score[rest]).rank
     order = np.lexsort([of.run.passage, -score, query])
-    run = Run(query[order], of.run.passage[order], score[order])
-    left = (run.rank <= depth) | of.stays[order]
-    return Run(run.query[left], run.passage[left], run.score[left])
+    run = Run(query, of.run.passage, score).at(order)
+    return run.at((run.rank <= depth) | of.stays[order])
 
 
 def rerank(artifact: Artifact, settings, data: Dataset, run: Path, scorers: list[Scorer]) -> None:

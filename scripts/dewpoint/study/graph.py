@@ -331,8 +331,7 @@ class Graph:
     def negatives_name(self, model: str) -> str:
         retriever = self.study.models[model]
         made = [retriever.data, *retriever.negatives, retriever.negatives_by, retriever.negatives_settings(self.config)]
-        digest = hashlib.sha256(dump(made).encode()).hexdigest()[:8]
-        return f"{'+'.join(retriever.negatives)[:60]}.{retriever.data}.{retriever.split}-{digest}"
+        return f"{'+'.join(retriever.negatives)[:60]}.{retriever.data}.{retriever.split}-{_digest(made)}"
 
     @cached_property
     def _with_negatives(self) -> dict[str, str]:
@@ -356,7 +355,7 @@ class Graph:
 
     def clusters_name(self, batches, dataset: str, split: str) -> str:
         made = [batches.model, dataset, split, batches.clusters_settings(self.config)]
-        return f"{batches.model[:60]}.{dataset}.{split}-{hashlib.sha256(dump(made).encode()).hexdigest()[:8]}"
+        return f"{batches.model[:60]}.{dataset}.{split}-{_digest(made)}"
 
     @cached_property
     def _clustered(self) -> dict[str, str]:
@@ -392,10 +391,7 @@ class Graph:
         """Named after what makes it, so that rankers share it."""
         described = self.study.rankers[ranker]
         names = [name for _, _, name in described.names()]
-        digest = hashlib.sha256(dump([described.tag(), names, described.derive_settings(self)]).encode()).hexdigest()[
-            :8
-        ]
-        return f"{'+'.join(names)[:60]}-{digest}"
+        return f"{'+'.join(names)[:60]}-{_digest([described.tag(), names, described.derive_settings(self)])}"
 
     @cached_property
     def _deriving(self) -> dict[str, str]:
@@ -564,6 +560,11 @@ def found(study: str) -> Path:
 def _source(model: Node, side: str) -> str | None:
     """What the encoder of a side starts from, as far as it is said."""
     return model.sources.get("query_from" if side == QUERIES else "from")
+
+
+def _digest(made: list) -> str:
+    """The end of the name of what is named after what makes it."""
+    return hashlib.sha256(dump(made).encode()).hexdigest()[:8]
 
 
 def dump(settings) -> str:

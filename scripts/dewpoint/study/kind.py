@@ -159,8 +159,9 @@ def kinds(folder: str) -> dict[str, type[Kind]]:
         if name in found:
             raise UserError(f"{path}: {TAGS[folder]} '{name}' is that of {found[name].module()}, too")
         found[name] = own[0]
+    any_one = _any(TAGS[folder], found, by_name=True)
     for one in found.values():  # in one may be any of its folder
-        one.model_rebuild(_types_namespace={OF_FOLDER: _any(TAGS[folder], found, by_name=True)})
+        one.model_rebuild(_types_namespace={OF_FOLDER: any_one})
     return found
 
 

@@ -93,18 +93,11 @@ class Objective:
         self.precision = partial(precision, settings.precision, model.backbone)
 
     def __call__(self, batch: Batch) -> dict[str, float]:
-        def loss(scores: Tensor) -> Tensor:
-            return self.loss(by_query(scores[:, 0], batch.labels["masked"]), batch.labels)
+        def loss(scores: Tensor) -> Tensor:  # of each passage with its own query; 0 with others, which are masked
+            return self.loss(torch.where(batch.labels["own"], scores[:, 0], 0.0), batch.labels)
 
         return {self.name: gradient_cache.backward(batch, self._encode, 1, loss)}
 
     def _encode(self, chunk: Chunk, whole: bool) -> tuple[Tensor, None]:
         with dropout.keyed(self.model, chunk.keys), self.precision():
             return self.model(chunk.ids, chunk.mask, chunk.second)[:, None], None
-
-
-def by_query(scores: Tensor, masked: Tensor) -> Tensor:
-    """Scores [queries, passages] from those of each passage with its own query; 0 with others, which are masked."""
-    queries, passages = masked.shape
-    own = torch.arange(passages, device=scores.device) // (passages // queries)
-    return torch.where(own == torch.arange(queries, device=scores.device)[:, None], scores, 0.0)
