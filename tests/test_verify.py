@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from dewpoint.archive import manifests_of, pack
 from dewpoint.artifact import Artifact, write_manifest
 from dewpoint.compared import compare
 from dewpoint.errors import UserError
-from dewpoint.inventory import data_of, inventory, named
+from dewpoint.inventory import RESULTS, data_of, inventory, named
 from dewpoint.verify import examine
 
 TEXTS = {"data/docs": "words", "models/bert": "weights", "models/first": "more", "runs/first/docs.test": "ranks"}
@@ -64,6 +65,12 @@ def held(folder: Path):
 )
 def test_a_name_has_no_folder_in_it(path, name):
     assert named(Path(path)) == name
+
+
+def test_every_folder_that_the_rules_make_artifacts_in_is_known():
+    rules = "".join(path.read_text() for path in (Path(__file__).parents[1] / "rules").glob("*.smk"))
+    made = set(re.findall(r'f"\{RESULTS\}/(\w+)(?:/[^"]*)?\.json"', rules))
+    assert made == RESULTS.keys() and "clusters" in made
 
 
 def test_all_that_is_there_is_found_and_whole(made):

@@ -242,7 +242,7 @@ def test_a_job_that_was_killed_goes_on(world, tmp_path, monkeypatch):
     killed_at(3)
     with pytest.raises(Killed):
         made(world, tmp_path / "killed", judged=True)
-    kept = sorted((tmp_path / ".unfinished").rglob("*.npz"))
+    kept = sorted((tmp_path / ".unfinished").rglob("*.parquet"))
     assert len(kept) == 3 and not (tmp_path / "killed/data.test.json").exists()
     damaged = bytearray(kept[1].read_bytes())
     damaged[len(damaged) // 2] ^= 1

@@ -6,20 +6,20 @@ Pairs of like lengths are scored together, so that little is padded. The scores 
 until the run is sealed: a job that was killed goes on with the block that it was at.
 """
 
-import os
 import time
-import zipfile
 from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from torch import Tensor
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
+from dewpoint.data.kept import keep, kept
 from dewpoint.data.pairs import Joint, joint, pair_length, pairs
 from dewpoint.data.runs import NOTHING, Run, RunWriter, pair_numbers, query_blocks
 from dewpoint.data.tokenizer import load_tokenizer
@@ -32,6 +32,7 @@ from dewpoint.search.encode import BATCH_TOKENS, ready
 from dewpoint.search.live import Live, Timed
 
 PAIRS = 8192  # of a block, about
+SCORES = pa.schema([("score", pa.float32())])  # of a block, as they are kept
 
 
 # --- scores -------------------------------------------------------------------------------------
@@ -143,6 +144,7 @@ def ordered(of: Candidates, scores: np.ndarray, depth: int) -> Run:
 def rerank(artifact: Artifact, settings, data: Dataset, run: Path, scorers: list[Scorer]) -> None:
     """Write the run of `settings.split`; blocks whose scores lie in the workspace are not scored again."""
     workspace, total = artifact.workspace(), data.rows(f"queries.{settings.split}")
+    workspace.mkdir(parents=True, exist_ok=True)
     query, passage = data.positives(settings.split) if settings.judged else (np.zeros(0, int), np.zeros(0, int))
     order = np.argsort(query, kind="stable")
     positives = query[order], passage[order]
@@ -154,34 +156,16 @@ def rerank(artifact: Artifact, settings, data: Dataset, run: Path, scorers: list
             begin, end = np.searchsorted(positives[0], [first, first + size])
             block = candidates(found, settings.top, settings.depth, tuple(of[begin:end] for of in positives))
             asked, shown = (of[block.scored] for of in (block.run.query, block.run.passage))
-            kept = workspace / f"{size}-{first:09d}.npz"
-            scores = _read(kept, len(asked))
-            if scores is None:
-                scores = _mean(scorers, queries, asked, shown)
-                _write(kept, scores)
+            path = workspace / f"{size}-{first:09d}.parquet"
+            if (done := kept(path, SCORES)) is None or len(done) != len(asked):
+                done = pa.table([_mean(scorers, queries, asked, shown)], schema=SCORES)
+                keep(path, done)
+            scores = done["score"].to_numpy()
             file.write(ordered(block, scores, settings.depth))
             pairs_scored += len(asked)
             progress.add(min(size, total - first))
     artifact.facts |= {"pairs": pairs_scored}
-    artifact.finished = workspace if workspace.exists() else None
-
-
-def _read(path: Path, count: int) -> np.ndarray | None:
-    """The scores of a block, if they are there and whole; the archive has a checksum."""
-    try:
-        with np.load(path) as file:
-            scores = file["scores"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None
-    return scores if scores.shape == (count,) else None
-
-
-def _write(path: Path, scores: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    with open(partial, "wb") as file:
-        np.savez(file, scores=scores)
-    os.replace(partial, path)
+    artifact.finished = workspace
 
 
 # --- typed questions ----------------------------------------------------------------------------
