@@ -25,7 +25,8 @@ def main(artifact: Artifact, settings: Settings, tokens: Path, model: Path) -> N
     folder = query_folder(model.parent) if queries else model.parent
     prefix = prefix_ids(load_tokenizer(folder), settings.prefix, settings.length) if settings.prefix else []
     if queries:
-        texts = store.queries(settings.part.removeprefix("queries."), settings.length, prefix)
+        augmented = getattr(settings, "augmented", False)
+        texts = store.queries(settings.part.removeprefix("queries."), settings.length, prefix, augmented)
     else:
         texts = store.passages(settings.length, prefix, settings.title)
     encoder = read_encoder(folder).to(take_device())

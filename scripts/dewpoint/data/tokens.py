@@ -6,7 +6,7 @@ A column of texts is two memory-mapped arrays, all tokens and where each text st
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -153,8 +153,12 @@ class TokenStore:
         columns = [*titles, self.column("corpus", "text")]
         return Texts(columns, length, prefix, apart=title == "pair", leading=leading(self.special))
 
-    def queries(self, split: str, length: int, prefix: Sequence[int] = ()) -> "Texts":
-        return Texts([self.column(f"queries.{split}")], length, prefix, leading=leading(self.special))
+    def queries(self, split: str, length: int, prefix: Sequence[int] = (), augmented: bool = False) -> "Texts":
+        """A split's queries as inputs; augmented ones are filled up with [MASK]."""
+        fill = self.special["mask"] if augmented else None
+        if augmented and fill is None:
+            raise UserError(f"{self.manifest}: its tokenizer has no [MASK] to fill queries up with; augmented: false")
+        return Texts([self.column(f"queries.{split}")], length, prefix, leading=leading(self.special), fill=fill)
 
     def examples(self, split: str, length: int, prefix: Sequence[int] = ()) -> list["Texts"]:
         """All first texts of a split's examples, all second ones, …"""
@@ -181,9 +185,10 @@ class Slices:
     starts: np.ndarray
     counts: np.ndarray
     closed: bool = True  # a [SEP] follows
+    tail: bool = False  # lies behind the last [SEP]
 
     def __getitem__(self, rows: np.ndarray) -> "Slices":
-        return Slices(self.values, self.starts[rows], self.counts[rows], self.closed)
+        return replace(self, starts=self.starts[rows], counts=self.counts[rows])
 
 
 @dataclass
@@ -197,6 +202,7 @@ class Texts:
     first: int = 0  # of the segments' rows these, and every `step`-th from there on
     step: int = 1
     leading: int = 1  # special tokens before a text
+    fill: int | None = None  # the token that fills a text up to its length
 
     def __len__(self) -> int:
         return len(self.segments[0]) // self.step
@@ -214,6 +220,9 @@ class Texts:
             closed = last or self.apart
             cut.append(Slices(segment.values, segment.offsets[rows], counts, closed))
             room = room - np.where(counts > 0, counts + closed, 0)
+        if self.fill is not None:
+            left = room - (counts == 0)  # where the last segment is empty, a [SEP] stands for it
+            cut.append(Slices(np.full(self.length, self.fill), np.zeros_like(left), left, False, tail=True))
         return cut
 
 
@@ -227,18 +236,20 @@ def input_lengths(segments: Sequence[Slices], special: Special) -> np.ndarray:
     used, open_end = leading(special), True
     for segment in segments:
         used = used + np.where(segment.counts > 0, segment.counts + segment.closed, 0)
-        open_end = np.where(segment.counts > 0, not segment.closed, open_end)
+        open_end = open_end if segment.tail else np.where(segment.counts > 0, not segment.closed, open_end)
     return used + open_end
 
 
 def assemble(segments: Sequence[Slices], special: Special) -> np.ndarray:
-    """Input ids [rows, longest]: [CLS] segment [SEP] segment [SEP], empty segments left out, then padding."""
+    """Input ids [rows, longest]: [CLS] segment [SEP] segment [SEP] tail, empty segments left out, then padding."""
     used = input_lengths(segments, special)
+    closing = input_lengths([segment for segment in segments if not segment.tail], special) - 1
     ids = np.full((len(used), used.max(initial=leading(special) + 1)), special["pad"], np.int64)
     at = np.full(len(used), leading(special))
     if leading(special):
         ids[:, 0] = special["cls"]
     for segment in segments:
+        at = closing + 1 if segment.tail else at
         row, column = ragged_range(segment.counts)
         ids[row, at[row] + column] = segment.values[segment.starts[row] + column]
         at += segment.counts
@@ -246,7 +257,7 @@ def assemble(segments: Sequence[Slices], special: Special) -> np.ndarray:
             filled = np.flatnonzero(segment.counts)
             ids[filled, at[filled]] = special["sep"]
             at[filled] += 1
-    ids[np.arange(len(ids)), used - 1] = special["sep"]
+    ids[np.arange(len(ids)), closing] = special["sep"]
     return ids
 
 

@@ -1,9 +1,10 @@
 """`dual`: a pairwise and an in-batch loss together, L = L_pair + α · L_inb.
 
-L_pair is `margin-mse`; L_inb any other loss of the whole batch (Hofstätter et al. 2021, whose α is .75).
+L_pair is `margin-mse`; L_inb any other loss of the whole batch (Hofstätter et al. 2021, whose α is .75). With an in-batch
+teacher L_inb follows that one, and L_pair the scores of `teacher` where there are some.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 class Dual(Taught):
     """margin-mse, plus a loss over all passages of the batch."""
+
+    pairwise: ClassVar[bool] = True
 
     name: Literal["dual"]
     alpha: float = Field(0.75, gt=0, description="weight of the in-batch loss")
@@ -36,4 +39,5 @@ class Dual(Taught):
 
 def work(scores: "Tensor", known: dict[str, "Tensor"], settings) -> "Tensor":
     in_batch = work_of("losses", settings.in_batch.name)(scores, known, settings.in_batch)
-    return margin_mse.work(scores, known, settings) + settings.alpha * in_batch
+    pairwise = known | {"teacher": known.get("pairwise", known["teacher"])}
+    return margin_mse.work(scores, pairwise, settings) + settings.alpha * in_batch

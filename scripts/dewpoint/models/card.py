@@ -18,6 +18,13 @@ model = SentenceTransformer("{name}")
 queries = model.encode_query(["…"])
 passages = model.encode_document(["…"])
 scores = model.similarity(queries, passages)"""
+LATE = """\
+from sentence_transformers import MultiVectorEncoder
+
+model = MultiVectorEncoder("{name}")
+queries = model.encode_query(["…"])
+passages = model.encode_document(["…"])
+scores = model.similarity(queries, passages)"""
 CROSS_ENCODER = """\
 from sentence_transformers import CrossEncoder
 
@@ -25,14 +32,23 @@ model = CrossEncoder("{name}")
 scores = model.predict([("query", "passage")])"""
 
 
-def card(artifact: Artifact, settings, dataset: Path | None, pairs: bool = False) -> str:
-    """Markdown with the front matter of model hubs; `pairs`: of a cross-encoder."""
+DENSE = "sentence-similarity", "feature-extraction, dense-retrieval"
+KINDS = {  # task, tags, what it is, how it is used
+    "retriever": (*DENSE, "A dense passage retriever, scored by inner product.", RETRIEVER),
+    "late": (*DENSE, "A passage retriever by late interaction: a vector for each token, scored by max-sim.", LATE),
+    "crossencoder": (
+        "text-ranking",
+        "cross-encoder, reranker",
+        "A cross-encoder: a query and a passage, read together, get a score.",
+        CROSS_ENCODER,
+    ),
+}
+
+
+def card(artifact: Artifact, settings, dataset: Path | None, kind: str = "retriever") -> str:
+    """Markdown with the front matter of model hubs; `kind` is one of KINDS."""
     name, facts = artifact.folder.name, artifact.facts
-    task, tags = "sentence-similarity", "feature-extraction, dense-retrieval"
-    about, use = "A dense passage retriever, scored by inner product.", RETRIEVER
-    if pairs:
-        task, tags = "text-ranking", "cross-encoder, reranker"
-        about, use = "A cross-encoder: a query and a passage, read together, get a score.", CROSS_ENCODER
+    task, tags, about, use = KINDS[kind]
     head = ["---", "library_name: sentence-transformers", f"pipeline_tag: {task}"]
     head += [f"tags: [sentence-transformers, {tags}]"]
     if settings.source != "study" and not is_folder(settings.source):

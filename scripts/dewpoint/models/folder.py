@@ -140,9 +140,11 @@ Module = tuple[str, str, dict[str, Any], nn.Module | None, str]  # kind, folder,
 
 def write_retriever(folder: Path, model: Retriever, tokenizers: tuple, settings, card: str) -> None:
     """`tokenizers` are of passages and of queries; the card becomes the folder's README."""
-    _write_encoder(folder, model.passages, tokenizers[0], settings.passage_length)
+    augmented = {"strategy": "fixed", "attend": True, "length": settings.query_length}
+    more = {"query_expansion": augmented} if getattr(settings, "augmented", False) else {}
+    _write_encoder(folder, model.passages, tokenizers[0], settings.passage_length, more)
     if not model.tied:
-        _write_encoder(folder / QUERY, model.queries, tokenizers[1], settings.query_length)
+        _write_encoder(folder / QUERY, model.queries, tokenizers[1], settings.query_length, more)
         _write_router(folder, model)
     prompts = {"query": settings.query_prefix, "document": settings.passage_prefix}
     score = {"similarity_fn_name": "dot"}
@@ -152,11 +154,11 @@ def write_retriever(folder: Path, model: Retriever, tokenizers: tuple, settings,
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
-def _write_encoder(folder: Path, encoder: Encoder, tokenizer, length: int) -> None:
+def _write_encoder(folder: Path, encoder: Encoder, tokenizer, length: int, more: dict[str, Any]) -> None:
     write_model(encoder.backbone, folder)
     tokenizer.model_max_length = length
     tokenizer.save_pretrained(folder)
-    _write(folder / "sentence_bert_config.json", {"max_seq_length": length, "do_lower_case": False})
+    _write(folder / "sentence_bert_config.json", {"max_seq_length": length, "do_lower_case": False} | more)
     for _, path, config, layer, prefix in _layers(encoder):
         _write(folder / path / "config.json", config)
         if layer is not None:

@@ -43,13 +43,11 @@ class Vectors(Node):
     """How a retriever's texts become vectors."""
 
     reads: ClassVar[tuple[str, ...]] = ("work", "texts")
-    ranker: ClassVar[str | None] = "dense"
 
     query_from: Annotated[str | None, Names("models", released=True)] = Field(
         None, description="where queries' own encoder starts from, as in `from`; left out: one encoder for both"
     )
     published: Annotated[Row | None, For()] = PUBLISHED
-    pooling: Literal["cls", "mean"] | None = Field(None, description="left out: as `from` does, the CLS otherwise")
     normalize: bool | None = Field(None, description="vectors of length one; left out: as `from` does, no otherwise")
 
     def work_settings(self, config) -> dict[str, Any]:
@@ -66,6 +64,14 @@ class Vectors(Node):
     @property
     def encoders(self) -> int:
         return 2 if self.query_from else 1
+
+
+class Pooled(Vectors):
+    """A text has one vector."""
+
+    ranker: ClassVar[str | None] = "dense"
+
+    pooling: Literal["cls", "mean"] | None = Field(None, description="left out: as `from` does, the CLS otherwise")
 
 
 class Ranking(Trained):
@@ -133,6 +139,11 @@ class Ranking(Trained):
         """Negatives of each query in a batch."""
         return (7 if self.negatives else 0) if self.negatives_per_query is None else self.negatives_per_query
 
+    @property
+    def follows(self) -> bool:
+        """Whether the loss reads the scores of `teacher`."""
+        return self.loss.taught
+
     def work_settings(self, config) -> dict[str, Any]:
         return super().work_settings(config) | {
             "negatives_per_query": self.beside,
@@ -162,10 +173,12 @@ class Ranking(Trained):
         yield from super().check(study)
         if wrong := study.lacks_split(self.data, self.split):
             yield "split", wrong
-        for key, follows in (("loss", self.loss.taught), ("batches", self.batches.needs_teacher)):
-            if follows and not self.teacher:
-                name = getattr(self, key).name
-                yield key, f"'{name}' follows a teacher; name the ranker whose scores it takes: teacher: …"
+        follow = [key for key, does in (("loss", self.follows), ("batches", self.batches.needs_teacher)) if does]
+        for key in follow if not self.teacher else ():
+            name = getattr(self, key).name
+            yield key, f"'{name}' follows a teacher; name the ranker whose scores it takes: teacher: …"
+        if self.teacher and not follow:
+            yield "teacher", f"loss '{self.loss.name}' does not follow it, nor do the batches; margin-mse would"
         yield from self.too_deep(study, "negatives_depth", self.negatives_depth)
 
     def too_deep(self, study, key: str, wanted: int) -> Iterator[tuple[str, str]]:

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from dewpoint.artifact import Artifact
-from dewpoint.recipes._retrieval import Vectors
+from dewpoint.recipes._retrieval import Pooled
 from dewpoint.study.bases import QUERIES, Inputs, Resources
 
 
-class Released(Vectors):
+class Released(Pooled):
     """A retriever that others have trained, as it is."""
 
     resources: ClassVar[Resources] = Resources(mem_mb=8000, runtime=60)

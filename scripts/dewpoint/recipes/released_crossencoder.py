@@ -47,4 +47,4 @@ def work(artifact: Artifact, settings, tokenizer: Path, stand_ins: list[Path]) -
     prefix_tokens(words, words, settings)  # refuses those that do not fit
     artifact.facts |= revisions(revision=settings.source)
     artifact.facts |= {"parameters": sum(parameter.numel() for parameter in model.parameters())}
-    write_crossencoder(artifact.path("."), model, words, longest, card(artifact, settings, None, pairs=True))
+    write_crossencoder(artifact.path("."), model, words, longest, card(artifact, settings, None, "crossencoder"))

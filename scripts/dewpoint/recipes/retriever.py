@@ -11,31 +11,21 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from dewpoint.artifact import Artifact
-from dewpoint.recipes._retrieval import Development, Projection, Ranking, Vectors, loss_and_batches
-from dewpoint.study.bases import QUERIES, Asked, Inputs
-from dewpoint.study.sizes import QUERY_TOKENS
+from dewpoint.recipes._encoding import Encoded, Encoding
+from dewpoint.recipes._retrieval import Development, Pooled, loss_and_batches
+from dewpoint.study.bases import Asked, Inputs
 from dewpoint.study.types import Count
-from dewpoint.training.given import Instances, Pace, Side
+from dewpoint.training.given import Pace
 
 
-class Retriever(Vectors, Ranking):
+class Retriever(Pooled, Encoding):
     """A query's positive against its negatives and the other passages of the batch."""
 
     recipe: Literal["retriever"]
-    projection: Projection | None = Field(None, description="left out: as `from` has it, none otherwise")
-    in_batch: bool = Field(True, description="the other queries' passages are negatives, too")
     train_query_length: Count | None = Field(
         None, ge=3, description="tokens of a query in training, when fewer than `query_length` will do"
     )
     development: Development | None = Field(None, description="left out: nothing is measured on the way")
-
-    @model_validator(mode="after")
-    def something_to_contrast(self):
-        if not self.in_batch and not self.beside:
-            raise ValueError("in_batch: false leaves a query nothing to tell its positive from; name negatives")
-        if self.batch_size == 1 and not self.beside:
-            raise ValueError("batch_size: 1 leaves a query nothing to tell its positive from; name negatives")
-        return self
 
     @model_validator(mode="after")
     def shorter_in_training(self):
@@ -47,20 +37,8 @@ class Retriever(Vectors, Ranking):
         return super().work_settings(config) | {"train_query_length": self.train_query_length or self.query_length}
 
     def inputs(self, graph, name: str) -> Inputs:
-        made = super().inputs(graph, name)
-        passages = {what: made.pop(what) for what in ("tokens", "tokenizer", "parent")}
-        parent = graph.parent(name, QUERIES)
-        queries = {
-            "tokens": [graph.tokens(name, self.data, QUERIES)],
-            "tokenizer": [graph.tokenizer(name, QUERIES)],
-            "parent": [graph.model(parent)] if parent else [],
-        }
-        return {
-            **made,
-            **{f"passages_{what}": made for what, made in passages.items()},
-            **{f"queries_{what}": made for what, made in queries.items()},
-            "development": [graph.run(*of) for key, *of in self.asks() if key == "development"],
-        }
+        watched = [graph.run(*of) for key, *of in self.asks() if key == "development"]
+        return super().inputs(graph, name) | {"development": watched}
 
     def asks(self) -> Iterator[Asked]:
         yield from super().asks()
@@ -75,23 +53,12 @@ class Retriever(Vectors, Ranking):
             yield from self.too_deep(study, "development.depth", self.development.depth)
 
     def small(self) -> dict[str, Any]:
-        return super().small() | {
-            "train_query_length": None,
-            "projection": self.projection
-            and self.projection.model_copy(update={"size": min(self.projection.size, 16)}),
-            "development": self.development and self.development.small(),
-        }
-
-    def operations(self, sizes, name: str) -> float:
-        passage = sizes.passage_tokens(self.data, self.passage_length)
-        one = sizes.forward(name, QUERY_TOKENS) + (1 + self.beside) * sizes.forward(name, passage)
-        return 3 * one * self.instances(sizes)
+        watched = self.development and self.development.small()
+        return super().small() | {"train_query_length": None, "development": watched}
 
 
 @dataclass(frozen=True)
-class Given(Instances):
-    passages: Side
-    queries: Side
+class Given(Encoded):
     development: list[Path]
 
 

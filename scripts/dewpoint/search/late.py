@@ -2,18 +2,23 @@
 
     s(q, p) = Σ_i max_j  q_i · p_j
 
-Products are summed in float64 and a score is rounded once, so it does not depend on blocks or shards.
+Products are summed in float64 and a score is rounded once, so it does not depend on blocks or shards. Where an index of
+all passages' vectors proposes candidates, the passages of those that are near to any of a query's vectors, only which
+passages are scored is approximate: the scores are exact.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from dewpoint.data.runs import NOTHING, Run, ranked
+from dewpoint.data.tokens import ragged_range
 from dewpoint.progress import Progress
 from dewpoint.search.vectors import Vectors, cuts, refuse_another_model
 
 MULTIPLIED = 4096  # vectors of each side at once
+ASKED = 2**18  # query vectors whose candidates are held at once
 
 
 def search(queries: Vectors, corpus: Vectors, depth: int, block: int | None = None) -> Iterator[Run]:
@@ -48,3 +53,70 @@ def max_sim(
             nearest = np.maximum.reduceat(products, of[first:end] - of[first], axis=1)
             scores[asked:after, first:end] = np.add.reduceat(nearest, ends[asked:after] - ends[asked], axis=0)
     return scores
+
+
+# --- an index of vectors ------------------------------------------------------------------------
+
+
+@dataclass
+class Flat:
+    """All passages' vectors one after another, as an index is built from."""
+
+    corpus: Vectors
+
+    def __post_init__(self):
+        self.model, self.dimension = self.corpus.model, self.corpus.dimension
+        self.counts = self.corpus.counts()
+
+    def __len__(self) -> int:
+        return int(self.counts.sum())
+
+    def blocks(self, size: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
+        """(first vector, float32 vectors)."""
+        first = 0
+        for _, vectors, _ in self.corpus.token_blocks(size):
+            yield first, vectors
+            first += len(vectors)
+
+
+def probe(
+    queries: Vectors,
+    corpus: Vectors,
+    nearest: Callable[[np.ndarray], Run],
+    counts: np.ndarray,
+    depth: int,
+    block: int | None = None,
+) -> Iterator[Run]:
+    """The best `depth` candidates of consecutive blocks of queries.
+
+    `nearest` gives a run of vectors: of each query vector the passages' vectors near to it, of all one after another;
+    `counts` says how many are each passage's.
+    """
+    refuse_another_model(queries.manifests[0], queries.model, corpus.manifests[0], corpus.model)
+    ends, progress = np.cumsum(counts), Progress(len(queries), "queries", rate="queries")
+    for first, asked, starts in queries.token_blocks(block or ASKED):
+        found = nearest(asked)
+        query = np.searchsorted(starts, found.query, "right") - 1
+        pairs = np.unique(np.searchsorted(ends, found.passage, "right") * len(starts) + query)  # by passage
+        passage, query = np.divmod(pairs, len(starts))
+        score = _scored(corpus, asked, starts, query, passage, block)
+        run = ranked(query, passage, score, depth)
+        progress.add(len(starts) - 1)
+        yield Run(run.query + first, run.passage, run.score)
+
+
+def _scored(
+    corpus: Vectors, asked: np.ndarray, starts: np.ndarray, query: np.ndarray, passage: np.ndarray, block: int | None
+) -> np.ndarray:
+    """float32, one a pair; the corpus is read once. Pairs are by passage."""
+    score = np.empty(len(query), np.float32)
+    for row, shown, of in corpus.token_blocks(block):
+        begin, end = np.searchsorted(passage, [row, row + len(of) - 1])
+        order = begin + np.argsort(query[begin:end], kind="stable")
+        for some in np.split(order, np.flatnonzero(np.diff(query[order])) + 1) if end > begin else ():
+            one, texts = query[some[0]], passage[some] - row
+            text, within = ragged_range(np.diff(of)[texts])
+            vectors = shown[of[texts][text] + within]
+            mine = asked[starts[one] : starts[one + 1]]
+            score[some] = max_sim(mine, np.array([len(mine)]), vectors, np.diff(of)[texts])[0]
+    return score

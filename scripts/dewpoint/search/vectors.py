@@ -127,6 +127,10 @@ class Vectors:
                 yield row + first, block, offsets[first : end + 1] - offsets[first]
             row += len(offsets) - 1
 
+    def counts(self) -> np.ndarray:
+        """How many vectors each text has."""
+        return np.concatenate([np.zeros(0, np.int64), *(np.diff(of) for _, _, of in self.token_blocks())])
+
     def _expect(self, several: bool) -> None:
         if several != self.several:
             have, need = ("several vectors", "one") if self.several else ("one vector", "several")

@@ -126,6 +126,7 @@ class Node(Kind):
     ranker: ClassVar[str | None] = None  # the kind of ranker that it is, too, under its own name
     writes: ClassVar[bool] = False  # texts
     pairs: ClassVar[bool] = False  # reads a query and a passage together; gives a score, no vectors
+    several: ClassVar[bool] = False  # gives a text a vector for each of its tokens
 
     from_: Annotated[str, Names("models", released=True)] = Field(
         alias="from", description="another model, other-study/model, hub:ORG/NAME, path:DIR, or scratch"
@@ -314,11 +315,12 @@ class Loss(Kind):
 
     `scores` are [queries, passages]; `known` is what is known of the batch: `targets`, the passage that is each query's
     positive, `masked`, the passages that are no negatives of a query, `own`, the passages that a query brought, its
-    positive among them, with a teacher `teacher`, its scores, nan where there is none, and whatever else the batches
-    bring.
+    positive among them, with a teacher `teacher`, its scores, nan where there is none, with two also `pairwise`, the
+    scores of the one that is no in-batch teacher, and whatever else the batches bring.
     """
 
     needs_teacher: ClassVar[bool] = False  # it reads `teacher` and `own`, which only a retriever's batches have
+    pairwise: ClassVar[bool] = False  # it reads `pairwise`, too, where there are two teachers
 
     @property
     def taught(self) -> bool:

@@ -60,6 +60,7 @@ class Batch(NamedTuple):
     once: bool = True  # all chunks fit in memory together
     labels: dict[str, Tensor] = {}  # what a loss may know of the rows
     device: torch.device = torch.device("cpu")
+    teacher: "Batch | None" = None  # the same texts as an in-batch teacher reads them
 
     @property
     def tokens(self) -> int:
@@ -67,7 +68,8 @@ class Batch(NamedTuple):
 
     def to(self, device: torch.device) -> "Batch":
         labels = {name: label.to(device) for name, label in self.labels.items()}
-        return Batch(self.rows, [chunk.to(device) for chunk in self.chunks], self.once, labels, device)
+        teacher = self.teacher and self.teacher.to(device)
+        return Batch(self.rows, [chunk.to(device) for chunk in self.chunks], self.once, labels, device, teacher)
 
 
 def batch(rows: int, chunks: list[Chunk], held: int, labels: dict[str, np.ndarray] | None = None) -> Batch:

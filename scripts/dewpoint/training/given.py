@@ -22,6 +22,15 @@ class Side:
 
 
 @dataclass(frozen=True)
+class InBatchTeacher:
+    """A retriever that scores each batch as it comes, and the tokens that it reads; none where there is no such one."""
+
+    model: Path | None
+    tokens: Path | None
+    query_tokens: Path | None
+
+
+@dataclass(frozen=True)
 class Text:
     """What pre-training starts from and reads."""
 

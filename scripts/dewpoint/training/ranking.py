@@ -22,9 +22,11 @@ from dewpoint.models.device import precision, precision_in_use, take_device
 from dewpoint.models.encoder import Retriever, prefix_tokens
 from dewpoint.models.folder import read_retriever, write_retriever
 from dewpoint.training import gradient_cache, loop
-from dewpoint.training.chunks import Batch, Chunk, Room, batch, chunks, room
+from dewpoint.training.chunks import Batch, Chunk, Room, room
 from dewpoint.training.given import Pace
+from dewpoint.training.in_batch_teacher import InBatchTeacher, taught
 from dewpoint.training.proxy import MEASURE, Proxy
+from dewpoint.training.sides import Sides, scores_of, vectors_of
 
 log = logging.getLogger(__name__)
 
@@ -42,9 +44,10 @@ def train(
     model.check_fits(words, query_words, settings)
     prefix, query_prefix = prefix_tokens(words, query_words, settings)
     passages = store.passages(settings.passage_length, prefix, settings.title)
-    queries = partial(query_store.queries, prefix=query_prefix)
+    queries = partial(query_store.queries, prefix=query_prefix, augmented=getattr(settings, "augmented", False))
     judged, watched = data.positives(settings.split), settings.development
     asked = queries(watched.split, length=settings.query_length) if watched else None
+    teacher = InBatchTeacher(given.in_batch_teacher, settings, pace.chunk) if given.in_batch_teacher.model else None
     proxy = Proxy(data, given.development, asked, passages, settings) if watched else None
     held_out = proxy.rows if watched and watched.split == settings.split else np.zeros(0, int)
     stream = RetrieverBatches(
@@ -61,8 +64,12 @@ def train(
         stream.refuse_unscored(data)
     log.info("%s", stream.summary)
     space = room(pace.chunk, take_device(), model.passages.backbone.config)
-    rows = Rows(stream, query_store.special, store.special, space, settings.seed)
-    objective, measuring = Objective(model, settings, loss), None
+    sides = Sides(query_store.special, store.special, model.passages.several)
+    rows, objective, measuring = (
+        Rows(stream, sides, space, settings.seed, teacher),
+        Objective(model, settings, loss, teacher),
+        None,
+    )
     if watched:
         measure = partial(objective.measure, proxy, query_store.special, store.special, space.chunk)
         measuring = loop.Measuring(measure, watched.measurements, MEASURE, watched.keep == "best", watched.patience)
@@ -71,7 +78,8 @@ def train(
     artifact.facts |= {"precision": precision_in_use(settings.precision, model.passages.backbone)}
     artifact.facts |= stream.facts | model.facts | {"retrieves": True}
     artifact.facts |= revisions(revision=settings.source, query_revision=settings.query_source)
-    write_retriever(artifact.path("."), model, (words, query_words), settings, card(artifact, settings, given.dataset))
+    described = card(artifact, settings, given.dataset, "late" if model.passages.several else "retriever")
+    write_retriever(artifact.path("."), model, (words, query_words), settings, described)
 
 
 def start(settings, parent: Path | None, query_parent: Path | None) -> Retriever:
@@ -87,35 +95,38 @@ def start(settings, parent: Path | None, query_parent: Path | None) -> Retriever
 class Rows:
     """A step's rows: queries are the first, passages follow."""
 
-    def __init__(self, stream: RetrieverBatches, query_special: Special, special: Special, room: Room, seed: int):
-        self.stream, self.query_special, self.special, self.room, self.seed = stream, query_special, special, room, seed
+    def __init__(
+        self, stream: RetrieverBatches, sides: Sides, room: Room, seed: int, teacher: InBatchTeacher | None = None
+    ):
+        self.stream, self.sides, self.room, self.seed, self.teacher = stream, sides, room, seed, teacher
 
     def batch(self, step: int) -> Batch:
-        made, size, seed = self.stream.batch(step), self.room.chunk, self.seed
-        queries, passages = made.known["masked"].shape
-        parts = chunks(made.queries, self.query_special, size, seed, step, queries=True)
-        parts += chunks(made.passages, self.special, size, seed, step, first=queries)
-        return batch(queries + passages, parts, self.room.held, made.known)
+        made = self.stream.batch(step)
+        batch = self.sides.batch(made.queries, made.passages, made.known, self.room, self.seed, step)
+        return batch._replace(teacher=self.teacher.batch(made.known)) if self.teacher else batch
 
 
 class Objective:
-    """A loss over all vectors of a step, and what is measured with the same encoders on the way."""
+    """A loss over all scores of a step, and what is measured with the same encoders on the way."""
 
-    def __init__(self, model: Retriever, settings, loss: Callable[..., Tensor]):
-        self.model, self.loss, self.name = model, loss, settings.loss.name
+    def __init__(self, model: Retriever, settings, loss: Callable[..., Tensor], teacher: InBatchTeacher | None = None):
+        self.model, self.loss, self.name, self.teacher = model, loss, settings.loss.name, teacher
+        self.in_batch = settings.in_batch
         self.precision = partial(precision, settings.precision, model.passages.backbone)
 
     def __call__(self, batch: Batch) -> dict[str, float]:
+        known = batch.labels
+        if self.teacher:
+            known = taught(known, self.teacher.scores(batch.teacher), self.in_batch)
+
         def loss(vectors: Tensor) -> Tensor:
-            queries, passages = vectors.split(batch.labels["masked"].shape)
-            return self.loss(queries @ passages.T, batch.labels)
+            return self.loss(scores_of(vectors, known), known)
 
         return {self.name: gradient_cache.backward(batch, self._encode, self.model.dimension, loss)}
 
     def _encode(self, chunk: Chunk, whole: bool) -> tuple[Tensor, None]:
-        encoder = self.model.queries if chunk.queries else self.model.passages
         with dropout.keyed(self.model, chunk.keys), self.precision():
-            return encoder(chunk.ids, chunk.mask), None
+            return vectors_of(self.model, chunk), None
 
     def measure(self, proxy: Proxy, query_special: Special, special: Special, tokens: int) -> dict[str, float]:
         with self.precision():

@@ -60,7 +60,9 @@ def train(
     loop.train(model, rows.batch, Objective(model, settings, loss), settings, steps, artifact, pace.checkpoint)
     artifact.facts |= {"precision": precision_in_use(settings.precision, model.backbone)}
     artifact.facts |= stream.facts | revisions(revision=settings.source)
-    write_crossencoder(artifact.path("."), model, words, longest, card(artifact, settings, given.dataset, pairs=True))
+    write_crossencoder(
+        artifact.path("."), model, words, longest, card(artifact, settings, given.dataset, "crossencoder")
+    )
 
 
 def start(settings, parent: Path | None, joint: Joint) -> CrossEncoder:

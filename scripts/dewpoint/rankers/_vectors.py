@@ -1,0 +1,63 @@
+"""What rankers share that search a model's vectors, exactly or by an index of FAISS."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from dewpoint.rankers._indexes import Flat, Index, parameters, smaller
+from dewpoint.study.bases import Inputs, Ranker
+from dewpoint.study.kind import For, Names
+from dewpoint.study.types import Label
+
+
+class SearchesVectors(Ranker):
+    """Its module has `rank`, exact search, and `index` and `probe`, search by an index."""
+
+    model: Annotated[Label, Names("models")] = Field(description="whose vectors are searched")
+    index: Annotated[Index, For("index")] = Field(
+        Flat(name="flat"), description="flat is exact; others are faster and may miss passages"
+    )
+
+    @property
+    def approximate(self) -> bool:
+        return self.index.name != "flat"
+
+    def function(self, stage: str) -> str | None:
+        if stage == "index":
+            return "index" if self.approximate else None
+        return "probe" if stage == "rank" and self.approximate else super().function(stage)
+
+    def check(self, study) -> Iterator[tuple[str, str]]:
+        yield from super().check(study)
+        model = study.models[self.model]
+        lengths = {"passage_length": model.passage_length, "query_length": model.query_length}
+        yield from (("model", f"{key} of '{self.model}': {wrong}") for key, wrong in study.too_long(model, lengths))
+
+    def implied(self) -> dict[str, Ranker]:
+        """Exact search of the model, which an index is compared with."""
+        return {self.model: type(self)(kind=self.tag(), model=self.model)} if self.approximate else {}
+
+    def exact(self, study) -> str | None:
+        """The deepest of those that search the model's vectors exactly."""
+        if not self.approximate:
+            return None
+        of_model = {
+            name: ranker for name, ranker in study.rankers.items() if getattr(ranker, "model", "") == self.model
+        }
+        return max(
+            (name for name, ranker in of_model.items() if not ranker.approximate), key=lambda n: of_model[n].depth
+        )
+
+    def index_settings(self, config) -> dict[str, Any]:
+        """What an index is built with; parameters of its search do not build it anew."""
+        return {"index": self.index.settings("work"), "seed": config.seed, "threads": config.threads}
+
+    def rank_settings(self, graph, split: str) -> dict[str, Any]:
+        return {"depth": self.depth} | ({"parameters": parameters(self.index)} if self.approximate else {})
+
+    def index_inputs(self, graph, name: str, dataset: str) -> Inputs:
+        return {"corpus": graph.embeddings(self.model, dataset, "corpus")}
+
+    def small(self) -> dict[str, Any]:
+        return {"index": smaller(self.index)}

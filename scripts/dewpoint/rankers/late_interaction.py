@@ -1,0 +1,115 @@
+"""`late-interaction`: search by max-sim over a model's vectors of tokens, s(q, p) = Σ_i max_j q_i · p_j.
+
+With an index it holds all passages' vectors; near to each query vector it finds `candidates` of them, and their passages
+are scored exactly. Without one all passages are.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from dewpoint.artifact import Artifact
+from dewpoint.rankers._vectors import SearchesVectors
+from dewpoint.study.bases import Inputs, Resources
+from dewpoint.study.kind import For
+from dewpoint.study.sizes import QUERY_TOKENS, Cost, of_core
+from dewpoint.study.types import Count
+
+MULTIPLIED = 2e10  # operations of a core in a second, in float64; reckoned
+ADDED = 50_000  # vectors of 768 that a core gives an index in a second; reckoned
+SEEN = 0.25  # of the candidates' passages, how many differ; reckoned
+
+
+class LateInteraction(SearchesVectors):
+    """Search by max-sim over a model's vectors of tokens. Every colbert is one of its own name."""
+
+    resources: ClassVar[dict[str, Resources]] = {
+        "index": Resources(mem_mb=64_000, runtime=720, threads="half"),
+        "rank": Resources(mem_mb=8000, runtime=1440, threads="half"),
+        "probe": Resources(mem_mb=64_000, runtime=720, threads="half"),
+    }
+
+    kind: Literal["late-interaction"]
+    candidates: Annotated[Count, For("rank")] = Field(
+        128, description="passages' vectors that an index finds for each of a query's"
+    )
+
+    def check(self, study):
+        yield from super().check(study)
+        if not study.models[self.model].several:
+            yield "model", f"'{self.model}' gives no vector for each token; name a colbert"
+
+    def rank_settings(self, graph, split: str) -> dict[str, Any]:
+        return super().rank_settings(graph, split) | ({"candidates": self.candidates} if self.approximate else {})
+
+    def rank_inputs(self, graph, name: str, dataset: str, split: str) -> Inputs:
+        made = {"queries": graph.embeddings(self.model, dataset, f"queries.{split}")}
+        made |= {"corpus": graph.embeddings(self.model, dataset, "corpus")}
+        return made | ({"index": [graph.index(name, dataset)]} if self.approximate else {})
+
+    def index_cost(self, sizes, dataset: str) -> Cost:
+        vectors, width = self._vectors(sizes, dataset), sizes.shape(self.model)[1]
+        return of_core(vectors * width / 768, ADDED, vectors * width * 4)
+
+    def rank_cost(self, sizes, dataset: str, split: str) -> Cost:
+        vectors, width = self._vectors(sizes, dataset), sizes.shape(self.model)[1]
+        if self.approximate:
+            each = sizes.passage_tokens(dataset, sizes.graph.study.models[self.model].passage_length)
+            vectors = min(vectors, SEEN * QUERY_TOKENS * self.candidates * each)
+        products = 2 * sizes.queries(dataset, split) * QUERY_TOKENS * vectors * width
+        return super().rank_cost(sizes, dataset, split) + of_core(products, MULTIPLIED)
+
+    def _vectors(self, sizes, dataset: str) -> float:
+        length = sizes.graph.study.models[self.model].passage_length
+        return sizes.passages(dataset) * sizes.passage_tokens(dataset, length)
+
+
+def index(artifact: Artifact, settings, corpus: list[Path]) -> None:
+    import time
+
+    import faiss
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from dewpoint.search import indexes
+    from dewpoint.search.late import Flat
+    from dewpoint.search.vectors import Vectors
+
+    began, path, vectors = time.monotonic(), artifact.path("index.faiss"), Flat(Vectors(corpus))
+    built, facts = indexes.build(vectors, settings.index, settings.seed, settings.threads)
+    faiss.write_index(built, str(path))
+    pq.write_table(pa.table({"vectors": vectors.counts.astype("int32")}), artifact.path("passages.parquet"))
+    facts |= {"passages": len(vectors.counts), "vectors": len(vectors)}
+    artifact.facts |= facts | {"bytes": path.stat().st_size, "seconds": round(time.monotonic() - began, 2)}
+
+
+def rank(artifact: Artifact, settings, queries: Path, corpus: list[Path]) -> None:
+    from dewpoint.data.runs import RunWriter
+    from dewpoint.search import late
+    from dewpoint.search.vectors import Vectors
+
+    with RunWriter(artifact) as file:
+        for found in late.search(Vectors([queries]), Vectors(corpus), settings.depth):
+            file.write(found)
+
+
+def probe(artifact: Artifact, settings, queries: Path, corpus: list[Path], index: Path) -> None:
+    """Rank the passages that the index proposes."""
+    from functools import partial
+
+    import pyarrow.parquet as pq
+
+    from dewpoint.artifact import member
+    from dewpoint.data.runs import RunWriter
+    from dewpoint.search import late
+    from dewpoint.search.indexes import Searcher
+    from dewpoint.search.vectors import Vectors
+
+    searcher, counts = Searcher(index, vars(settings.parameters)), pq.read_table(member(index, "passages.parquet"))
+    with RunWriter(artifact) as file:
+        near = partial(searcher, depth=settings.candidates)
+        for found in late.probe(
+            Vectors([queries]), Vectors(corpus), near, counts["vectors"].to_numpy(), settings.depth
+        ):
+            file.write(found)
