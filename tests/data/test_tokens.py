@@ -48,6 +48,18 @@ def test_inputs_equal_slow_ones(data, segments, length, prefix, apart, opened):
     assert input_lengths(cut, special).tolist() == [int((row != SPECIAL["pad"]).sum()) for row in ids]
 
 
+@settings(max_examples=100, deadline=None)
+@given(st.lists(TOKENS, min_size=1, max_size=6), st.integers(7, 20), st.lists(st.integers(1, 99), max_size=3))
+def test_what_is_filled_up_has_masks_behind_the_end(texts, length, prefix):
+    made = Texts([ragged(texts)], length, prefix, fill=SPECIAL["mask"])[np.arange(len(texts))]
+    expected = [slow_input([text], length, [SPECIAL["cls"], *prefix], True) for text in texts]
+    expected = [ids + [SPECIAL["mask"]] * (length - len(ids)) for ids in expected]
+    assert assemble(made, SPECIAL).tolist() == expected
+    assert input_lengths(made, SPECIAL).tolist() == [length] * len(texts)
+    rows = np.array([0, len(texts) - 1])
+    assert assemble([part[rows] for part in made], SPECIAL).tolist() == [expected[row] for row in rows]
+
+
 @given(st.lists(st.integers(0, 5)))
 def test_ragged_range(counts):
     row, column = ragged_range(np.array(counts, np.int64))

@@ -1,5 +1,6 @@
 """Late interaction: token vectors written and read again in blocks of any size, and exact max-sim over them."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,16 +10,19 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dewpoint.data.runs import Run, ranked, read_run
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import Texts
 from dewpoint.errors import UserError
 from dewpoint.models.backbone import load_encoder
 from dewpoint.models.encoder import TOKENS, Encoder
+from dewpoint.rankers.late_interaction import LateInteraction
 from dewpoint.search import encode as encoding
 from dewpoint.search import exact, late, vectors
 from dewpoint.search.encode import encode
 from dewpoint.search.vectors import Vectors, VectorWriter
 from models.families import make
+from programs import call
 from ragged import ragged
 from stored import change, sealed, store, store_several
 
@@ -158,3 +162,61 @@ def test_vectors_of_tokens_that_do_not_fit_are_refused(tmp_path):
         pytest.raises(UserError, match=r"v.parquet: the model gives vectors that float16 cannot hold"),
     ):
         file.write_several(np.full((3, 2), np.inf, np.float16), np.array([2, 1]))
+
+
+# --- by an index --------------------------------------------------------------------------------
+
+
+def near(corpus: np.ndarray, candidates: int):
+    """The nearest vectors of all, one after another."""
+    return lambda asked: late_run(asked.astype(np.float64) @ corpus.astype(np.float64).T, candidates)
+
+
+def late_run(products: np.ndarray, depth: int) -> Run:
+    query, passage = (axis.ravel() for axis in np.indices(products.shape))
+    return ranked(query, passage, products.ravel().astype(np.float32), depth)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(several(5), several(20), st.integers(1, 22), st.integers(1, 30), st.integers(1, 60))
+def test_candidates_are_the_passages_of_near_vectors_and_scores_exact(
+    tmp_path_factory, queries, corpus, depth, block, candidates
+):
+    folder = tmp_path_factory.mktemp("late")
+    asked, shown = store_several(folder, "q", *queries), store_several(folder, "c", *corpus)
+    nearest = near(corpus[0], candidates)
+    found = rows(late.probe(asked, shown, nearest, corpus[1], depth, block))
+    of_passage, of_query = (np.repeat(np.arange(len(counts)), counts) for counts in (corpus[1], queries[1]))
+    run = nearest(queries[0])
+    proposed = {(of_query[one], of_passage[other]) for one, other in zip(run.query, run.passage, strict=True)}
+    parts = [np.split(flat.astype(np.float64), np.cumsum(counts)[:-1]) for flat, counts in (queries, corpus)]
+    everything = [row for row in oracle(*parts, len(corpus[1])) if row[:2] in proposed]
+    kept = [row for at, row in enumerate(everything) if sum(row[0] == other[0] for other in everything[:at]) < depth]
+    assert found == kept
+
+
+@pytest.mark.parametrize("index", [{"name": "ivf", "nlist": 3, "nprobe": 3}, "HNSW8,Flat"], ids=["ivf", "hnsw"])
+def test_an_index_of_all_vectors_is_built_and_searched(tmp_path, index):
+    """It finds all vectors here, so what it proposes is everything."""
+    random, counts = np.random.default_rng(1), np.random.default_rng(2).integers(1, 6, 30)
+    shown = store_several(tmp_path, "c", random.normal(size=(counts.sum(), 8)).astype("f2"), counts, [11])
+    asked = store_several(tmp_path, "q", random.normal(size=(9, 8)).astype("f2"), np.array([2, 3, 4]))
+    wanted = LateInteraction(kind="late-interaction", model="m", index=index, candidates=1000, depth=7)
+    config = SimpleNamespace(seed=1, threads=1)
+    built = call(
+        "rankers.late_interaction index",
+        tmp_path / "index" / "manifest.json",
+        wanted.index_settings(config),
+        corpus=shown.manifests,
+    )
+    facts = json.loads(built.read_text())["facts"]
+    assert (facts["passages"], facts["vectors"]) == (30, counts.sum())
+    run = call(
+        "rankers.late_interaction probe",
+        tmp_path / "d.test.json",
+        wanted.rank_settings(None, "test"),
+        queries=asked.manifests[0],
+        corpus=shown.manifests,
+        index=built,
+    )
+    assert rows([read_run(run)]) == rows(late.search(asked, shown, 7))

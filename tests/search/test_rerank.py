@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from sentence_transformers import MultiVectorEncoder
 from transformers import AutoModelForSequenceClassification
 
 from dewpoint.artifact import Artifact
@@ -16,7 +17,10 @@ from dewpoint.data.runs import NOTHING, Run, ranked, read_run
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import write_tokens
 from dewpoint.errors import UserError
+from dewpoint.models.backbone import load_encoder
 from dewpoint.models.crossencoder import CrossEncoder, read_crossencoder, write_crossencoder
+from dewpoint.models.encoder import Encoder, Retriever
+from dewpoint.models.folder import write_retriever
 from dewpoint.program import namespace
 from dewpoint.rankers.rerank import live, rank
 from dewpoint.search import rerank
@@ -83,7 +87,7 @@ def made(world, folder: Path, models: int = 1, run: Path | None = None, **change
     manifest, inputs = folder / "data.test.json", [world.data, run or world.run]
     artifact = Artifact(manifest, values, "code", inputs)
     try:
-        rank(artifact, namespace(json.dumps(values)), *inputs, world.models[:models], world.tokens[:models])
+        rank(artifact, namespace(json.dumps(values)), *inputs, world.models[:models], world.tokens[:models], [])
         artifact.seal()
     finally:
         artifact.discard()
@@ -217,6 +221,60 @@ def test_a_run_without_anything(world, tmp_path):
     assert len(read_run(made(world, tmp_path, run=nothing)).query) == 0
 
 
+# --- late interaction ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["one encoder", "two"])
+def late(world, request) -> SimpleNamespace:
+    """A late interaction with its token stores, and its scores as the library has them."""
+    families = ["bert", "distilbert"] if request.param else ["bert"]
+    root, stores = world.root / f"late-{len(families)}", []
+    starts = [make(family, root / family) for family in families]
+    for family, start in zip(families, starts, strict=True):
+        store = Artifact(root / f"{family}-tokens" / "manifest.json")
+        write_tokens(Dataset(world.data), load_tokenizer(start), store)
+        store.seal()
+        stores.append(store.manifest)
+    texts, words = TEXTS | {"augmented": True}, [load_tokenizer(start) for start in starts]
+    made = Artifact(root / "model" / "manifest.json")
+    model = Retriever(*(Encoder(load_encoder(start)) for start in starts))
+    model.set_output("tokens", True, SimpleNamespace(size=6, norm=False))
+    write_retriever(made.path("."), model, (words[0], words[-1]), SimpleNamespace(**texts), "card")
+    made.seal()
+    theirs, data = MultiVectorEncoder(str(made.folder), device="cpu"), Dataset(world.data)
+    titles, texts_of = (data.column("corpus", name).to_pylist() for name in ("title", "text"))
+    sep = words[0].sep_token
+    shown = [f"{title}{sep}{text}" if title else text for title, text in zip(titles, texts_of, strict=True)]
+    asked = theirs.encode_query(data.column("queries.test", "text").to_pylist())
+    exact = theirs.similarity(asked, theirs.encode_document(shown)).numpy()
+    return SimpleNamespace(model=made.manifest, tokens=stores, exact=exact, texts=texts)
+
+
+@pytest.mark.parametrize("held", [1, 2**28])
+@pytest.mark.parametrize("pairs_of_block", [FOUND, 8192])
+def test_late_interactions_scores_are_the_librarys(world, late, tmp_path, monkeypatch, held, pairs_of_block):
+    monkeypatch.setattr(rerank, "HELD", held)
+    monkeypatch.setattr(rerank, "PAIRS", pairs_of_block)
+    values = settings() | {"texts": [late.texts]}
+    artifact = Artifact(tmp_path / "data.test.json", values, "code", [])
+    tokens = [late.tokens[:1], late.tokens[1:]]
+    rank(artifact, namespace(json.dumps(values)), world.data, world.run, [late.model], *tokens)
+    artifact.seal()
+    scores = late.exact[world.found.query, world.found.passage]
+    got = read_run(artifact.manifest)
+    assert_near(got, ranked(world.found.query, world.found.passage, scores.astype(np.float32), FOUND))
+    assert np.ptp(scores) > 0.01
+
+
+def test_late_interaction_answers_typed_questions(world, late):
+    part = Run(np.zeros(5, np.int64), np.arange(5), np.arange(5, 0, -1).astype(np.float32))
+    how = namespace(json.dumps(settings(top=5) | {"texts": [late.texts]}))
+    ask = live(how, [late.model], late.tokens[:1], late.tokens[1:], [(lambda *_: (part, {}), 5)])
+    question = Dataset(world.data).column("queries.test", "text")[4].as_py()
+    run, _ = ask([question], 5)
+    assert run.score == pytest.approx(late.exact[4, run.passage], abs=1e-5)
+
+
 # --- stopped and gone on with -------------------------------------------------------------------
 
 
@@ -228,7 +286,7 @@ def test_a_job_that_was_killed_goes_on(world, tmp_path, monkeypatch):
     """What is done is not scored again, a block that was damaged is; the file is the same, and nothing else is left."""
     monkeypatch.setattr(rerank, "PAIRS", 4 * FOUND)  # blocks of four queries
     straight = made(world, tmp_path / "straight", judged=True)
-    score, scored = rerank.Scorer.score, []
+    score, scored = rerank.Pairwise.score, []
 
     def killed_at(block: int | None):
         def counted(self, queries, query, passage):
@@ -237,7 +295,7 @@ def test_a_job_that_was_killed_goes_on(world, tmp_path, monkeypatch):
             scored.append(sorted(set(query.tolist())))
             return score(self, queries, query, passage)
 
-        monkeypatch.setattr(rerank.Scorer, "score", counted)
+        monkeypatch.setattr(rerank.Pairwise, "score", counted)
 
     killed_at(3)
     with pytest.raises(Killed):
@@ -269,7 +327,7 @@ def test_typed_questions_get_the_runs_passages(world, tmp_path):
         kept = world.found.rank <= depth
         return Run(*(column[kept] for column in (world.found.query, world.found.passage, world.found.score))), {}
 
-    ask = live(namespace(json.dumps(settings(2, top=7))), world.models, world.tokens, [(part, 1000)])
+    ask = live(namespace(json.dumps(settings(2, top=7))), world.models, world.tokens, [], [(part, 1000)])
     got, took = ask(questions, 4)
     assert asked == [7] and "score" in took
     best = Run(*(column[run.rank <= 4] for column in (run.query, run.passage, run.score)))
@@ -295,6 +353,7 @@ def test_it_is_made_from_a_run_its_models_and_their_tokens(tmp_path):
         "run": ["o/study/runs/bm25/d.test.json"],
         "models": ["o/study/models/cat/manifest.json"],
         "tokens": ["data/d/tokens/d-bert-500/manifest.json"],
+        "query_tokens": [],
     }
     asked = json.loads(graph.rank_settings("again", "test"))
     assert asked["top"] == asked["depth"] == 1000 and asked["texts"][0]["passage_length"] == 128

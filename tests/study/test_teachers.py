@@ -7,6 +7,7 @@ from dewpoint.study.load import load_study
 from sample_study import load, write
 
 FOLLOWS = "follows a teacher; name the ranker whose scores it takes: teacher: …"
+OTHER = "}\n  other: {recipe: colbert, from: co, data: d, negatives: [bm25]"  # one more model, behind
 MISTAKES = [
     ("loss: margin-mse", f"loss: 'margin-mse' {FOLLOWS}"),
     ("loss: {name: dual, in_batch: contrast}", f"loss: 'dual' {FOLLOWS}"),
@@ -17,6 +18,16 @@ MISTAKES = [
     ("batches: {name: tas, model: first}", "models.first: needs itself: models.first → models.first"),
     ("negatives_by: bm25", "models.first: negatives_by goes with negatives_margin or negatives_share"),
     ("negatives_by: bm, negatives_margin: 1", "negatives_by: no ranker 'bm'"),
+    ("teacher: bm25", "teacher: loss 'contrast' does not follow it, nor do the batches; margin-mse would"),
+    ("in_batch_teacher: co, loss: kl", "in_batch_teacher: 'co' is no retriever; name a retriever or a colbert"),
+    (
+        f"in_batch_teacher: other{OTHER}",
+        "in_batch_teacher: loss 'contrast' does not follow it; in-batch-margin-mse would",
+    ),
+    (
+        f"in_batch_teacher: other, loss: kl, teacher: bm25{OTHER}",
+        "teacher: loss 'kl' does not follow it, nor do the batches",
+    ),
     ("negatives_skip: 200", "models.first: negatives_skip 200 of negatives_depth 200 leaves none"),
     ("batches: tas", "batches.model: Field required"),
     (

@@ -16,12 +16,13 @@ from dewpoint.data.runs import ranked, write_run
 from dewpoint.data.tokenizer import load_tokenizer, train_wordpiece
 from dewpoint.data.tokens import write_tokens
 from dewpoint.program import namespace
-from dewpoint.recipes import crossencoder
+from dewpoint.recipes import colbert, crossencoder
 from dewpoint.recipes.retriever import Given
 from dewpoint.study.kind import work_of
-from dewpoint.training.given import Pace, Side, Text
+from dewpoint.training.given import InBatchTeacher, Pace, Side, Text
 
 SIDES = ("passages", "queries")
+SIDED = ("retriever", "colbert")  # recipes that have them
 WORDS = ["dew", "air", "water", "cold", "warm", "glass", "grass", "cloud", "vapour", "night", "stone", "leaf", "river"]
 
 
@@ -115,6 +116,7 @@ def settings(**changed) -> dict:
         "positives": "rotating",
         "train_queries": None,
         "development": None,
+        "augmented": False,
         "query_length": 12,
         "train_query_length": 12,
         "passage_length": 24,
@@ -131,13 +133,19 @@ def taught_by(world) -> dict[str, Path]:
     return {"teacher": world.teacher, "clusters": world.clusters}
 
 
+def taught_in_batches(world, model: Path) -> dict[str, Path]:
+    """By a model, whose manifest is given."""
+    read = {"model": model, "tokens": world.tokens, "query_tokens": world.tokens}
+    return {f"in_batch_teacher_{what}": path for what, path in read.items()}
+
+
 def read_by(world, recipe: str, parent: Path | None = None, **others: Path | list[Path]) -> dict:
     """What a recipe's program reads, by its flags; `others` go before."""
     text = {"tokens": world.tokens, "tokenizer": world.tokenizer, "parent": parent}
-    if recipe == "retriever":
+    if recipe in SIDED:
         queries = text | {"parent": None}
         text = {f"{side}_{what}": of[what] for side, of in zip(SIDES, (text, queries), strict=True) for what in of}
-        text |= {"negatives": world.negatives, "development": []}
+        text |= {"negatives": world.negatives} | ({"development": []} if recipe == "retriever" else {})
     if recipe == "crossencoder":
         text |= {"negatives": world.negatives}
     return {"dataset": world.dataset} | text | others
@@ -145,13 +153,17 @@ def read_by(world, recipe: str, parent: Path | None = None, **others: Path | lis
 
 def opened(recipe: str, read: dict) -> Text | Given:
     """What its work is handed."""
-    if recipe not in ("retriever", "crossencoder"):
+    if recipe not in (*SIDED, "crossencoder"):
         return Text(**read)
     read = {"teacher": None, "clusters": None} | read
     if recipe == "crossencoder":
         return crossencoder.Given(**read)
     sides = {side: Side(*(read.pop(f"{side}_{what}") for what in ("tokens", "tokenizer", "parent"))) for side in SIDES}
-    return Given(**sides, **read)
+    teacher = InBatchTeacher(
+        *(read.pop(f"in_batch_teacher_{what}", None) for what in ("model", "tokens", "query_tokens"))
+    )
+    given = colbert.Given if recipe == "colbert" else Given
+    return given(**sides, **read, in_batch_teacher=teacher)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from dewpoint.program import launch
 from dewpoint.rankers import bm25
 from dewpoint.recipes import mlm, released, retriever
 from programs import arguments, command, shell
-from training.conftest import DISTILLED, read_by, settings, taught_by
+from training.conftest import DISTILLED, read_by, settings, taught_by, taught_in_batches
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
@@ -27,17 +27,20 @@ DEVELOPMENT = {"split": "train", "queries": 6, "depth": 5, "passages": 9, "measu
 
 
 @pytest.mark.parametrize(
-    "way", ["mlm", "cocondenser", "retriever", "untied retriever", "distilled retriever", "crossencoder"]
+    "way",
+    ["mlm", "cocondenser", "retriever", "untied retriever", "distilled retriever", "crossencoder", "taught colbert"],
 )
-def test_one_process_equals_two(world, bert, tmp_path, way):
+def test_one_process_equals_two(world, bert, trained, tmp_path, way):
     """Dropout on, rows of uneven lengths, several chunks, a last batch that is short and odd, checkpoints."""
     recipe, untied = way.split()[-1], way.startswith("untied")
     values = settings(source="study", steps=8, epochs=1, spans_of="passage", batch_size=7, learning_rate=1e-2)
     values |= {"loss": {"name": "binary"}} if recipe == "crossencoder" else {}  # which minds how high scores are
     values |= UNTIED | {"development": DEVELOPMENT | {"patience": None}, "epochs": 2} if untied else {}
     values |= DISTILLED if way.startswith("distilled") else {}
+    values |= {"loss": DISTILLED["loss"], "augmented": True} if way.startswith("taught") else {}
     files = read_by(world, recipe, bert, **{"queries_parent": bert, "development": [world.run]} if untied else {})
     files |= taught_by(world) if way.startswith("distilled") else {}
+    files |= taught_in_batches(world, trained("colbert", "in-batch-teacher", bert)) if way.startswith("taught") else {}
     one, two = (tmp_path / name / "manifest.json" for name in ("one", "two"))
     alone = shell(f"recipes.{recipe} work", one, values, **files, chunk=70, checkpoint=2)
     assert alone.returncode == 0, alone.stderr

@@ -15,6 +15,7 @@ from dewpoint.data.tokens import assemble
 from dewpoint.study.kind import work_of
 from dewpoint.training.chunks import Room
 from dewpoint.training.ranking import Objective, Rows
+from dewpoint.training.sides import Sides
 from training.test_exact import assert_close, gradients
 from training.test_ranking_exact import (
     HELD,
@@ -48,7 +49,7 @@ def distilled(scores: Tensor, known: dict[str, Tensor]) -> Tensor:
 
 
 def rows(way: dict, room: Room, step: int = 0):
-    return Rows(stream(settings(**way), Taught), SPECIAL, SPECIAL, room, seed=3).batch(step)
+    return Rows(stream(settings(**way), Taught), Sides(SPECIAL, SPECIAL, False), room, seed=3).batch(step)
 
 
 def loss_of(name: str, **said):

@@ -22,7 +22,7 @@ from dewpoint.losses import contrast
 from dewpoint.training import loop
 from dewpoint.training.proxy import MEASURE, Proxy
 from programs import arguments, command
-from training.conftest import DISTILLED, read_by, settings, taught_by
+from training.conftest import DISTILLED, read_by, settings, taught_by, taught_in_batches
 
 
 def same(one, other):
@@ -43,14 +43,22 @@ KEEP = {"keep": "best", "patience": None}
 
 @pytest.mark.parametrize(
     ("recipe", "number"),
-    [("condenser", signal.SIGTERM), ("condenser", signal.SIGINT), ("retriever", signal.SIGTERM)],
+    [
+        ("condenser", signal.SIGTERM),
+        ("condenser", signal.SIGINT),
+        ("retriever", signal.SIGTERM),
+        ("colbert", signal.SIGTERM),
+    ],
 )
 def test_interrupted_equals_straight(trained, world, bert, monkeypatch, recipe, number):
     """Stopped after the second step, then the same command again: same weights, same metrics, bit for bit.
 
-    The retriever follows a teacher, in batches of clusters.
+    The retriever follows a teacher, in batches of clusters, the late interaction one that scores them as they come.
     """
     distilled = DISTILLED | {"files": taught_by(world), "batch_size": 7} if recipe == "retriever" else {}
+    if recipe == "colbert":
+        files = taught_in_batches(world, trained("retriever", "teaches-batches", bert))
+        distilled = {"loss": {"name": "kl", "temperature": 1.0}, "augmented": True, "files": files, "batch_size": 7}
     train = partial(trained, recipe, parent=bert, **distilled)
     straight = train(f"straight-{recipe}")
     steps = 0

@@ -19,6 +19,7 @@ from dewpoint.models.backbone import from_scratch, load_encoder
 from dewpoint.models.encoder import Encoder, Retriever
 from dewpoint.training.chunks import Room
 from dewpoint.training.ranking import Objective, Rows
+from dewpoint.training.sides import Sides
 from models.families import FAMILIES, make
 from training.test_exact import assert_close, gradients
 
@@ -89,7 +90,7 @@ def shown_and_asked(made) -> tuple[np.ndarray, np.ndarray]:
 def run(model: Retriever, room: Room, way: dict, step: int = 0):
     model.zero_grad(set_to_none=True)
     wanted = settings(**way)
-    made = Rows(stream(wanted), SPECIAL, SPECIAL, room, seed=3).batch(step)
+    made = Rows(stream(wanted), Sides(SPECIAL, SPECIAL, False), room, seed=3).batch(step)
     return objective(model, wanted)(made)["contrast"], gradients(model), made
 
 
@@ -170,7 +171,7 @@ def test_every_family_learns_the_same_in_any_chunks(family, tmp_path):
 
     def run(room):
         model.zero_grad(set_to_none=True)
-        made = Rows(stream(settings()), special, special, room, seed=3).batch(0)
+        made = Rows(stream(settings()), Sides(special, special, False), room, seed=3).batch(0)
         return objective(model, settings())(made)["contrast"], gradients(model)
 
     loss, whole = run(HELD)
@@ -191,7 +192,7 @@ def test_every_family_learns_about_the_same_in_bfloat16(family, tmp_path):
         model.zero_grad(set_to_none=True)
         wanted = settings(normalize=True)
         wanted.precision = precision
-        made = Rows(stream(wanted), special, special, HELD, seed=3).batch(0)
+        made = Rows(stream(wanted), Sides(special, special, False), HELD, seed=3).batch(0)
         loss = objective(model, wanted)(made)["contrast"]
         found[precision] = loss, torch.cat([gradient.flatten() for gradient in gradients(model).values()])
     (exact, one), (low, other) = found.values()

@@ -155,10 +155,14 @@ class TokenStore:
 
     def queries(self, split: str, length: int, prefix: Sequence[int] = (), augmented: bool = False) -> "Texts":
         """A split's queries as inputs; augmented ones are filled up with [MASK]."""
+        return self.as_queries(self.column(f"queries.{split}"), length, prefix, augmented)
+
+    def as_queries(self, texts: Ragged, length: int, prefix: Sequence[int], augmented: bool) -> "Texts":
+        """Any tokens as queries."""
         fill = self.special["mask"] if augmented else None
         if augmented and fill is None:
             raise UserError(f"{self.manifest}: its tokenizer has no [MASK] to fill queries up with; augmented: false")
-        return Texts([self.column(f"queries.{split}")], length, prefix, leading=leading(self.special), fill=fill)
+        return Texts([texts], length, prefix, leading=leading(self.special), fill=fill)
 
     def examples(self, split: str, length: int, prefix: Sequence[int] = ()) -> list["Texts"]:
         """All first texts of a split's examples, all second ones, …"""

@@ -1,7 +1,7 @@
 """`dual`: a pairwise and an in-batch loss together, L = L_pair + α · L_inb.
 
-L_pair is `margin-mse`; L_inb any other loss of the whole batch (Hofstätter et al. 2021, whose α is .75). With an in-batch
-teacher L_inb follows that one, and L_pair the scores of `teacher` where there are some.
+L_pair is `margin-mse`; L_inb any other loss of the whole batch (Hofstätter et al. 2021, whose α is .75). With an
+in-batch teacher L_inb follows that one, and L_pair the scores of `teacher` where there are some.
 """
 
 from typing import TYPE_CHECKING, ClassVar, Literal

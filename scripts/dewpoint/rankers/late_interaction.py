@@ -1,7 +1,7 @@
 """`late-interaction`: search by max-sim over a model's vectors of tokens, s(q, p) = Σ_i max_j q_i · p_j.
 
-With an index it holds all passages' vectors; near to each query vector it finds `candidates` of them, and their passages
-are scored exactly. Without one all passages are.
+With an index, which holds all passages' vectors and finds `candidates` of them for each query vector, the passages of
+these are scored exactly. Without one all passages are.
 """
 
 from pathlib import Path
@@ -73,10 +73,10 @@ def index(artifact: Artifact, settings, corpus: list[Path]) -> None:
     import pyarrow.parquet as pq
 
     from dewpoint.search import indexes
-    from dewpoint.search.late import Flat
+    from dewpoint.search.late import AllVectors
     from dewpoint.search.vectors import Vectors
 
-    began, path, vectors = time.monotonic(), artifact.path("index.faiss"), Flat(Vectors(corpus))
+    began, path, vectors = time.monotonic(), artifact.path("index.faiss"), AllVectors(Vectors(corpus))
     built, facts = indexes.build(vectors, settings.index, settings.seed, settings.threads)
     faiss.write_index(built, str(path))
     pq.write_table(pa.table({"vectors": vectors.counts.astype("int32")}), artifact.path("passages.parquet"))
@@ -106,10 +106,8 @@ def probe(artifact: Artifact, settings, queries: Path, corpus: list[Path], index
     from dewpoint.search.indexes import Searcher
     from dewpoint.search.vectors import Vectors
 
-    searcher, counts = Searcher(index, vars(settings.parameters)), pq.read_table(member(index, "passages.parquet"))
+    nearest = partial(Searcher(index, vars(settings.parameters)), depth=settings.candidates)
+    counts = pq.read_table(member(index, "passages.parquet"))["vectors"].to_numpy()
     with RunWriter(artifact) as file:
-        near = partial(searcher, depth=settings.candidates)
-        for found in late.probe(
-            Vectors([queries]), Vectors(corpus), near, counts["vectors"].to_numpy(), settings.depth
-        ):
+        for found in late.probe(Vectors([queries]), Vectors(corpus), nearest, counts, settings.depth):
             file.write(found)

@@ -1,4 +1,7 @@
-"""`rerank`: another ranker's candidates in the order of a cross-encoder's scores, or of several's mean."""
+"""`rerank`: another ranker's candidates in the order of a model's scores, or of several's mean.
+
+A model is a cross-encoder, which reads a query and a passage together, or a colbert, which scores their vectors.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from dewpoint.artifact import Artifact
 from dewpoint.rankers._reranking import Reranking
-from dewpoint.study.bases import TEXTS, Inputs, Resources
+from dewpoint.study.bases import QUERIES, TEXTS, Inputs, Resources
 from dewpoint.study.kind import For, Names
 from dewpoint.study.sizes import QUERY_TOKENS, Cost
 from dewpoint.study.types import Label, Once
@@ -23,13 +26,13 @@ def listed(written: Any) -> Any:
 
 
 class Rerank(Reranking):
-    """Another ranker's candidates in the order of a cross-encoder's scores, or of several's mean."""
+    """Another ranker's candidates in the order of a cross-encoder's or a colbert's scores, or of several's mean."""
 
     resources: ClassVar[dict[str, Resources]] = {"rank": Resources(mem_mb=16_000, runtime=1440, threads="half", gpu=1)}
 
     kind: Literal["rerank"]
     by: Annotated[list[Label], BeforeValidator(listed, Label | list[Label]), Names("models"), Once] = Field(
-        min_length=1, description="the cross-encoder that scores them, or several, whose scores are averaged"
+        min_length=1, description="the crossencoder or colbert that scores them, or several, whose scores are averaged"
     )
     judged: Annotated[bool, For("rank")] = Field(
         False, description="a query's positives are scored and kept, too, as a teacher needs; no table may then show it"
@@ -51,16 +54,18 @@ class Rerank(Reranking):
         return run | self.live_inputs(graph, name, dataset)
 
     def live_inputs(self, graph, name: str, dataset: str) -> Inputs:
+        two = any(graph.study.models[model].encoders > 1 for model in self.by)
         return {
             "models": [graph.model(model) for model in self.by],
             "tokens": [graph.tokens(model, dataset) for model in self.by],
+            "query_tokens": [graph.tokens(model, dataset, QUERIES) for model in self.by] if two else [],
         }
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
         for model in self.by:
-            if not study.models[model].pairs:
-                yield "by", f"'{model}' scores no pairs; name a crossencoder"
+            if not (study.models[model].pairs or study.models[model].several):
+                yield "by", f"'{model}' scores no pairs; name a crossencoder or a colbert"
 
     def check_on(self, study, name: str, dataset: str, split: str, shown: bool) -> Iterator[tuple[str, str]]:
         if self.judged:
@@ -80,19 +85,33 @@ class Rerank(Reranking):
         return super().rank_cost(sizes, dataset, split) + Cost(pairs * one)
 
 
-def rank(artifact: Artifact, settings, dataset: Path, run: Path, models: list[Path], tokens: list[Path]) -> None:
+def rank(
+    artifact: Artifact,
+    settings,
+    dataset: Path,
+    run: Path,
+    models: list[Path],
+    tokens: list[Path],
+    query_tokens: list[Path],
+) -> None:
     from dewpoint.data.dataset import Dataset
     from dewpoint.models.device import take_device
     from dewpoint.search.rerank import open_scorers, rerank
 
-    scorers = open_scorers(models, tokens, settings, take_device())
+    scorers = open_scorers(models, tokens, query_tokens, settings, take_device())
     rerank(artifact, settings, Dataset(dataset), run, scorers)
 
 
 def live(
-    settings, models: list[Path], tokens: list[Path], parts: list, precision: str = "float32", device: str = "cpu"
+    settings,
+    models: list[Path],
+    tokens: list[Path],
+    query_tokens: list[Path],
+    parts: list,
+    precision: str = "float32",
+    device: str = "cpu",
 ) -> "Live":
     """`parts` is the ranker of `of`, with the depth that it is asked for."""
     from dewpoint.search.rerank import answering, open_scorers
 
-    return answering(open_scorers(models, tokens, settings, device), parts[0], settings.top)
+    return answering(open_scorers(models, tokens, query_tokens, settings, device), parts[0], settings.top)

@@ -1,6 +1,6 @@
 """`colbert`: late interaction, a vector for each token, s(q, p) = Σ_i max_j q_i · p_j.
 
-L = 1/n Σ_i loss(s(q_i, p_1) … s(q_i, p_m))        p over all passages of the step; which may be negative is known to the loss
+L = 1/n Σ_i loss(s(q_i, p_1) … s(q_i, p_m))        p over all passages of the step; which may be negative the loss knows
 
 Padding has no part. Khattab and Zaharia (2020) have a projection to 128 dimensions, vectors of length one, and queries
 filled up with [MASK]; each is a setting. Punctuation has its vectors here; [MASK] is seen by the other tokens.

@@ -59,8 +59,8 @@ def max_sim(
 
 
 @dataclass
-class Flat:
-    """All passages' vectors one after another, as an index is built from."""
+class AllVectors:
+    """All passages' vectors one after another, as an index is built from them."""
 
     corpus: Vectors
 
@@ -109,14 +109,23 @@ def _scored(
     corpus: Vectors, asked: np.ndarray, starts: np.ndarray, query: np.ndarray, passage: np.ndarray, block: int | None
 ) -> np.ndarray:
     """float32, one a pair; the corpus is read once. Pairs are by passage."""
-    score = np.empty(len(query), np.float32)
+    scores = np.empty(len(query), np.float32)
     for row, shown, of in corpus.token_blocks(block):
-        begin, end = np.searchsorted(passage, [row, row + len(of) - 1])
-        order = begin + np.argsort(query[begin:end], kind="stable")
-        for some in np.split(order, np.flatnonzero(np.diff(query[order])) + 1) if end > begin else ():
-            one, texts = query[some[0]], passage[some] - row
-            text, within = ragged_range(np.diff(of)[texts])
-            vectors = shown[of[texts][text] + within]
-            mine = asked[starts[one] : starts[one + 1]]
-            score[some] = max_sim(mine, np.array([len(mine)]), vectors, np.diff(of)[texts])[0]
-    return score
+        part = slice(*np.searchsorted(passage, [row, row + len(of) - 1]))
+        scores[part] = score_pairs(asked, starts, shown, np.diff(of), query[part], passage[part] - row)
+    return scores
+
+
+def score_pairs(
+    asked: np.ndarray, starts: np.ndarray, shown: np.ndarray, counts: np.ndarray, query: np.ndarray, passage: np.ndarray
+) -> np.ndarray:
+    """float32, one for each pair of texts: queries' vectors begin at `starts`, which has their end, too, and `counts`
+    of those that are `shown` are each passage's."""
+    scores, order = np.empty(len(query), np.float32), np.argsort(query, kind="stable")
+    begins, of_query = np.cumsum(counts) - counts, np.flatnonzero(np.diff(query[order])) + 1
+    for some in np.split(order, of_query) if len(order) else ():
+        mine, texts = asked[starts[query[some[0]]] : starts[query[some[0]] + 1]], passage[some]
+        text, within = ragged_range(counts[texts])
+        vectors = shown[begins[texts][text] + within]
+        scores[some] = max_sim(mine, np.array([len(mine)]), vectors, counts[texts])[0]
+    return scores

@@ -1,4 +1,4 @@
-"""Re-ranking: a run's pairs of query and passage scored by cross-encoders, a block of queries at a time.
+"""Re-ranking: a run's pairs of query and passage scored by models, a block of queries at a time.
 
     s(q, p) = 1/k Σ_j s_j(q, p)        over k models
 
@@ -20,16 +20,19 @@ from torch import Tensor
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.kept import keep, kept
-from dewpoint.data.pairs import Joint, joint, pair_length, pairs
+from dewpoint.data.pairs import joint, pair_length, pairs
 from dewpoint.data.runs import NOTHING, Run, RunWriter, pair_numbers, query_blocks
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import Ragged, Texts, TokenStore, leading
+from dewpoint.data.tokens import Ragged, Texts, TokenStore, input_lengths
 from dewpoint.errors import UserError
-from dewpoint.models.crossencoder import CrossEncoder, read_crossencoder
+from dewpoint.models.crossencoder import read_crossencoder
 from dewpoint.models.encoder import prefix_tokens
+from dewpoint.models.folder import is_retriever, query_folder, read_encoder
 from dewpoint.progress import Progress
-from dewpoint.search.encode import BATCH_TOKENS, ready
+from dewpoint.search.encode import BATCH_TOKENS, HELD, encode_tokens, ready
+from dewpoint.search.late import score_pairs
 from dewpoint.search.live import Live, Timed
+from dewpoint.search.vectors import cuts
 
 PAIRS = 8192  # of a block, about
 SCORES = pa.schema([("score", pa.float32())])  # of a block, as they are kept
@@ -39,55 +42,94 @@ SCORES = pa.schema([("score", pa.float32())])  # of a block, as they are kept
 
 
 @dataclass
-class Scorer:
-    """A cross-encoder, and how it reads the texts of a dataset."""
+class Reads:
+    """A model's folder, and how it reads the texts of a dataset."""
 
-    model: CrossEncoder
-    words: Any  # its tokenizer
+    folder: Path
     store: TokenStore
-    joint: Joint
-    prefixes: tuple[list[int], list[int]]  # of passages, of queries
+    query_store: TokenStore
     texts: Any  # lengths, prefixes and title, as the study has them
 
+    def __post_init__(self):
+        self.words, self.query_words = load_tokenizer(self.folder), load_tokenizer(query_folder(self.folder))
+        self.prefix, self.query_prefix = prefix_tokens(self.words, self.query_words, self.texts)
+        self.passages = self.store.passages(self.texts.passage_length, self.prefix, self.texts.title)
+        self.augmented = getattr(self.texts, "augmented", False)
+
     def queries(self, split: str) -> Texts:
-        return self.store.queries(split, self.texts.query_length, self.prefixes[1])
+        return self.query_store.queries(split, self.texts.query_length, self.query_prefix, self.augmented)
 
     def typed(self, questions: list[str]) -> Texts:
         """Questions typed by hand, as queries."""
-        ids = self.words(questions, add_special_tokens=False)["input_ids"]
+        ids = self.query_words(questions, add_special_tokens=False)["input_ids"]
         offsets = np.concatenate([[0], np.cumsum([len(one) for one in ids])])
         typed = Ragged(np.array([token for one in ids for token in one], np.int64), offsets)
-        return Texts([typed], self.texts.query_length, self.prefixes[1], leading=leading(self.store.special))
+        return self.query_store.as_queries(typed, self.texts.query_length, self.query_prefix, self.augmented)
+
+
+class Pairwise:
+    """A cross-encoder's scores."""
+
+    def __init__(self, reads: Reads, precision: str, device: torch.device | str):
+        self.reads, self.joint = reads, joint(reads.words)
+        self.model = ready(read_crossencoder(reads.folder, self.joint).to(device), precision)
+        longest = pair_length(reads.texts, self.joint, reads.store.special)
+        self.model.check_fits(reads.store.vocabulary, longest, "a query and a passage")
 
     def score(self, queries: Texts, query: np.ndarray, passage: np.ndarray) -> np.ndarray:
         """float32, one for each pair of rows."""
-        passages = self.store.passages(self.texts.passage_length, self.prefixes[0], self.texts.title)
-        both, scores = (
-            pairs(queries[query], passages[passage], self.store.special, self.joint),
-            np.empty(len(query), "f4"),
-        )
+        special, scores = self.reads.store.special, np.empty(len(query), np.float32)
+        both = pairs(queries[query], self.reads.passages[passage], special, self.joint)
 
         def keep(rows: np.ndarray, part: Tensor) -> None:
             scores[rows] = part.float().cpu().numpy()
 
-        self.model.score(both, self.store.special, BATCH_TOKENS[self.model.device.type], keep)
+        self.model.score(both, special, BATCH_TOKENS[self.model.device.type], keep)
         return scores
 
 
-def open_scorers(models: list[Path], tokens: list[Path], settings, device: torch.device | str) -> list[Scorer]:
-    """One for each model's manifest; `tokens` are token stores, `settings.texts` how texts become a model's inputs."""
-    return [
-        _open(model.parent, TokenStore(store), texts, settings.precision, device)
-        for model, store, texts in zip(models, tokens, settings.texts, strict=True)
-    ]
+class Late:
+    """Max-sim of a late interaction's vectors; each text is encoded once in a block of pairs."""
+
+    def __init__(self, reads: Reads, precision: str, device: torch.device | str):
+        self.reads = reads
+        folders = (query_folder(reads.folder), reads.folder)
+        self.queries, self.passages = (ready(read_encoder(folder).to(device), precision) for folder in folders)
+        self.queries.check_fits(reads.query_store.vocabulary, reads.texts.query_length, "queries")
+        self.passages.check_fits(reads.store.vocabulary, reads.texts.passage_length, "passages")
+
+    def score(self, queries: Texts, query: np.ndarray, passage: np.ndarray) -> np.ndarray:
+        """float32, one for each pair of rows."""
+        scores = np.empty(len(query), np.float32)
+        if not len(query):
+            return scores
+        asked, query = np.unique(query, return_inverse=True)
+        shown, passage = np.unique(passage, return_inverse=True)
+        vectors, counts = encode_tokens(self.queries, queries[asked], self.reads.query_store.special, "float32")
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        lengths = input_lengths(self.reads.passages[shown], self.reads.store.special)
+        for first, end in cuts(np.concatenate([[0], np.cumsum(lengths)]), HELD // (4 * self.passages.dimension)):
+            texts = self.reads.passages[shown[first:end]]
+            theirs, of = encode_tokens(self.passages, texts, self.reads.store.special, "float32")
+            at = np.flatnonzero((passage >= first) & (passage < end))
+            scores[at] = score_pairs(vectors, starts, theirs, of, query[at], passage[at] - first)
+        return scores
 
 
-def _open(folder: Path, store: TokenStore, texts, precision: str, device: torch.device | str) -> Scorer:
-    words = load_tokenizer(folder)
-    joined = joint(words)
-    model = ready(read_crossencoder(folder, joined).to(device), precision)
-    model.check_fits(store.vocabulary, pair_length(texts, joined, store.special), "a query and a passage")
-    return Scorer(model, words, store, joined, prefix_tokens(words, words, texts), texts)
+Scorer = Pairwise | Late
+
+
+def open_scorers(
+    models: list[Path], tokens: list[Path], query_tokens: list[Path], settings, device: torch.device | str
+) -> list[Scorer]:
+    """One for each model's manifest. `tokens` are token stores, `query_tokens` those of queries, where a model has two
+    encoders; `settings.texts` says how texts become a model's inputs."""
+    made = []
+    for model, store, query_store, texts in zip(models, tokens, query_tokens or tokens, settings.texts, strict=True):
+        reads = Reads(model.parent, TokenStore(store), TokenStore(query_store), texts)
+        kind = Late if is_retriever(model.parent) else Pairwise
+        made.append(kind(reads, settings.precision, device))
+    return made
 
 
 def _mean(scorers: list[Scorer], queries: list[Texts], query: np.ndarray, passage: np.ndarray) -> np.ndarray:
@@ -148,7 +190,7 @@ def rerank(artifact: Artifact, settings, data: Dataset, run: Path, scorers: list
     query, passage = data.positives(settings.split) if settings.judged else (np.zeros(0, int), np.zeros(0, int))
     order = np.argsort(query, kind="stable")
     positives = query[order], passage[order]
-    queries = [scorer.queries(settings.split) for scorer in scorers]
+    queries = [scorer.reads.queries(settings.split) for scorer in scorers]
     size, pairs_scored, progress = max(1, PAIRS // settings.top), 0, Progress(total, "queries", rate="queries")
     with RunWriter(artifact) as file:
         blocks = chain(query_blocks(run, size), repeat(NOTHING))  # the last queries may have no rows
@@ -179,7 +221,7 @@ def answering(scorers: list[Scorer], part: tuple[Live, int], top: int) -> Live:
         found, took = ask(questions, min(most, max(top, depth)))
         began = time.perf_counter()
         block = candidates(found, top, depth, (np.zeros(0, int), np.zeros(0, int)))
-        queries = [scorer.typed(questions) for scorer in scorers]
+        queries = [scorer.reads.typed(questions) for scorer in scorers]
         scores = _mean(scorers, queries, *(of[block.scored] for of in (block.run.query, block.run.passage)))
         run = ordered(block, scores, depth)
         return run, took | {"score": took.get("score", 0) + time.perf_counter() - began}

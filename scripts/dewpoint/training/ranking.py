@@ -65,11 +65,8 @@ def train(
     log.info("%s", stream.summary)
     space = room(pace.chunk, take_device(), model.passages.backbone.config)
     sides = Sides(query_store.special, store.special, model.passages.several)
-    rows, objective, measuring = (
-        Rows(stream, sides, space, settings.seed, teacher),
-        Objective(model, settings, loss, teacher),
-        None,
-    )
+    rows = Rows(stream, sides, space, settings.seed, teacher)
+    objective, measuring = Objective(model, settings, loss, teacher), None
     if watched:
         measure = partial(objective.measure, proxy, query_store.special, store.special, space.chunk)
         measuring = loop.Measuring(measure, watched.measurements, MEASURE, watched.keep == "best", watched.patience)

@@ -60,9 +60,8 @@ def train(
     loop.train(model, rows.batch, Objective(model, settings, loss), settings, steps, artifact, pace.checkpoint)
     artifact.facts |= {"precision": precision_in_use(settings.precision, model.backbone)}
     artifact.facts |= stream.facts | revisions(revision=settings.source)
-    write_crossencoder(
-        artifact.path("."), model, words, longest, card(artifact, settings, given.dataset, "crossencoder")
-    )
+    described = card(artifact, settings, given.dataset, "crossencoder")
+    write_crossencoder(artifact.path("."), model, words, longest, described)
 
 
 def start(settings, parent: Path | None, joint: Joint) -> CrossEncoder:

@@ -14,6 +14,8 @@ from dewpoint.models.encoder import Retriever
 from dewpoint.models.max_sim import max_sim
 from dewpoint.training.chunks import Batch, Chunk, Room, batch, chunks
 
+Known = dict[str, np.ndarray]
+
 
 @dataclass
 class Sides:
@@ -24,13 +26,7 @@ class Sides:
     several: bool  # vectors a text
 
     def batch(
-        self,
-        queries: list[Slices],
-        passages: list[Slices],
-        known: dict[str, np.ndarray],
-        room: Room,
-        seed: int,
-        step: int,
+        self, queries: list[Slices], passages: list[Slices], known: Known, room: Room, seed: int, step: int
     ) -> Batch:
         """What a loss may know of it also says how many vectors each text has, where they are several."""
         asked, shown = known["masked"].shape
@@ -47,8 +43,9 @@ class Sides:
 
 def _by_vector(chunk: Chunk, starts: np.ndarray, counts: np.ndarray) -> Chunk:
     """With the rows of its texts' vectors in the place of its texts'."""
-    text, within = ragged_range(counts[chunk.rows])
-    return chunk._replace(rows=torch.from_numpy(starts[chunk.rows][text] + within))
+    texts = chunk.rows.numpy()
+    text, within = ragged_range(counts[texts])
+    return chunk._replace(rows=torch.from_numpy(starts[texts][text] + within))
 
 
 def vectors_of(model: Retriever, chunk: Chunk) -> Tensor:
