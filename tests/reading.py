@@ -12,7 +12,13 @@ def read_by(*roots: str) -> set[str]:
     modules, names = Modules(SCRIPTS), set()
     for module, name in reached(*roots, modules=modules):
         for node in (node for part in modules.get(module).definitions[name].statements for node in ast.walk(part)):
-            of = getattr(node, "value", None)
-            if isinstance(node, ast.Attribute) and getattr(of, "attr", getattr(of, "id", "")) in ("settings", "how"):
-                names.add(node.attr)
+            match node:
+                case ast.Attribute(value=of, attr=name):
+                    pass
+                case ast.Call(func=ast.Name("getattr"), args=[of, ast.Constant(name), *_]):  # what only some kinds have
+                    pass
+                case _:
+                    continue
+            if getattr(of, "attr", getattr(of, "id", "")) in ("settings", "how"):
+                names.add(name)
     return names

@@ -91,9 +91,8 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("[bm25]}", "[bm25], positives: first}", {"retriever first"}),
         ("[bm25]}", "[bm25], loss: {name: contrast, temperature: 0.1}}", {"retriever first"}),
         ("[bm25]}", "[bm25], loss: contrast, batches: random}", set()),
-        ("[bm25]}", "[bm25], teacher: bm25}", set()),  # one more input
         ("[bm25]}", "[bm25], teacher: bm25, loss: margin-mse}", {"retriever first"}),
-        ("[bm25]}", "[bm25], teacher: bm25, unscored: skipped}", {"retriever first"}),
+        ("[bm25]}", "[bm25], unscored: skipped}", {"retriever first"}),
         ("[bm25]}", "[bm25], batches: {name: tas, model: co}}", {"retriever first"}),
         ("early_layers: 1, seed", "early_layers: 1, loss: {name: contrast, temperature: 2}, seed", {"cocondenser co"}),
         ("[bm25]}", "[bm25], train_queries: 100}", {"retriever first"}),
@@ -423,7 +422,8 @@ VALUES = {
     "negatives_without": [["judged"], ["answers"], ["judged", "answers"]],
     "negatives_seed": [1, 2],
     "negatives_per_query": [1, 7],
-    "teacher": [None, "bm25", "zero"],
+    "teacher": ["bm25", "zero"],
+    "in_batch_teacher": [None, "second"],
     "unscored": ["refused", "skipped"],
     "in_batch": [True, False],
     "positives": ["rotating", "first"],
@@ -448,6 +448,7 @@ def test_an_axis_gives_distinct_models_with_names_that_stay(tmp_path, key):
     def made(values):
         entry = {"recipe": "retriever", "from": "co", "data": "d", "negatives": ["bm25"]}
         entry |= {"negatives_margin": 1} if key == "negatives_by" else {}
+        entry |= {"loss": "dual", "teacher": "bm25"} if key.endswith("teacher") else {}
         entry |= {key: "{axis}"}
         line = json.dumps({"swept-{axis}": entry | {"vary": {"axis": values}}})[1:-1]
         graph = Graph(Config(study="s.yaml"), load(tmp_path, ("  first:", f"  {line}\n  first:")))
