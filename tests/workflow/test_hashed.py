@@ -31,6 +31,7 @@ models:
     from: one
     data: b
     teacher: one
+    in_batch_teacher: late
     loss: dual
     batches: {name: tas, model: one}
   balanced:
@@ -48,10 +49,13 @@ models:
   mined: {recipe: retriever, from: co, data: dpr, split: nq-train, negatives: [bm25, one], development: {split: nq-dev}}
   t5: {recipe: seq2seq, from: hub:org/t5}
   cat: {recipe: crossencoder, from: new, data: d, negatives: [bm25], loss: binary}
+  late: {recipe: colbert, from: new, data: d, negatives: [bm25], projection: {size: 8}}
   dog: {recipe: released-crossencoder, from: "hub:some/cross-encoder"}
 rankers:
   again: {kind: rerank, of: raw, by: [cat, dog], top: 50}
   raw: {kind: dense, model: new}
+  tokens: {kind: late-interaction, model: late, index: {name: ivf}}
+  lately: {kind: rerank, of: raw, by: late, top: 50}
   more: {kind: expand, by: t5}
   judged: {kind: monot5, of: more, by: t5}
   compared: {kind: duot5, of: judged, by: t5}
@@ -60,7 +64,7 @@ rankers:
   both: {kind: fusion, of: [mined, bm25]}
 tables:
   d: {rankers: [bm25, raw, more], on: d/test, metrics: [nDCG@10, latency@1]}
-  again: {rankers: [again], on: d/test, metrics: [nDCG@10]}
+  again: {rankers: [again, lately, late, tokens], on: d/test, metrics: [nDCG@10]}
   asked: {rankers: [compared], on: d/test, metrics: [MRR@10]}
   fused: {rankers: [bm25, tuned, graph, margins], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
