@@ -40,6 +40,7 @@ LARGE = {
     ("recipes", "crossencoder"): {"negatives": ["w"], "train_queries": 500_000},
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 4096, "bytes": 96, "sample": 100_000}},
     ("rankers", "file"): {"on": "d", "runs": {"test": "run.trec"}},
+    ("rankers", "pair-scores"): {"on": "d", "scores": {"test": "scores.tsv"}},
     ("rankers", "fusion"): {"tune": {"steps": 50}},
     ("rankers", "rerank"): {"of": "w", "by": "m", "top": 500},
     ("rankers", "monot5"): {"of": "w"},
