@@ -26,6 +26,7 @@ FAMILIES = {
         SMALL | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False},
     ),
     "mpnet": ("bert", "MPNet", SMALL),
+    "ernie": ("bert", "Ernie", SMALL | {"type_vocab_size": 4}),
     "t5": ("t5", "T5", T5),
 }
 
