@@ -42,6 +42,12 @@ def pieces(texts: list[str]):
     return transformers.T5TokenizerFast(vocab=[tuple(piece) for piece in vocabulary])
 
 
+def words(known: list[str]) -> transformers.T5TokenizerFast:
+    """A tokenizer as T5 has it: these words are a token each, all others pieces of their letters."""
+    pieces = {f"▁{word}": -2.0 for word in known} | {letter: -9.0 for letter in sorted({*"".join(known), "▁"})}
+    return transformers.T5TokenizerFast(vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *pieces.items()])
+
+
 def make(family: str, folder: Path) -> Path:
     """A model of a family in `folder`."""
     tokens, name, shape = FAMILIES[family]

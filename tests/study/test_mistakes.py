@@ -201,6 +201,17 @@ GRAMMAR = [
         f"kind: file, on: own, runs: {{train: '{__file__}', test: '{__file__}'}}}}",
         "tables.t.on: ranker 'bm25' has no run on d/test, only on own/train, own/test",
     ),
+    # a T5 that is trained
+    (
+        "  second: {",
+        "  mono: {recipe: monot5, from: co, data: d, negatives: [bm25]}\n  second: {",
+        "models.mono.from: mono-T5 starts from a T5: hub:ORG/NAME, path:DIR, or a model that writes texts",
+    ),
+    (
+        "  second: {",
+        "  mono: {recipe: monot5, from: hub:a/t5, data: d, negatives: [bm25], loss: kl}\n  second: {",
+        "models.mono.loss: 'kl' follows a teacher; name the ranker whose scores it takes: teacher: …",
+    ),
     # scores of others
     (
         "kind: bm25}",
