@@ -13,12 +13,13 @@ from dewpoint.artifact import Artifact
 from dewpoint.data import pair_scores
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.negatives import read_negatives, write_negatives
-from dewpoint.data.pair_scores import APART, read_pair_scores
+from dewpoint.data.pair_scores import read_pair_scores
 from dewpoint.data.runs import Run, read_run
 from dewpoint.data.teacher import Teacher
 from dewpoint.errors import UserError
 from programs import call, prepare, write_files, zstd
 
+APART = 1e-3
 QUERIES, PASSAGES = [f"q{row}" for row in range(9)], [f"p {row}" if row == 8 else f"p{row}" for row in range(9)]
 
 
@@ -36,9 +37,13 @@ def dataset(tmp_path_factory) -> Path:
     return prepare(folder, {"source": "table", "corpus": one["corpus"], "queries": queries, "judgements": judgements})
 
 
-def taken(dataset: Path, file: Path, depth: int = 1000) -> Path:
-    output = file.parent / "taken" / "d.train.json"
-    return call("rankers.pair_scores rank", output, {"split": "train", "depth": depth}, dataset=dataset, file=file)
+def wanted(depth: int) -> SimpleNamespace:
+    return SimpleNamespace(split="train", depth=depth, apart=APART)
+
+
+def taken(dataset: Path, file: Path, depth: int = 1000, apart: float = APART) -> Path:
+    output, values = file.parent / "taken" / "d.train.json", {"split": "train", "depth": depth, "apart": apart}
+    return call("rankers.pair_scores rank", output, values, dataset=dataset, file=file)
 
 
 def rows(run: Run) -> list[tuple]:
@@ -80,9 +85,9 @@ def test_it_is_what_a_dictionary_holds(dataset, tmp_path_factory, triples, depth
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pair_scores, "PENDING", pending)
         patch.setattr(pair_scores, "BLOCKS", blocks)
-        made = read_pair_scores(file, Dataset(dataset), "train", depth, folder)
+        made = read_pair_scores(file, Dataset(dataset), wanted(depth), folder)
         if expected is None:
-            with pytest.raises(UserError, match=r"is scored .*, but .* in .*; name a file of one model$"):
+            with pytest.raises(UserError, match=r"is scored .*, but .* in .*; if that is rounding, say apart: …$"):
                 list(made)
         else:
             assert [row for block in made for row in rows(block)] == expected
@@ -100,9 +105,9 @@ def test_a_teacher_and_negatives_read_it(dataset, tmp_path, suffix):
     scores = Teacher(run, np.array([2])).scores(np.array([2]), np.array([5, 3, 8, 0]))
     assert scores[:3].tolist() == [9.5, -1, 2.25] and np.isnan(scores[3])
     drawn = {"depth": 9, "skip": 0, "margin": None, "share": None, "kept": 9, "without": ["judged"]}
-    wanted = SimpleNamespace(split="train", seed=1, **drawn)
+    chosen = SimpleNamespace(split="train", seed=1, **drawn)
     artifact = Artifact(tmp_path / "negatives" / "manifest.json")
-    write_negatives(artifact, [run], Dataset(dataset), wanted)
+    write_negatives(artifact, [run], Dataset(dataset), chosen)
     artifact.seal()
     negatives = read_negatives(artifact.manifest)
     assert negatives.query.tolist() == [2] and sorted(negatives.passages) == [3, 8]
@@ -132,9 +137,9 @@ EXPECTED = "expected score_pos score_neg query_id pos_passage_id neg_passage_id 
         (f"{FIRST}1\t\tq1\tp0\tp1\n", ":2: score_neg '' is not a number that float32 holds"),
         (
             f"{FIRST}3.0005\t2\tq1\tp0\tp2\n3\t1.0015\tq1\tp0\tp1\n",
-            ":3: passage 'p1' of query 'q1' is scored 1.0015, but 1.0 in {file}:1; name a file of one model",
+            ":3: passage 'p1' of query 'q1' is scored 1.0015, but 1.0 in {file}:1; if that is rounding, say apart: …",
         ),
-        ("3\t1\tq1\tp0\tp0\n", ":1: passage 'p0' of query 'q1' is scored 1.0, but 3.0 in {file}:1; name a file of"),
+        ("3\t1\tq1\tp0\tp0\n", ":1: passage 'p0' of query 'q1' is scored 1.0, but 3.0 in {file}:1; if that is"),
         (
             "3\t1\twhat is this\tA passage.\tAnother one.\n",
             ":1: texts where ids belong; name the file of ids that it was made from: score_pos score_neg query_id ",
@@ -151,6 +156,14 @@ def test_what_is_wrong_with_a_file_is_one_line(dataset, tmp_path, text, message)
         taken(dataset, file)
     assert str(exit.value).startswith(f"error: {file}{message.format(file=file, data=dataset.parent)}")
     assert "\n" not in str(exit.value) and not list((tmp_path / "taken").iterdir())
+
+
+def test_scores_may_be_as_far_apart_as_is_said(dataset, tmp_path):
+    file = tmp_path / "scores.tsv"
+    file.write_text("3\t1\tq1\tp0\tp1\n3.0625\t1\tq1\tp0\tp2\n2.9375\t1\tq1\tp0\tp3\n")
+    assert rows(read_run(taken(dataset, file, 1, apart=0.0625))) == [(1, 0, 3)]
+    with pytest.raises(SystemExit, match=r":2: passage 'p0' of query 'q1' is scored 3\.0625, but 3\.0 in"):
+        taken(dataset, file, apart=0.06)
 
 
 def test_a_file_that_is_cut(dataset, tmp_path):

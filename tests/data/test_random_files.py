@@ -196,6 +196,7 @@ RUNS = {
 @pytest.mark.parametrize("name", RUNS)
 def test_any_run_of_others(tmp_path, name):
     dataset, kind = prepare(tmp_path, tables(tmp_path)), "pair_scores" if name == "scores.tsv" else "file"
+    asked = {"split": "test", "depth": 10, "apart": 0.001}
 
     @fuzzed(80)
     @given(st.lists(EDIT, min_size=1, max_size=3), st.sampled_from([*PACKED]))
@@ -204,7 +205,7 @@ def test_any_run_of_others(tmp_path, name):
         file.write_bytes(PACKED[suffix](changed(RUNS[name], edits)))
         with ending():
             try:
-                call(f"rankers.{kind} rank", output, {"split": "test", "depth": 10}, dataset=dataset, file=file)
+                call(f"rankers.{kind} rank", output, asked, dataset=dataset, file=file)
             except SystemExit as exit:
                 assert is_one_line(str(exit).removeprefix("error: "))
 

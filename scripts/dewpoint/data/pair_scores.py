@@ -20,13 +20,16 @@ from dewpoint.errors import UserError
 
 PENDING = 2**20  # pairs that are held while they are read
 BLOCKS = 64  # of queries, each in a file
-APART = 1e-3  # that two scores of one pair may be; the first is taken
 COLUMNS = "score_pos score_neg query_id pos_passage_id neg_passage_id"
 PAIR = np.dtype([("query", np.int32), ("passage", np.int32), ("score", np.float32)])
 
 
-def read_pair_scores(path: Path, dataset: Dataset, split: str, depth: int, space: Path) -> Iterator[Run]:
-    """The run of a split's pairs in blocks of queries; below `space` twelve bytes a score lie on disk meanwhile."""
+def read_pair_scores(path: Path, dataset: Dataset, settings, space: Path) -> Iterator[Run]:
+    """The run of `settings.split` in blocks of queries; below `space` twelve bytes a score lie on disk meanwhile.
+
+    Of a pair's scores the first counts; the others may be `settings.apart` from it.
+    """
+    split, apart = settings.split, settings.apart
     size = -(-dataset.rows(f"queries.{split}") // BLOCKS)
     with TemporaryDirectory(dir=space) as folder:
         files = [Path(folder, f"{block:02d}") for block in range(BLOCKS)]
@@ -39,18 +42,17 @@ def read_pair_scores(path: Path, dataset: Dataset, split: str, depth: int, space
         if not written:
             raise UserError(f"{path}: no query of {split} in it")
         for file in written:
-            pairs, differs = _once(np.fromfile(file, PAIR))
+            pairs, differs = _once(np.fromfile(file, PAIR), apart)
             if differs is not None:
-                raise _two_scores(path, dataset, split, differs["query"], differs["passage"])
-            yield ranked(pairs["query"], pairs["passage"], pairs["score"], depth)
+                raise _two_scores(path, dataset, split, differs["query"], differs["passage"], apart)
+            yield ranked(pairs["query"], pairs["passage"], pairs["score"], settings.depth)
 
 
-def _once(pairs: np.ndarray) -> tuple[np.ndarray, np.void | None]:
-    """(the first of each pair, the earliest that has another score than the first of its pair has)."""
+def _once(pairs: np.ndarray, apart: float) -> tuple[np.ndarray, np.void | None]:
+    """(the first of each pair, the earliest whose score is too far from that of the first of its pair)."""
     (numbers,) = pair_numbers((pairs["query"], pairs["passage"]))
     _, first, which = np.unique(numbers, return_index=True, return_inverse=True)
-    apart = np.abs(pairs["score"].astype(float) - pairs["score"][first][which])
-    far = np.flatnonzero(apart > APART)
+    far = np.flatnonzero(np.abs(pairs["score"].astype(float) - pairs["score"][first][which]) > apart)
     return pairs[first], pairs[far[0]] if len(far) else None
 
 
@@ -105,7 +107,7 @@ def _texts(place: str, query: str, scored: list[tuple[str, float]]) -> UserError
     return UserError(f"{place}: texts where ids belong; name the file of ids that it was made from: {COLUMNS}")
 
 
-def _two_scores(path: Path, dataset: Dataset, split: str, query: int, passage: int) -> UserError:
+def _two_scores(path: Path, dataset: Dataset, split: str, query: int, passage: int, apart: float) -> UserError:
     """Says where a pair has another score than before; that is looked up only then."""
     pair = tuple(
         dataset.column(table, "id")[int(row)].as_py()
@@ -115,7 +117,7 @@ def _two_scores(path: Path, dataset: Dataset, split: str, query: int, passage: i
     for place, asked, scored in _fields(path):
         for value in (np.float32(value) for id, value in scored if (asked, id) == pair):
             first = first or (place, value)
-            if abs(float(value) - float(first[1])) > APART:
-                both = f"is scored {value!s}, but {first[1]!s} in {first[0]}"
-                return UserError(f"{place}: passage '{pair[1]}' of query '{pair[0]}' {both}; name a file of one model")
+            if abs(float(value) - float(first[1])) > apart:
+                both = f"is scored {value!s}, but {first[1]!s} in {first[0]}; if that is rounding, say apart: …"
+                return UserError(f"{place}: passage '{pair[1]}' of query '{pair[0]}' {both}")
     raise ValueError(f"{path} has changed while it was read")

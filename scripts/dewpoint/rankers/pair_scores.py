@@ -28,6 +28,9 @@ class PairScores(OfOthers):
         description="a file for each split, plain, .gz or .zst: score_pos score_neg query_id pos_passage_id "
         "neg_passage_id, with tabs",
     )
+    apart: Annotated[float, For("rank")] = Field(
+        0.001, ge=0, description="how far a pair's scores may be from its first, which counts, where it comes again"
+    )
 
     def check_on(self, study, name: str, dataset: str, split: str, shown: bool) -> Iterator[tuple[str, str]]:
         yield from super().check_on(study, name, dataset, split, shown)
@@ -45,5 +48,5 @@ def rank(artifact: Artifact, settings, dataset: Path, file: Path) -> None:
     from dewpoint.data.runs import RunWriter
 
     with RunWriter(artifact) as written:
-        for block in read_pair_scores(file, Dataset(dataset), settings.split, settings.depth, artifact.staging):
+        for block in read_pair_scores(file, Dataset(dataset), settings, artifact.staging):
             written.write(block)
