@@ -153,6 +153,13 @@ def test_all_that_a_t5_drops_is_of_its_rows(world, t5):
     assert one == again and abs(sum(other(made._replace(chunks=keys)).values()) - sum(one.values())) > 1e-5
 
 
+def test_in_bfloat16_the_loss_is_about_the_same(world, t5):
+    model = answering(t5, rate=0)
+    (full, _, _), (low, got, _) = (run(world, t5, model, precision=name) for name in ("float32", "bfloat16"))
+    assert low != full and low == pytest.approx(full, rel=0.05)
+    assert {gradient.dtype for gradient in got.values()} == {torch.float32}
+
+
 def test_questions_are_cut_as_the_ranker_cuts_them(world, t5):
     """Ids of long texts, by way of the store and by way of strings."""
     values = wanted(query_length=3, passage_length=16, passage_prefix="cold ")
