@@ -189,12 +189,14 @@ def test_any_file_that_is_fetched(tmp_path, name):
 RUNS = {
     "run.trec": b"q1 Q0 p1 1 9.5 tag\nq1 Q0 p2 2 8 tag\nq2 Q0 p1 1 7e-1 tag\n",
     "run.tsv": b"q1\tp1\t1\nq1\tp2\t2\nq2\tp1\t1\n",
+    "scores.tsv": b"3.5\t-1\tq1\tp1\tp2\n3.5\t-1.0004\tq1\tp1\tp2\n2\t1\tq2\tp1\tp2\n",
 }
 
 
 @pytest.mark.parametrize("name", RUNS)
 def test_any_run_of_others(tmp_path, name):
-    dataset = prepare(tmp_path, tables(tmp_path))
+    dataset, kind = prepare(tmp_path, tables(tmp_path)), "pair_scores" if name == "scores.tsv" else "file"
+    asked = {"split": "test", "depth": 10, "apart": 0.001}
 
     @fuzzed(80)
     @given(st.lists(EDIT, min_size=1, max_size=3), st.sampled_from([*PACKED]))
@@ -203,7 +205,7 @@ def test_any_run_of_others(tmp_path, name):
         file.write_bytes(PACKED[suffix](changed(RUNS[name], edits)))
         with ending():
             try:
-                call("rankers.file rank", output, {"split": "test", "depth": 10}, dataset=dataset, file=file)
+                call(f"rankers.{kind} rank", output, asked, dataset=dataset, file=file)
             except SystemExit as exit:
                 assert is_one_line(str(exit).removeprefix("error: "))
 

@@ -26,6 +26,7 @@ FAMILIES = {
         SMALL | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False},
     ),
     "mpnet": ("bert", "MPNet", SMALL),
+    "ernie": ("bert", "Ernie", SMALL | {"type_vocab_size": 4}),
     "t5": ("t5", "T5", T5),
 }
 
@@ -39,6 +40,12 @@ def pieces(texts: list[str]):
     words.train_from_iterator(texts, trainer)
     vocabulary = json.loads(words.to_str())["model"]["vocab"]
     return transformers.T5TokenizerFast(vocab=[tuple(piece) for piece in vocabulary])
+
+
+def words(known: list[str]) -> transformers.T5TokenizerFast:
+    """A tokenizer as T5 has it: these words are a token each, all others pieces of their letters."""
+    pieces = {f"▁{word}": -2.0 for word in known} | {letter: -9.0 for letter in sorted({*"".join(known), "▁"})}
+    return transformers.T5TokenizerFast(vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *pieces.items()])
 
 
 def make(family: str, folder: Path) -> Path:

@@ -30,6 +30,7 @@ def made(folder, source="org/bert", seed=1):
         ("google/electra-base-discriminator", "electra"),
         ("microsoft/deberta-v3-base", "deberta-v2"),
         ("sentence-transformers/gtr-t5-base", "t5"),
+        ("nghuyong/ernie-2.0-base-en", "ernie"),
     ],
 )
 def test_a_hub_models_name_says_its_class(source, kind):

@@ -86,6 +86,19 @@ def test_a_papers_rows_stand_beside_what_was_measured(tmp_path, monkeypatch):
     assert table(load(tmp_path, monkeypatch)) == (BESIDE, TEXT)
 
 
+def test_figures_of_other_queries_are_shown_and_not_judged(tmp_path, monkeypatch):
+    """Beside what is measured on a split at hand, and said of no row that has none."""
+    hidden = ("row: {system: BM25}\n        on: {msmarco-passage/dev", "row: {system: BM25}\n        on: {hidden/eval")
+    told = ("    tolerance:", "    published_on: {marco/dev: hidden/eval}\n    tolerance:")
+    written, text = table(load(tmp_path, monkeypatch, hidden, told))
+    known, *others = csv.DictReader(written.splitlines())
+    assert known["measured"] == "0.1844" and known["published"] == "0.184"
+    assert known["note"] == "published figures are of hidden/eval" and not known["difference"] + known["within"]
+    assert "- BM25: published figures are of hidden/eval\n" in text and "1 of 1 figures within" in text
+    assert not [one for one in others if "hidden" in one["note"] and one["system"] != "BM25"]
+    assert not [one for one in others if one["on"] == "marco/dev" and one["published"] and one["system"] != "BM25"]
+
+
 PLAIN = [
     ("    paper: lovelace/table2\n    tolerance: 0.01\n    absent: {Other: it has no code}\n", ""),
     ("{marco/dev: [MRR@10, R@1000], dpr/nq-test: [Hit@20]}", "marco/dev\n    metrics: [MRR@10, R@1000]"),

@@ -5,23 +5,19 @@ import copy
 import numpy as np
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForSeq2SeqLM, T5TokenizerFast
+from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
+from dewpoint.data.prompts import shared
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.errors import UserError
 from dewpoint.models.backbone import load_seq2seq
 from dewpoint.models.stand_in import stand_in
-from dewpoint.search.judging import AGGREGATES, Judge, _shared
+from dewpoint.search.judging import AGGREGATES, Judge
+from models.families import words
 
 WORDS = ["Query:", "Document:", "Document0:", "Document1:", "Relevant:", "true", "false", "river", "castle", "a", "at"]
 QUERIES = ["river castle", "a river", "castle castle at"]
 PASSAGES = ["castle at a river", "river", "a a castle at river at castle a river castle"]
-
-
-def words(known: list[str]) -> T5TokenizerFast:
-    """A tokenizer as T5 has it: these words are a token each, all others pieces of their letters."""
-    pieces = {f"▁{word}": -2.0 for word in known} | {letter: -9.0 for letter in sorted({*"".join(known), "▁"})}
-    return T5TokenizerFast(vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *pieces.items()])
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +90,7 @@ def test_a_long_passage_is_cut_at_its_end_and_the_question_kept(t5):
     ("lengths", "kept"), [([50, 50], [10, 10]), ([3, 50], [3, 17]), ([50, 3], [17, 3]), ([4, 5], [4, 5]), ([99], [20])]
 )
 def test_a_short_passage_leaves_its_room_to_the_other(lengths, kept):
-    assert _shared(20, lengths) == kept
+    assert shared(20, lengths) == kept
 
 
 def test_no_room_for_a_passage_is_one_line(t5):

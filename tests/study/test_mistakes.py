@@ -201,6 +201,28 @@ GRAMMAR = [
         f"kind: file, on: own, runs: {{train: '{__file__}', test: '{__file__}'}}}}",
         "tables.t.on: ranker 'bm25' has no run on d/test, only on own/train, own/test",
     ),
+    # a T5 that is trained
+    (
+        "  second: {",
+        "  mono: {recipe: monot5, from: co, data: d, negatives: [bm25]}\n  second: {",
+        "models.mono.from: mono-T5 starts from a T5: hub:ORG/NAME, path:DIR, or a model that writes texts",
+    ),
+    (
+        "  second: {",
+        "  mono: {recipe: monot5, from: hub:a/t5, data: d, negatives: [bm25], loss: kl}\n  second: {",
+        "models.mono.loss: 'kl' follows a teacher; name the ranker whose scores it takes: teacher: …",
+    ),
+    # scores of others
+    (
+        "kind: bm25}",
+        f"kind: pair-scores, on: d, scores: {{test: '{__file__}', train: '{__file__}'}}}}",
+        "tables.t.on: ranker 'bm25' is shown the positives of d/test itself; it is a teacher's alone",
+    ),
+    (
+        "kind: bm25}",
+        "kind: pair-scores, on: d, scores: {dev: no.tsv}}",
+        "rankers.bm25.scores.dev: no file 'no.tsv'",
+    ),
     # names of nothing
     ("[bm25]}", "[bm25], query_from: brt}", "models.first.query_from: no model 'brt'; did you mean 'bert'?"),
     ("[bm25]}", "[bm25], query_from: path:nowhere}", "models.first.query_from: no folder 'nowhere'"),

@@ -211,6 +211,22 @@ def test_a_mistake_in_a_published_file(tmp_path, monkeypatch, old, new, message)
         ("{Other:", "{Othr:", "absent: lovelace/table2 has no system 'Othr'; did you mean 'Other'?"),
         ("{Other:", "{BM25:", "absent: 'BM25' is not absent, 'words' reproduces it"),
         (
+            "    tolerance: 0.01\n",
+            "    published_on: {marco/dve: msmarco-passage/eval}\n",
+            "published_on: the table measures nothing on marco/dve",
+        ),
+        (
+            "    paper: lovelace/table2\n    tolerance: 0.01\n    absent: {Other: it has no code}\n",
+            "    published_on: {marco/dev: msmarco-passage/eval}\n",
+            "`published_on` goes with `paper`",
+        ),
+        (
+            "[MRR@10, R@1000], dpr/nq-test: [Hit@20]}\n",
+            "[R@1000]}\n    published_on: {marco/dev: nq/test}\n",
+            "on: lovelace/table2 has nothing on nq/test R@1000; it has msmarco-passage/dev MRR@10, msmarco-passage/dev "
+            "R@1000, nq/test Hit@20",
+        ),
+        (
             "{marco/dev: [MRR@10, R@1000], dpr/nq-test: [Hit@20]}",
             "{marco/dev: [R@5], dpr/nq-dev: [Hit@20]}",
             "on: lovelace/table2 has nothing on msmarco-passage/dev R@5, nq/dev Hit@20; it has "
@@ -224,7 +240,8 @@ def test_a_mistake_in_a_study_of_a_paper(tmp_path, monkeypatch, old, new, messag
     with pytest.raises(UserError) as error:
         load(tmp_path, monkeypatch, same, (old, new))
     known = "rankers.words.published.sytem: unknown key; did you mean 'system'? (and 1 more)"
-    assert str(error.value) == f"{tmp_path}/s.yaml: {f'tables.t.{message}' if message else known}"
+    place = "tables.t: " if "published_on" in (message or "") else "tables.t."
+    assert str(error.value) == f"{tmp_path}/s.yaml: {f'{place}{message}' if message else known}"
 
 
 def test_a_row_that_no_table_asks_for_is_not_looked_up(tmp_path, monkeypatch):

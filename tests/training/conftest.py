@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
+from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset, DatasetWriter
@@ -16,13 +18,16 @@ from dewpoint.data.runs import ranked, write_run
 from dewpoint.data.tokenizer import load_tokenizer, train_wordpiece
 from dewpoint.data.tokens import write_tokens
 from dewpoint.program import namespace
-from dewpoint.recipes import colbert, crossencoder
+from dewpoint.recipes import colbert, crossencoder, monot5
 from dewpoint.recipes.retriever import Given
 from dewpoint.study.kind import work_of
 from dewpoint.training.given import InBatchTeacher, Pace, Side, Text
+from models.families import words
 
 SIDES = ("passages", "queries")
 SIDED = ("retriever", "colbert")  # recipes that have them
+SCORING = {"crossencoder": crossencoder, "monot5": monot5}  # what reads a query and a passage together
+ASKED = {"loss": {"name": "binary"}, "title": "prefix", "vocabulary": True, "passage_length": 40}  # of a mono-T5
 WORDS = ["dew", "air", "water", "cold", "warm", "glass", "grass", "cloud", "vapour", "night", "stone", "leaf", "river"]
 
 
@@ -146,24 +151,46 @@ def read_by(world, recipe: str, parent: Path | None = None, **others: Path | lis
         queries = text | {"parent": None}
         text = {f"{side}_{what}": of[what] for side, of in zip(SIDES, (text, queries), strict=True) for what in of}
         text |= {"negatives": world.negatives} | ({"development": []} if recipe == "retriever" else {})
-    if recipe == "crossencoder":
+    if recipe in SCORING:
         text |= {"negatives": world.negatives}
     return {"dataset": world.dataset} | text | others
 
 
 def opened(recipe: str, read: dict) -> Text | Given:
     """What its work is handed."""
-    if recipe not in (*SIDED, "crossencoder"):
+    if recipe not in (*SIDED, *SCORING):
         return Text(**read)
     read = {"teacher": None, "clusters": None} | read
-    if recipe == "crossencoder":
-        return crossencoder.Given(**read)
+    if recipe in SCORING:
+        return SCORING[recipe].Given(**read)
     sides = {side: Side(*(read.pop(f"{side}_{what}") for what in ("tokens", "tokenizer", "parent"))) for side in SIDES}
     teacher = InBatchTeacher(
         *(read.pop(f"in_batch_teacher_{what}", None) for what in ("model", "tokens", "query_tokens"))
     )
     given = colbert.Given if recipe == "colbert" else Given
     return given(**sides, **read, in_batch_teacher=teacher)
+
+
+@pytest.fixture(scope="session")
+def t5(world) -> SimpleNamespace:
+    """A tiny T5 that drops, in `source`, and the `files` of its tokenizer and of the world's tokens by it."""
+    tokenizer = Artifact(world.root / "t5-tokenizer" / "manifest.json")
+    made = words(["Query:", "Document:", "Relevant:", "true", "false", *WORDS])
+    made.save_pretrained(tokenizer.path("."))
+    tokenizer.seal()
+    tokens = Artifact(world.root / "t5-tokens" / "manifest.json")
+    write_tokens(Dataset(world.dataset), load_tokenizer(tokenizer.folder), tokens)
+    tokens.seal()
+    shape = {"d_model": 24, "num_layers": 2, "num_heads": 3, "d_kv": 8, "d_ff": 32, "dropout_rate": 0.1}
+    shape |= {"initializer_factor": 0.5}
+    ids = {"pad_token_id": made.pad_token_id, "eos_token_id": made.eos_token_id}
+    ids |= {"decoder_start_token_id": made.pad_token_id}
+    torch.manual_seed(2)
+    model = AutoModelForSeq2SeqLM.from_config(AutoConfig.for_model("t5", vocab_size=len(made), **shape, **ids))
+    folder = world.root / "t5"
+    model.save_pretrained(folder)
+    made.save_pretrained(folder)
+    return SimpleNamespace(source=str(folder), files={"tokens": tokens.manifest, "tokenizer": tokenizer.manifest})
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from dewpoint.program import launch
 from dewpoint.rankers import bm25
 from dewpoint.recipes import mlm, released, retriever
 from programs import arguments, command, shell
-from training.conftest import DISTILLED, read_by, settings, taught_by, taught_in_batches
+from training.conftest import ASKED, DISTILLED, read_by, settings, taught_by, taught_in_batches
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
@@ -28,9 +28,18 @@ DEVELOPMENT = {"split": "train", "queries": 6, "depth": 5, "passages": 9, "measu
 
 @pytest.mark.parametrize(
     "way",
-    ["mlm", "cocondenser", "retriever", "untied retriever", "distilled retriever", "crossencoder", "taught colbert"],
+    [
+        "mlm",
+        "cocondenser",
+        "retriever",
+        "untied retriever",
+        "distilled retriever",
+        "crossencoder",
+        "monot5",
+        "taught colbert",
+    ],
 )
-def test_one_process_equals_two(world, bert, trained, tmp_path, way):
+def test_one_process_equals_two(world, bert, t5, trained, tmp_path, way):
     """Dropout on, rows of uneven lengths, several chunks, a last batch that is short and odd, checkpoints."""
     recipe, untied = way.split()[-1], way.startswith("untied")
     values = settings(source="study", steps=8, epochs=1, spans_of="passage", batch_size=7, learning_rate=1e-2)
@@ -41,6 +50,9 @@ def test_one_process_equals_two(world, bert, trained, tmp_path, way):
     files = read_by(world, recipe, bert, **{"queries_parent": bert, "development": [world.run]} if untied else {})
     files |= taught_by(world) if way.startswith("distilled") else {}
     files |= taught_in_batches(world, trained("colbert", "in-batch-teacher", bert)) if way.startswith("taught") else {}
+    if way == "monot5":
+        values |= ASKED | {"source": t5.source, "batches": {"name": "random"}}
+        files |= t5.files | {"parent": None}
     one, two = (tmp_path / name / "manifest.json" for name in ("one", "two"))
     alone = shell(f"recipes.{recipe} work", one, values, **files, chunk=70, checkpoint=2)
     assert alone.returncode == 0, alone.stderr
@@ -52,7 +64,8 @@ def test_one_process_equals_two(world, bert, trained, tmp_path, way):
     assert said[0][1] == said[1][1] and (said[0][2], said[1][2]) == ("one", "2")
     assert json.loads(two.read_text())["facts"]["devices"] == 2
 
-    before, mine, theirs = (weights(path.parent) for path in (bert, one, two))
+    started = Path(t5.source) if way == "monot5" else bert.parent
+    before, mine, theirs = (weights(folder) for folder in (started, one.parent, two.parent))
     assert any(name.startswith("query/3_LayerNorm") for name in mine) == untied
     assert max(float((mine[name] - before[name]).abs().max()) for name in before if name in mine) > 1e-2
     for name, tensor in mine.items():

@@ -50,6 +50,7 @@ models:
   t5: {recipe: seq2seq, from: hub:org/t5}
   cat: {recipe: crossencoder, from: new, data: d, negatives: [bm25], loss: binary}
   late: {recipe: colbert, from: new, data: d, negatives: [bm25], projection: {size: 8}}
+  mono: {recipe: monot5, from: t5, data: d, negatives: [bm25]}
   dog: {recipe: released-crossencoder, from: "hub:some/cross-encoder"}
 rankers:
   again: {kind: rerank, of: raw, by: [cat, dog], top: 50}
@@ -57,7 +58,7 @@ rankers:
   tokens: {kind: late-interaction, model: late, index: {name: ivf}}
   lately: {kind: rerank, of: raw, by: late, top: 50}
   more: {kind: expand, by: t5}
-  judged: {kind: monot5, of: more, by: t5}
+  judged: {kind: monot5, of: more, by: mono}
   compared: {kind: duot5, of: judged, by: t5}
   graph: {kind: dense, model: one, index: {name: hnsw}}
   tuned: {kind: fusion, of: [one, bm25], method: weighted, tune: {split: train}}
@@ -81,8 +82,11 @@ datasets:
     judgements: {test: {file: judgements.csv}}
 rankers:
   theirs: {kind: file, on: t, runs: {test: run.trec}}
+  scored: {kind: pair-scores, on: t, scores: {test: scores.tsv}}
 tables:
   t: {rankers: [theirs], on: t/test, metrics: [MRR@10]}
+analyses:
+  deep: {kind: recall, rankers: [theirs, scored], on: t/test}
 """
 
 
@@ -111,9 +115,10 @@ def rehearsed(project: Project) -> None:
 
 
 def submitted(project: Project) -> None:
-    """A run of others, which a rehearsal does not read, and its export."""
+    """A run and scores of others, which a rehearsal does not read, and the run's export."""
     (project.folder / STUDY).write_text(SUBMITTED)
-    write_files(project.folder, TABLES | {"run.trec": "q1 Q0 p1 1 2.5 x\nq2 Q0 p1 1 2.5 x\n"})
+    theirs = {"run.trec": "q1 Q0 p1 1 2.5 x\nq2 Q0 p1 1 2.5 x\n", "scores.tsv": "2.5\t1\tq1\tp1\tp2\n"}
+    write_files(project.folder, TABLES | theirs)
     project.snakemake()
     project.snakemake("results/mini/exports/theirs/t.test.trec")
 

@@ -1,6 +1,5 @@
 """Runs as text: TREC's lines (query Q0 passage rank score tag) and MS MARCO's (query, passage, rank, with tabs)."""
 
-import logging
 import re
 from array import array
 from collections.abc import Iterable, Iterator
@@ -11,15 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dewpoint.data.dataset import Dataset
-from dewpoint.data.ids import Ids
-from dewpoint.data.reading import NUMBER, lines
+from dewpoint.data.known_rows import KnownRows
+from dewpoint.data.reading import float32, lines
 from dewpoint.data.runs import Run, ranked
 from dewpoint.errors import UserError
 
-log = logging.getLogger(__name__)
-
 ROWS = 4_000_000  # sorted at once
-LARGEST = float(np.finfo(np.float32).max)
 
 # --- reading ------------------------------------------------------------------------------------
 
@@ -47,22 +43,13 @@ def read_lines(path: Path, dataset: Dataset, split: str, depth: int) -> Iterator
 
 def _columns(path: Path, dataset: Dataset, split: str) -> tuple[array, array, array]:
     """Query rows, passage rows and scores, in the file's order."""
-    queries, passages = _rows(dataset, f"queries.{split}"), _rows(dataset, "corpus")
-    others = {id for other in dataset.splits if other != split for id in _ids(dataset, f"queries.{other}")}
-    columns, elsewhere = (array("i"), array("i"), array("f")), 0
+    known, columns = KnownRows(dataset, split), (array("i"), array("i"), array("f"))
     for place, query, passage, score in _fields(path):
-        rows = queries.get(query), passages.get(passage)
-        if rows[0] is None:
-            if query not in others:
-                raise UserError(f"{place}: unknown query '{query}'; {dataset.manifest.parent} has none of this id")
-            elsewhere += 1
+        if (row := known.query(place, query)) is None:
             continue
-        if rows[1] is None:
-            raise UserError(f"{place}: unknown passage '{passage}'; {dataset.manifest.parent} has none of this id")
-        for column, value in zip(columns, (*rows, score), strict=True):
+        for column, value in zip(columns, (row, known.passage(place, passage), score), strict=True):
             column.append(value)
-    if elsewhere:
-        log.warning("warning: %s lines of other splits' queries passed over", f"{elsewhere:,}")
+    known.warn()
     return columns
 
 
@@ -79,19 +66,12 @@ def _fields(path: Path) -> Iterator[tuple[str, str, str, float]]:
             expected = "query, passage, rank with tabs" if marco else "query Q0 passage rank score tag"
             raise UserError(f"{place}: {len(fields)} fields, expected {expected}")
         if marco:
-            rank = _number(fields[2], "rank", place)
+            rank = float32(fields[2], "rank", place)
             if rank < 1 or rank % 1:
                 raise UserError(f"{place}: rank '{fields[2]}', expected 1, 2, 3, …")
             yield place, fields[0], fields[1], -rank
         else:
-            yield place, fields[0], fields[2], _number(fields[4], "score", place)
-
-
-def _number(text: str, what: str, place: str) -> float:
-    number = float(text) if NUMBER.fullmatch(text) else float("nan")
-    if not abs(number) <= LARGEST:
-        raise UserError(f"{place}: {what} '{text}' is not a number that float32 holds")
-    return number
+            yield place, fields[0], fields[2], float32(fields[4], "score", place)
 
 
 def _twice(path: Path, dataset: Dataset, split: str, query: int, passage: int) -> UserError:
@@ -100,18 +80,6 @@ def _twice(path: Path, dataset: Dataset, split: str, query: int, passage: int) -
     pair = tuple(dataset.column(table, "id")[row].as_py() for table, row in rows.items())
     places = [place for place, *found, _ in _fields(path) if tuple(found) == pair]
     return UserError(f"{places[1]}: query '{pair[0]}' has passage '{pair[1]}' twice, first in {places[0]}")
-
-
-def _ids(dataset: Dataset, table: str) -> Iterator[str]:
-    for batch in dataset.batches(table, ["id"]):
-        yield from batch["id"].to_pylist()
-
-
-def _rows(dataset: Dataset, table: str) -> Ids:
-    rows = Ids()
-    for id in _ids(dataset, table):
-        rows.add(id)
-    return rows
 
 
 # --- writing ------------------------------------------------------------------------------------

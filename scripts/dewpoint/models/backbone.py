@@ -8,7 +8,7 @@ from dewpoint.data.pretrained import LOCAL, in_a_line, inside, located
 from dewpoint.errors import UserError
 from dewpoint.models.weights import check_weights
 
-POOLED = ("bert", "mpnet", "roberta", "xlm-roberta")  # have a pooler beyond the last layer, unless told not to
+POOLED = ("bert", "ernie", "mpnet", "roberta", "xlm-roberta")  # have a pooler beyond the last layer, unless told not to
 DECODED = ("t5", "mt5", "umt5")  # have a decoder, which is left where it is
 WRITING = ("t5", "mt5")  # have one that is known here
 

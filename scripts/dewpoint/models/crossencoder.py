@@ -31,7 +31,7 @@ from dewpoint.models.weights import read_tensors, write_model, write_tensors
 SCORE = "score.safetensors"
 SPREAD = 0.02  # of a new layer's weights
 CLASSIFIES = "ForSequenceClassification"
-SQUASHED = ("bert", "roberta", "xlm-roberta", "mpnet")  # with tanh before the last layer
+SQUASHED = ("bert", "ernie", "roberta", "xlm-roberta", "mpnet")  # with tanh before the last layer
 SHARE = 2.0**-14  # ε; a power of two rounds nothing
 IDENTITY = "torch.nn.modules.linear.Identity"
 TOLERANCE = 1e-5

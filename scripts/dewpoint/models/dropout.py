@@ -160,7 +160,8 @@ def _refuse_other_dropout(transformer) -> None:
         before = generator.get_rng_state()
         try:
             with keyed(encoder, torch.arange(len(ids), dtype=torch.int32, device=device)):
-                encoder.train()(ids, attention_mask=torch.ones_like(ids))
+                more = {"decoder_input_ids": ids} if hasattr(encoder, "decoder") else {}
+                encoder.train()(ids, attention_mask=torch.ones_like(ids), **more)
             by_rows = torch.equal(generator.get_rng_state(), before)
         except WithoutKeys:
             by_rows = False

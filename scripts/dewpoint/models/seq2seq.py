@@ -60,14 +60,18 @@ def bytes_a_text(model, length: int, texts: int, written: int) -> int:
 
 @torch.inference_mode()
 def first_word(model, ids: Tensor, mask: Tensor, words: list[int]) -> Tensor:
-    """Logits [texts, words] of these words as the first that is written; before it a T5 is given padding.
+    """Logits [texts, words] of these words as the first that is written.
 
     They are summed in float32 in any precision, so that texts which a model finds alike are still told apart.
     """
+    return first_state(model, ids, mask).float() @ model.lm_head.weight[words].float().T
+
+
+def first_state(model, ids: Tensor, mask: Tensor) -> Tensor:
+    """What the vocabulary's vectors are multiplied with for the first word; before it a T5 is given padding."""
     start, hidden = torch.full((len(ids), 1), model.config.pad_token_id, device=ids.device), model.encoder(ids, mask)[0]
     seen = {"encoder_hidden_states": hidden, "encoder_attention_mask": mask}
-    state = model.decoder(start, **seen, use_cache=False)[0][:, 0]
-    return _scaled(model, state).float() @ model.lm_head.weight[words].float().T
+    return _scaled(model, model.decoder(start, **seen, use_cache=False)[0][:, 0])
 
 
 def _scaled(model, state: Tensor) -> Tensor:

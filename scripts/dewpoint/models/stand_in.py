@@ -43,6 +43,7 @@ CLASSES = {  # transformers' name → tokenizer, what its configuration calls th
     "deberta-v2": ("bert", SHAPE | RELATIVE),
     "electra": ("bert", SHAPE | {"embedding_size": 16}),
     "mpnet": ("bert", SHAPE),
+    "ernie": ("bert", SHAPE | {"type_vocab_size": 4}),
     "t5": ("bert", T5),
     "bert": ("bert", SHAPE),
 }

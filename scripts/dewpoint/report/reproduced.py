@@ -10,6 +10,7 @@ from dewpoint.report.markdown import MARK, grid
 from dewpoint.report.table_settings import Paper, TableSettings
 
 NOT_RUN, SUSPECT, INFERRED, SD = "not run", "suspected misprint", "setting inferred", "±"
+ELSEWHERE = "published figures are of"
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,16 @@ def beside(settings: TableSettings, values: dict[tuple[str, str, str], float]) -
                 continue
             published, suspect = printed and Decimal(printed), metric in row.suspect[on]
             sd = row.sd.get(on, {}).get(metric)
-            notes = [absent, sd and f"{SD} {sd}", suspect and SUSPECT, row.inferred and INFERRED, row.note]
-            unjudged = suspect or is_latency(metric)  # a time is one of its machine
+            elsewhere = paper.published_on.get(on) if printed else None
+            notes = [
+                absent,
+                elsewhere and f"{ELSEWHERE} {elsewhere}",
+                sd and f"{SD} {sd}",
+                suspect and SUSPECT,
+                row.inferred and INFERRED,
+                row.note,
+            ]
+            unjudged = suspect or elsewhere or is_latency(metric)  # a time is one of its machine
             judged = judge(measured, None if unjudged else published, paper.tolerance)
             named = row.name, ranker, row.system, row.setting, on, metric
             lines.append(Line(*named, measured, published, *judged, "; ".join(filter(None, notes))))

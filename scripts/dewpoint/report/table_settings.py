@@ -39,6 +39,7 @@ class Paper(Asked):
     reproduces: dict[str, str]  # ranker → row
     absent: dict[str, str]  # system → why it is not run
     tolerance: float
+    published_on: dict[str, str] = {}  # place → the paper's, where that is of other queries
 
 
 class TableSettings(Asked):

@@ -110,6 +110,11 @@ class Table(Strict):
         None, description="the table it reproduces, such as condenser/table5; published stands beside measured"
     )
     tolerance: float = Field(0.01, gt=0, description="how far a measured value may be from the published one")
+    published_on: dict[Place, Place] = Field(
+        {},
+        description="where the paper measured on other queries, such as hidden ones, for a place of the table: "
+        "{marco/dev: msmarco-passage/eval}; such figures are shown and not judged",
+    )
     absent: dict[str, str] = Field(
         {}, description="why a system of the paper's table is not run, by its name; said beside `not run`"
     )
@@ -128,6 +133,10 @@ class Table(Strict):
             raise ValueError("baseline needs another ranker, and a metric beside latency, to be compared on")
         if self.absent and not self.paper:
             raise ValueError("`absent` goes with `paper`")
+        if unknown := [place for place in self.published_on if tuple(place.split("/")) not in self.columns]:
+            raise ValueError(f"published_on: the table measures nothing on {unknown[0]}")
+        if self.published_on and not self.paper:
+            raise ValueError("`published_on` goes with `paper`")
         return self
 
     @property
@@ -179,6 +188,11 @@ class Study(Strict):
             for section, name, entry in self.entries()
             if section in (*made, "analyses")
         }
+
+    def in_papers(self, table: Table, dataset: str, split: str) -> str:
+        """What its paper calls the place of a table's column."""
+        other = table.published_on.get(f"{dataset}/{split}")
+        return other or "/".join(self.datasets[dataset].in_papers(dataset, split))
 
     def made_from(self, nodes: Iterable[str]) -> set[str]:
         """These nodes of `needs` and all that they are made from, directly or not."""

@@ -479,7 +479,8 @@ class Graph:
         published = {ranker: self.study.rankers[ranker].published for ranker in table.rankers}
         paper = {"rows": self._printed_rows(table), **cited(table.paper)}
         paper["reproduces"] = {ranker: str(row) for ranker, row in published.items() if row}
-        return dump(settings | {"paper": paper | table.model_dump(include={"tolerance", "absent"})})
+        said = {"tolerance", "absent"} | ({"published_on"} if table.published_on else set())
+        return dump(settings | {"paper": paper | table.model_dump(include=said)})
 
     def _printed_rows(self, table: Table) -> list[dict]:
         printed, rows = printed_table(table.paper), []
@@ -487,7 +488,7 @@ class Graph:
             row = {"row": str(one.row), "name": printed.names[one.row], "system": one.row.system, "note": one.note}
             row |= {"setting": setting_text(one.row), "inferred": one.inferred, "figures": {}, "suspect": {}}
             for (dataset, split), metrics in table.columns.items():
-                theirs = "/".join(self.study.datasets[dataset].in_papers(dataset, split))
+                theirs = self.study.in_papers(table, dataset, split)
                 figures, suspect = one.on.get(theirs, {}), one.suspect.get(theirs, [])
                 row["figures"][f"{dataset}/{split}"] = {m: str(figures[m]) for m in metrics if m in figures}
                 row["suspect"][f"{dataset}/{split}"] = [metric for metric in metrics if metric in suspect]

@@ -505,7 +505,7 @@ def _of_paper(study: Study, table: Table, place: str) -> Mistakes:
         (on, metric) for one in printed.rows for on, metrics in one.on.items() for metric in metrics
     )
     asked = {
-        ("/".join(study.datasets[dataset].in_papers(dataset, split)), metric)
+        (study.in_papers(table, dataset, split), metric)
         for (dataset, split), metrics in table.columns.items()
         for metric in metrics
     }

@@ -18,7 +18,7 @@ from dewpoint.data.pairs import Joint, joint, pair_length, pairs
 from dewpoint.data.pretrained import revisions
 from dewpoint.data.streams import Epochs
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import Special, TokenStore
+from dewpoint.data.tokens import Special, Texts, TokenStore
 from dewpoint.models import dropout
 from dewpoint.models.card import card
 from dewpoint.models.crossencoder import CrossEncoder, read_crossencoder, write_crossencoder
@@ -41,10 +41,31 @@ def train(
     longest = pair_length(settings, joined, store.special)
     model.check_fits(len(words), longest, "a query and a passage")
     prefix, query_prefix = prefix_tokens(words, words, settings)
-    judged = data.positives(settings.split)
-    stream = RetrieverBatches(
+    stream = instances(
+        data,
+        settings,
+        given,
         store.queries(settings.split, settings.query_length, query_prefix),
         store.passages(settings.passage_length, prefix, settings.title),
+        compose,
+    )
+    rows = Rows(stream, store.special, joined, room(pace.chunk, take_device(), model.backbone.config), settings.seed)
+    steps = settings.epochs * stream.epochs.steps
+    loop.train(model, rows.batch, Objective(model, settings, loss), settings, steps, artifact, pace.checkpoint)
+    artifact.facts |= {"precision": precision_in_use(settings.precision, model.backbone)}
+    artifact.facts |= stream.facts | revisions(revision=settings.source)
+    described = card(artifact, settings, given.dataset, "crossencoder")
+    write_crossencoder(artifact.path("."), model, words, longest, described)
+
+
+def instances(
+    data: Dataset, settings, given, queries: Texts, passages: Texts, compose: Callable[..., Epochs]
+) -> RetrieverBatches:
+    """Queries, each with its own passages alone, and their teacher's scores where there are any."""
+    judged = data.positives(settings.split)
+    stream = RetrieverBatches(
+        queries,
+        passages,
         judged,
         read_negatives(given.negatives) if given.negatives else None,
         pick_queries(judged[0], settings.train_queries, np.zeros(0, int), settings.seed),
@@ -55,13 +76,7 @@ def train(
     if given.teacher and settings.unscored == "refused":
         stream.refuse_unscored(data)
     log.info("%s", stream.summary)
-    rows = Rows(stream, store.special, joined, room(pace.chunk, take_device(), model.backbone.config), settings.seed)
-    steps = settings.epochs * stream.epochs.steps
-    loop.train(model, rows.batch, Objective(model, settings, loss), settings, steps, artifact, pace.checkpoint)
-    artifact.facts |= {"precision": precision_in_use(settings.precision, model.backbone)}
-    artifact.facts |= stream.facts | revisions(revision=settings.source)
-    described = card(artifact, settings, given.dataset, "crossencoder")
-    write_crossencoder(artifact.path("."), model, words, longest, described)
+    return stream
 
 
 def start(settings, parent: Path | None, joint: Joint) -> CrossEncoder:
