@@ -137,7 +137,32 @@ GRAMMAR = [
     ("[bm25]}", "[bm25], query_from: scratch}", "models.first.query_from: a retriever starts from another model, not"),
     ("[bm25]}", "[bm25], train_queries: 0}", "models.first.train_queries.constrained-int: Input should be greater"),
     ("[bm25]}", "[bm25], projection: {sise: 3}}", "models.first.projection.sise: unknown key; did you mean 'size'?"),
-    ("[bm25]}", "[bm25], development: {every: 3}}", "models.first.development.every: unknown key; known: split, "),
+    ("[bm25]}", "[bm25], development: {often: 3}}", "models.first.development.often: unknown key; known: split, "),
+    (
+        "[bm25]}",
+        "[bm25], development: {every: 3, measurements: 4}}",
+        "models.first.development: `every` and `measurements` both say how often; leave one out",
+    ),
+    (
+        "[bm25]}",
+        "[bm25], development: {rerank: bm25, passages: 9}}",
+        "models.first.development: `passages` are of the small corpus, which `rerank` takes the place of; leave ",
+    ),
+    (
+        "[bm25]}",
+        "[bm25], development: {rerank: zero, depth: 1001}}",
+        "models.first.development.depth: 1001, but ranker 'zero' keeps 1000",
+    ),
+    (
+        "[bm25]}",
+        "[bm25], development: {rerank: bm52}}",
+        "models.first.development.rerank: no ranker 'bm52'; did you mean 'bm25'?",
+    ),
+    (
+        "[bm25]}",
+        "[bm25], development: {rerank: second}}",
+        "models.first: needs itself: models.first → rankers.second → models.second → rankers.first → models.first",
+    ),
     ("  first:", "  old: {recipe: released, from: bert}\n  first:", "models.old.from: a released model is from hub:"),
     (
         "  first:",

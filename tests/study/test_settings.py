@@ -104,6 +104,8 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("[bm25]}", "[bm25], negatives_without: [judged, answers]}", {"negatives first"}),
         ("[bm25]}", "[bm25], negatives_seed: 9}", {"negatives first"}),
         ("[bm25]}", "[bm25], development: {queries: 9}}", {"retriever first"}),
+        ("[bm25]}", "[bm25], development: {rerank: zero}}", {"retriever first"}),
+        ("[bm25]}", "[bm25], development: {every: 9}}", {"retriever first"}),
         ("kind: bm25", "kind: bm25, k1: 1.2", {"index_bm25 bm25"}),
         ("kind: bm25", "kind: bm25, b: 0.75", {"index_bm25 bm25"}),
         ("kind: bm25", "kind: bm25, stemmer: german", {"index_bm25 bm25"}),
@@ -291,6 +293,20 @@ def test_what_is_made_alone(tmp_path):
     assert targets("co", "d") == ["results/s/models/co/manifest.json", "data/d/manifest.json"]
     with pytest.raises(UserError, match=r"^config\.yaml: only: s\.yaml has no 'third'; there is bert, condenser, co, "):
         targets("first", "third")
+
+
+def test_candidates_that_are_put_in_order_are_an_input(tmp_path):
+    """And in no settings by name: another name of the same ranker trains nothing anew."""
+    names = ("zero", "nought")
+    graphs = []
+    for name in names:
+        changes = [("[bm25]}", f"[bm25], development: {{rerank: {name}}}}}"), ("  zero:", f"  {name}:")]
+        graphs.append(Graph(Config(study="s.yaml"), load(tmp_path, *changes, ("first, zero]", f"first, {name}]"))))
+    for name, graph in zip(names, graphs, strict=True):
+        assert graph.model_inputs("first")["development"] == [f"results/s/runs/{name}/d.dev.json"]
+        assert name in graph.needed.rankers
+    one, two = (graph.model_settings("first") for graph in graphs)
+    assert one == two and json.loads(one)["development"]["reranks"] is True
 
 
 SIDES = """\

@@ -24,7 +24,7 @@ from dewpoint.models.folder import read_retriever, write_retriever
 from dewpoint.training import gradient_cache, loop
 from dewpoint.training.chunks import Batch, Chunk, Room, batch, chunks, room
 from dewpoint.training.given import Pace
-from dewpoint.training.proxy import MEASURE, Proxy
+from dewpoint.training.proxy import Proxy
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,8 @@ def train(
     objective, measuring = Objective(model, settings, loss), None
     if watched:
         measure = partial(objective.measure, proxy, query_store.special, store.special, space.chunk)
-        measuring = loop.Measuring(measure, watched.measurements, MEASURE, watched.keep == "best", watched.patience)
+        often, best = (watched.measurements, watched.every), watched.keep == "best"
+        measuring = loop.Measuring(measure, often[0], proxy.name, best, watched.patience, often[1])
     steps = settings.epochs * stream.epochs.steps
     loop.train(model, rows.batch, objective, settings, steps, artifact, pace.checkpoint, measuring)
     artifact.facts |= {"precision": precision_in_use(settings.precision, model.passages.backbone)}
