@@ -251,6 +251,7 @@ class Ranker(Kind):
         return self.settings("rank")
 
     def latency_settings(self, graph, split: str) -> dict[str, Any]:
+        """What `live` reads, and its time's measuring; how many queries at once, and the parts, are added."""
         return self.settings("latency") | {"seed": graph.config.seed, "split": split}
 
     def derive_inputs(self, graph, dataset: str) -> Inputs:
