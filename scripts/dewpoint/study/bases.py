@@ -354,6 +354,10 @@ class Analysis(Kind):
 
     title: Annotated[str, For()] = Field("", description="above it on the page; its name when left out")
 
+    def clusters_settings(self, config) -> dict[str, Any] | None:
+        """How clusters of the queries of its `data` and `split` are made, where it looks at such."""
+        return None
+
     def asks(self) -> Iterator[Asked]:
         """The runs that it looks at."""
         yield from ()

@@ -18,6 +18,7 @@ from dewpoint.evaluation.registry import BATCHES, entry, is_latency
 from dewpoint.study import rehearsal
 from dewpoint.study.bases import PASSAGES, QUERIES, QUERY, Inputs, Node, Ranker, place
 from dewpoint.study.grammar import Config, Study, Table
+from dewpoint.study.kind import Kind
 from dewpoint.study.load import load_config, load_study
 from dewpoint.study.published import cited, printed_table, setting_text
 from dewpoint.study.rehearsal import rehearsed, stood_for
@@ -103,9 +104,9 @@ class Graph:
         """Named after what makes them, so that models share them."""
         return f"{self.results}/negatives/{self.negatives_name(model)}/manifest.json"
 
-    def clusters(self, batches, dataset: str, split: str) -> str:
-        """Named after what makes them, too."""
-        return f"{self.results}/clusters/{self.clusters_name(batches, dataset, split)}/manifest.json"
+    def clusters(self, of, dataset: str, split: str) -> str:
+        """Named after what makes them, too; `of` says how."""
+        return f"{self.results}/clusters/{self.clusters_name(of, dataset, split)}/manifest.json"
 
     def analysis(self, name: str) -> str:
         return f"{self.results}/analyses/{name}/manifest.json"
@@ -354,29 +355,27 @@ class Graph:
 
     # --- clusters of queries --------------------------------------------------------------------
 
-    def clusters_name(self, batches, dataset: str, split: str) -> str:
-        made = [batches.model, dataset, split, batches.clusters_settings(self.config)]
-        return f"{batches.model[:60]}.{dataset}.{split}-{_digest(made)}"
+    def clusters_name(self, of, dataset: str, split: str) -> str:
+        made = [of.model, dataset, split, of.clusters_settings(self.config)]
+        return f"{of.model[:60]}.{dataset}.{split}-{_digest(made)}"
 
     @cached_property
-    def _clustered(self) -> dict[str, str]:
-        """Clusters → a model that is trained by them."""
-        with_batches = {name: of for name, of in self.study.models.items() if hasattr(of, "batches")}
-        return {
-            self.clusters_name(model.batches, model.data, model.split): name
-            for name, model in with_batches.items()
-            if model.batches.clusters_settings(self.config)
-        }
+    def _clustered(self) -> dict[str, tuple[Kind, Kind, str]]:
+        """Clusters → (what says how, the entry that has the queries, its name): an analysis, or a model by batches."""
+        found = [(analysis, analysis, name) for name, analysis in self.study.analyses.items()]
+        found += [(of.batches, of, name) for name, of in self.study.models.items() if hasattr(of, "batches")]
+        made = [entry for entry in found if entry[0].clusters_settings(self.config)]
+        return {self.clusters_name(of, entry.data, entry.split): (of, entry, name) for of, entry, name in made}
 
     def clusters_inputs(self, clusters: str) -> Inputs:
-        model = self.study.models[self._clustered[clusters]]
-        return {"queries": self.embeddings(model.batches.model, model.data, f"queries.{model.split}")}
+        of, entry, _ = self._clustered[clusters]
+        return {"queries": self.embeddings(of.model, entry.data, f"queries.{entry.split}")}
 
     def clusters_settings(self, clusters: str) -> str:
-        return dump(self.study.models[self._clustered[clusters]].batches.clusters_settings(self.config))
+        return dump(self._clustered[clusters][0].clusters_settings(self.config))
 
     def clusters_priority(self, clusters: str) -> int:
-        return self.awaited(self._clustered.get(clusters))
+        return self.awaited(self._clustered[clusters][2]) if clusters in self._clustered else 0
 
     # --- vectors, rankers, scores ---------------------------------------------------------------
 
