@@ -2,11 +2,13 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from dewpoint.artifact import Artifact, member, read_manifest
-from dewpoint.data.dataset import Dataset
+from dewpoint.data.dataset import Dataset, DatasetWriter
+from dewpoint.data.runs import ranked
 from dewpoint.models.stand_in import stand_in
 from dewpoint.program import namespace
 from dewpoint.rankers import bm25, duot5, fusion, monot5
@@ -15,6 +17,7 @@ from dewpoint.search import bm25 as postings
 from programs import call
 from search.test_bm25 import QUERIES, SETTINGS, corpus
 from search.test_expansions import passages
+from stored import store_run
 
 TIMED = {"split": "test", "seed": 1, "batches": {"1": 2, "10": 3}}
 T5 = {"precision": "float32", "title": "none", "passage_length": 64, "query_length": 12, "passage_prefix": ""}
@@ -76,3 +79,26 @@ def test_batches_are_timed_as_often_as_is_said_and_each_part(world, tmp_path, ki
     assert {*rows} == {"batch", "total", "search", "judge"} | ({"fuse"} if kind == "fusion" else set())
     assert (rows["total"] >= rows.drop(columns=["batch", "total"]).sum(axis=1)).all()
     assert facts["milliseconds"]["10"]["total"]["p99"] >= facts["milliseconds"]["10"]["total"]["mean"]
+
+
+def test_a_table_gets_the_part_that_it_asks_for(tmp_path):
+    """Of a batch's times each part's mean or 99th percentile; a part that a ranker does not have takes no time."""
+    data = Artifact(tmp_path / "data" / "manifest.json")
+    writer = DatasetWriter(data)
+    writer.passage("", "p", "text")
+    writer.query("", "test", "q", "text")
+    writer.judgement("", "test", "q", "p")
+    writer.finish()
+    data.seal()
+    run = store_run(tmp_path, "run", ranked(*(np.zeros(1, int),) * 2, np.ones(1, np.float32), 1))
+    timed = Artifact(tmp_path / "latency.json")
+    timed.facts["milliseconds"] = {
+        "10": {"total": {"mean": 3.5, "sd": 1.0, "p99": 9.0}, "search": {"mean": 2.5, "sd": 1.0, "p99": 8.0}},
+        "2000": {"total": {"mean": 70.0, "sd": 1.0, "p99": 90.0}},
+    }
+    timed.seal()
+    asked = {"latency@10": 3.5, "latency-search-p99@10": 8.0, "latency-encode@10": 0.0, "latency-p99@2000": 90.0}
+    settings = {"split": "test", "metrics": ["MRR@10", *asked]}
+    output = tmp_path / "scores" / "d.test.json"
+    call("evaluate", output, settings, dataset=data.manifest, run=run, latency=timed.manifest)
+    assert read_manifest(output)["facts"]["metrics"] == {"MRR@10": 1.0} | asked

@@ -377,8 +377,8 @@ OWN_RUN = ("  bm25:", f"  own-run: {{kind: file, on: d, runs: {{test: '{__file__
 @pytest.mark.parametrize(
     ("old", "new", "wrong"),
     [
-        ("[bm25, second, hybrid", "[own-run, hybrid", "a file, whose answers are known beforehand"),
-        ("[second, bm25]", "[second, own-run]", "'hybrid', which asks 'own-run', a file, whose answers are known"),
+        ("[bm25, second, hybrid", "[own-run, hybrid", "a file, which cannot be asked a question"),
+        ("[second, bm25]", "[second, own-run]", "'hybrid', which asks 'own-run', a file, which cannot be asked"),
     ],
 )
 def test_what_cannot_be_asked_is_not_timed(tmp_path, old, new, wrong):

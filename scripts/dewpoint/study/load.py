@@ -419,7 +419,7 @@ def _table_mistakes(study: Study) -> Mistakes:
 
 
 def _not_timed(metric: str, ranker: str, study: Study) -> Iterator[str]:
-    """Also where a ranker asks one whose answers are known beforehand."""
+    """Also where a ranker is made of one that cannot be asked."""
     if int(metric.split("@")[1]) not in BATCHES:
         yield f"{metric}, but latency is measured @{', @'.join(map(str, BATCHES))}"
     todo = [ranker]
@@ -428,7 +428,7 @@ def _not_timed(metric: str, ranker: str, study: Study) -> Iterator[str]:
         todo += asked.asked_live()
         if not asked.has("live"):
             of = f"a {asked.tag()}" if name == ranker else f"'{ranker}', which asks '{name}', a {asked.tag()}"
-            yield f"{metric} is not measured of {of}, whose answers are known beforehand"
+            yield f"{metric} is not measured of {of}, which cannot be asked a question"
 
 
 def _cycles(study: Study) -> Mistakes:
