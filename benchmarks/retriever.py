@@ -33,7 +33,7 @@ from dewpoint.data.negatives import read_negatives
 from dewpoint.data.tokens import TokenStore
 from dewpoint.models.device import precision
 from dewpoint.models.folder import read_retriever
-from dewpoint.training.proxy import MEASURE, Proxy
+from dewpoint.training.proxy import Proxy
 
 LENGTH, TEMPERATURE, WARMUP, DECAY = 64, 0.05, 0.1, 0.01
 MINI_BATCH = 32  # the rival's own default
@@ -240,12 +240,12 @@ def triples(world, queries: int, seed: int) -> list[dict[str, str]]:
 def mrr(folder: Path, world) -> float:
     """On 1,000 test queries and about 5,000 passages, in the same way for both."""
     store, data = TokenStore(world.project.tokens("texts")), Dataset(world.dataset)
-    wanted = SimpleNamespace(split="test", queries=1000, depth=0, passages=4000)
+    wanted = SimpleNamespace(split="test", queries=1000, metric="MRR@10", reranks=False, depth=0, passages=4000)
     settings = SimpleNamespace(seed=0, development=wanted)
     proxy = Proxy(data, [], store.queries("test", LENGTH), store.passages(LENGTH), settings)
     model = read_retriever(folder)
     with precision("auto", model.passages.backbone):
-        return proxy.measure(model, store.special, store.special, 4096)[MEASURE]
+        return proxy.measure(model, store.special, store.special, 4096)[proxy.name]
 
 
 # --- two rounds ---------------------------------------------------------------------------------

@@ -109,8 +109,8 @@ for kind, function, names in jobs("rankers", "latency"):
             **asked(kind.needs(function)),
         params:
             **work(kind, function),
-            settings=lambda w: graph.latency_settings(w.ranker, w.split),
-            code=lambda w: fingerprint(*graph.study.rankers[w.ranker].roots("latency")),
+            settings=lambda w: graph.latency_settings(w.ranker, w.dataset, w.split),
+            code=lambda w: fingerprint(*graph.latency_roots(w.ranker)),
         shell:
             WORK
 

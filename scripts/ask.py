@@ -59,9 +59,11 @@ def main() -> None:
 
 
 def pick(graph: Graph, rankers: list[str]) -> list[str]:
-    """Of those that can be asked: the first without a model, and the last with one."""
+    """Of those that can be asked and are made of no others: the first without a model, and the last with one."""
     asked = {
-        name: graph.study.rankers[name].waits_for() for name in rankers if graph.study.rankers[name].has("latency")
+        name: graph.study.rankers[name].waits_for()
+        for name in rankers
+        if graph.study.rankers[name].has("live") and not graph.study.rankers[name].asked_live()
     }
     plain = [name for name, model in asked.items() if model is None][:1]
     return plain + [name for name, model in asked.items() if model is not None][-1:]
@@ -85,7 +87,7 @@ def load(graph: Graph, name: str, dataset: str, loaded: dict[str, Live]) -> Live
     parts = [(load(graph, part, dataset, loaded), graph.study.rankers[part].depth) for part in ranker.asked_live()]
     live = work_of("rankers", ranker.tag(), "live")
     values = given(live, {flag: list(map(Path, paths)) for flag, paths in needed.items()})
-    settings = namespace(graph.latency_settings(name, ""))
+    settings = namespace(graph.live_settings(name, ""))
     loaded[name] = live(settings, **values, **({"parts": parts} if parts else {}))
     return loaded[name]
 

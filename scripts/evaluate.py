@@ -6,7 +6,7 @@ from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import read_run
 from dewpoint.evaluation.metrics import agreement, measure
-from dewpoint.evaluation.registry import LATENCY, is_latency
+from dewpoint.evaluation.registry import TIMES, entry, is_latency
 from dewpoint.program import Settings, run
 
 
@@ -23,7 +23,10 @@ def main(
     if latency:
         measured = read_manifest(latency)["facts"]["milliseconds"]
         artifact.facts["latency"] = measured
-        artifact.facts["metrics"] |= {f"{LATENCY}@{size}": part["total"]["mean"] for size, part in measured.items()}
+        for metric in filter(is_latency, settings.metrics):
+            found, size = entry(metric)
+            part, what = TIMES[found.name]
+            artifact.facts["metrics"][metric] = measured[str(size)].get(part, {what: 0.0})[what]  # no part of it
 
 
 if __name__ == "__main__":

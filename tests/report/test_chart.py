@@ -5,7 +5,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from dewpoint.report.chart import lines
+from dewpoint.report.chart import dots, lines
 
 SERIES = {"a & b": [(1, 0.1), (10, 0.4), (100, 0.8)], "c": [(1, 0.2), (10, 0.2), (100, 0.4)]}
 
@@ -46,3 +46,20 @@ def test_labels_stand_apart():
 def test_a_single_point_and_names_from_outside():
     chart = lines({"<b>": [(5, 0.0)]}, "x", "y")
     assert "&lt;b&gt;" in chart and not re.search("nan|inf", chart)
+
+
+def test_dots_lie_where_their_points_are_on_one_scale():
+    """The lowest at the left and the bottom; names beneath are escaped."""
+    chart = ET.fromstring(dots({"<a> & b": [(0, 0), (4, 1)], "c": [(2, 2)]}, [(1, 0)], "x", "y"))
+    paths = [path.get("d") for path in chart.iter("{http://www.w3.org/2000/svg}path")][:3]
+    pale, first, second = ([tuple(map(float, at.split())) for at in re.findall(r"M(.*?)h0", path)] for path in paths)
+    (left, bottom), (right, one_up) = first
+    unit = (right - left) / 4
+    assert bottom - one_up == pytest.approx(unit, abs=0.2)
+    assert pale == [pytest.approx((left + unit, bottom), abs=0.2)]
+    assert second == [pytest.approx((left + 2 * unit, bottom - 2 * unit), abs=0.2)]
+    assert texts(chart).keys() == {"<a> & b", "c", "x", "y"}
+
+
+def test_dots_of_nothing_and_of_one_place():
+    assert "nan" not in dots({}, [], "x", "y") and "nan" not in dots({"a": [(3, 3), (3, 3)]}, [], "x", "y")

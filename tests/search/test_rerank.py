@@ -10,7 +10,7 @@ import torch
 from sentence_transformers import MultiVectorEncoder
 from transformers import AutoModelForSequenceClassification
 
-from dewpoint.artifact import Artifact
+from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.dataset import Dataset, DatasetWriter
 from dewpoint.data.pairs import joint
 from dewpoint.data.runs import NOTHING, Run, ranked, read_run
@@ -23,10 +23,12 @@ from dewpoint.models.encoder import Encoder, Retriever
 from dewpoint.models.folder import write_retriever
 from dewpoint.program import namespace
 from dewpoint.rankers.rerank import live, rank
-from dewpoint.search import rerank
+from dewpoint.search import bm25, rerank
 from dewpoint.study.graph import Graph
 from models.families import make
+from programs import call
 from sample_study import load, write
+from search.test_bm25 import SETTINGS as POSTINGS
 from stored import store_run
 
 QUERIES, PASSAGES, FOUND = 23, 40, 12
@@ -341,6 +343,20 @@ ADDED = [
     ("  bm25:", "  again: {kind: rerank, of: bm25, by: cat}\n  bm25:"),
     ("hybrid, weighted]", "hybrid, weighted, again]"),
 ]
+
+
+def test_it_is_timed_with_what_it_reranks(world, tmp_path):
+    """BM25's search, and the scores of two cross-encoders."""
+    index = Artifact(tmp_path / "index" / "manifest.json", POSTINGS)
+    bm25.build(index, Dataset(world.data), namespace(json.dumps(POSTINGS)))
+    index.seal()
+    part = {"kind": "bm25", "depth": 9, "settings": {"depth": 9}, "takes": {"index": 1}, "parts": []}
+    timed = settings(2, depth=9, top=4) | {"seed": 1, "batches": {"1": 2, "10": 1}, "parts": [part]}
+    files = {"dataset": world.data, "models": world.models, "tokens": world.tokens, "parts": [index.manifest]}
+    output = call("rankers.rerank latency", tmp_path / "timed" / "data.test.json", timed, **files)
+    found = read_manifest(output)["facts"]["milliseconds"]
+    assert found.keys() == {"1", "10"} and found["10"].keys() == {"search", "score", "total"}
+    assert all(found["10"][part]["mean"] > 0 for part in found["10"])
 
 
 def test_it_is_made_from_a_run_its_models_and_their_tokens(tmp_path):

@@ -6,6 +6,7 @@ from dewpoint.errors import UserError
 from dewpoint.study.load import load_config, load_study
 from sample_study import STUDY, load, write
 
+LATENCIES = ", ".join(f"latency{part}{p99}@10" for part in ("", "-encode", "-search") for p99 in ("", "-p99"))
 GRAMMAR = [
     # unknown keys, recipes, kinds, sources
     ("layers: 2", "layrs: 2", "models.bert.architecture.layrs: unknown key; did you mean 'layers'?"),
@@ -78,11 +79,6 @@ GRAMMAR = [
         "rankers.zero.index.nprobe: Input should be greater than",
     ),
     ("R@100]", "latency@7]", "tables.t.metrics: latency@7, but latency is measured @1, @10, @2000"),
-    (
-        "R@100]",
-        "latency@10]",
-        "tables.t.metrics: latency@10 is measured of bm25, dense, expand rankers, not of a fusion",
-    ),
     ("heads: 2", "heads: 3", "models.bert.architecture: hidden 32 is not a multiple of heads 3"),
     ("[1, 0.5]", "[1]", "rankers.weighted: 1 weights for 2 rankers"),
     ("  bert:", "  be rt:", "models.be rt: expected a name of letters, digits, ., - and _, found 'be rt'"),
@@ -91,19 +87,19 @@ GRAMMAR = [
         "MRR@10",
         "MRr@10",
         "tables.t.metrics.0: unknown metric 'MRr@10', write MRR@10, R@10, PageR@10, nDCG@10, Hit@10, "
-        "Success@10, P@10, latency@10, Rprec, PageRprec; did you mean 'MRR@10'?",
+        f"Success@10, P@10, {LATENCIES}, Rprec, PageRprec; did you mean 'MRR@10'?",
     ),
     (
         "R@100",
         "NDCG@5",
         "tables.t.metrics.1: unknown metric 'NDCG@5', write MRR@10, R@10, PageR@10, nDCG@10, Hit@10, "
-        "Success@10, P@10, latency@10, Rprec, PageRprec; did you mean 'nDCG@5'?",
+        f"Success@10, P@10, {LATENCIES}, Rprec, PageRprec; did you mean 'nDCG@5'?",
     ),
     (
         "R@100",
         "PageRprc",
         "tables.t.metrics.1: unknown metric 'PageRprc', write MRR@10, R@10, PageR@10, nDCG@10, Hit@10, "
-        "Success@10, P@10, latency@10, Rprec, PageRprec; did you mean 'PageRprec'?",
+        f"Success@10, P@10, {LATENCIES}, Rprec, PageRprec; did you mean 'PageRprec'?",
     ),
     ("R@100", "R@0", "tables.t.metrics.1: unknown metric 'R@0'"),
     # what belongs together
@@ -137,7 +133,32 @@ GRAMMAR = [
     ("[bm25]}", "[bm25], query_from: scratch}", "models.first.query_from: a retriever starts from another model, not"),
     ("[bm25]}", "[bm25], train_queries: 0}", "models.first.train_queries.constrained-int: Input should be greater"),
     ("[bm25]}", "[bm25], projection: {sise: 3}}", "models.first.projection.sise: unknown key; did you mean 'size'?"),
-    ("[bm25]}", "[bm25], development: {every: 3}}", "models.first.development.every: unknown key; known: split, "),
+    ("[bm25]}", "[bm25], development: {often: 3}}", "models.first.development.often: unknown key; known: split, "),
+    (
+        "[bm25]}",
+        "[bm25], development: {every: 3, measurements: 4}}",
+        "models.first.development: `every` and `measurements` both say how often; leave one out",
+    ),
+    (
+        "[bm25]}",
+        "[bm25], development: {rerank: bm25, passages: 9}}",
+        "models.first.development: `passages` are of the small corpus, which `rerank` takes the place of; leave ",
+    ),
+    (
+        "[bm25]}",
+        "[bm25], development: {rerank: zero, depth: 1001}}",
+        "models.first.development.depth: 1001, but ranker 'zero' keeps 1000",
+    ),
+    (
+        "[bm25]}",
+        "[bm25], development: {rerank: bm52}}",
+        "models.first.development.rerank: no ranker 'bm52'; did you mean 'bm25'?",
+    ),
+    (
+        "[bm25]}",
+        "[bm25], development: {rerank: second}}",
+        "models.first: needs itself: models.first → rankers.second → models.second → rankers.first → models.first",
+    ),
     ("  first:", "  old: {recipe: released, from: bert}\n  first:", "models.old.from: a released model is from hub:"),
     (
         "  first:",
@@ -373,6 +394,18 @@ def test_a_beir_folder_tells_its_splits(tmp_path):
 
 
 OWN_RUN = ("  bm25:", f"  own-run: {{kind: file, on: d, runs: {{test: '{__file__}'}}}}\n  bm25:")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wrong"),
+    [
+        ("[bm25, second, hybrid", "[own-run, hybrid", "a file, which cannot be asked a question"),
+        ("[second, bm25]", "[second, own-run]", "'hybrid', which asks 'own-run', a file, which cannot be asked"),
+    ],
+)
+def test_what_cannot_be_asked_is_not_timed(tmp_path, old, new, wrong):
+    with pytest.raises(UserError, match=f"tables.t.metrics: latency@10 is not measured of {wrong}"):
+        load(tmp_path, OWN_RUN, (old, new), ("R@100]", "R@100, latency@10]"))
 
 
 @pytest.mark.parametrize(

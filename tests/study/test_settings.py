@@ -35,7 +35,7 @@ def settings(graph: Graph) -> dict[str, str]:
             if function := ranker.function(stage):
                 found[f"{function}_{ranker.kind} {name}"] = settings_of(graph, name)
     found |= {
-        f"latency_{study.rankers[ranker].kind} {ranker}": graph.latency_settings(ranker, split)
+        f"latency_{study.rankers[ranker].kind} {ranker}": graph.latency_settings(ranker, dataset, split)
         for ranker, dataset, split in graph.scores
         if graph.evaluate_inputs(ranker, dataset, split)["latency"]
     }
@@ -103,6 +103,8 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("[bm25]}", "[bm25], negatives_without: [judged, answers]}", {"negatives first"}),
         ("[bm25]}", "[bm25], negatives_seed: 9}", {"negatives first"}),
         ("[bm25]}", "[bm25], development: {queries: 9}}", {"retriever first"}),
+        ("[bm25]}", "[bm25], development: {rerank: zero}}", {"retriever first"}),
+        ("[bm25]}", "[bm25], development: {every: 9}}", {"retriever first"}),
         ("kind: bm25", "kind: bm25, k1: 1.2", {"index_bm25 bm25"}),
         ("kind: bm25", "kind: bm25, b: 0.75", {"index_bm25 bm25"}),
         ("kind: bm25", "kind: bm25, stemmer: german", {"index_bm25 bm25"}),
@@ -163,6 +165,7 @@ def test_a_change_of_a_table_with_a_baseline(tmp_path, old, new, jobs):
     assert changed(tmp_path, (old, new), already=[BASELINE]) == jobs
 
 
+FUSIONS = {"latency_fusion hybrid", "latency_fusion weighted"}
 INDEXED = [("model: co}", "model: co, index: {name: hnsw}}"), ("[bm25, second,", "[bm25, zero, second,")]
 
 
@@ -182,14 +185,12 @@ INDEXED = [("model: co}", "model: co, index: {name: hnsw}}"), ("[bm25, second,",
         (
             "R@100]",
             "R@100, latency@1]",
-            {"table t", "evaluate zero", *EVALUATE, "latency_bm25 bm25", "latency_dense second"},
+            {"table t", "evaluate zero", *EVALUATE, "latency_bm25 bm25", "latency_dense second", *FUSIONS},
         ),
     ],
 )
 def test_a_change_of_an_index(tmp_path, old, new, jobs):
-    already = INDEXED if "latency@" not in new else [*INDEXED, (", hybrid, weighted], on", "], on")]
-    jobs -= {"evaluate hybrid", "evaluate weighted"} if "latency@" in new else set()
-    assert changed(tmp_path, (old, new), already=already) == jobs
+    assert changed(tmp_path, (old, new), already=INDEXED) == jobs
 
 
 def test_an_index_is_compared_with_exact_search_of_its_model(tmp_path):
@@ -205,6 +206,38 @@ def test_an_index_is_compared_with_exact_search_of_its_model(tmp_path):
     for ranker in ("zero", "second"):
         dataset = {"dataset": [graph.dataset("d")]}
         assert graph.latency_inputs(ranker, "d") == dataset | graph.live_inputs(ranker, "d")
+
+
+TIMED = [
+    ("  zero:", "  again: {kind: monot5, of: hybrid, by: t5, top: 9}\n  zero:"),
+    ("  first:", "  t5: {recipe: seq2seq, from: hub:a/t5}\n  first:"),
+    ("rankers: [bm25, zero,", "rankers: [again, bm25, zero,"),
+    ("R@100]", "R@100, latency@10, latency-p99@1]"),
+]
+
+
+def test_a_latency_is_of_the_batches_that_are_asked_for_and_of_all_parts(tmp_path):
+    """Each part finds its own among the manifests in order, and how it is asked counts."""
+    study = load(tmp_path, *INDEXED, *TIMED)
+    graph = Graph(Config(study="s.yaml"), study)
+    assert json.loads(graph.latency_settings("bm25", "d", "test"))["batches"] == {"1": 300, "10": 100}
+    every = {"1": 300, "10": 100, "2000": 5}  # of an index, which the report shows
+    assert json.loads(graph.latency_settings("zero", "d", "test"))["batches"] == every
+    assert json.loads(graph.latency_settings("bm25", "d", "dev"))["batches"] == every
+    small = Graph(Config(study="s.yaml", rehearse=True), study)
+    assert json.loads(small.latency_settings("bm25", "d", "test"))["batches"] == {"1": 3, "10": 3}
+
+    [hybrid] = json.loads(graph.latency_settings("again", "d", "test"))["parts"]
+    assert (hybrid["kind"], hybrid["depth"], hybrid["takes"]) == ("fusion", 1000, {"tuned": 0})
+    second, bm25 = hybrid["parts"]
+    assert (second["kind"], second["takes"]) == ("dense", {"corpus": 1, "model": 1})
+    assert (bm25["kind"], bm25["takes"], bm25["parts"]) == ("bm25", {"index": 1}, [])
+    inputs = graph.latency_inputs("again", "d")
+    asked = [*graph.embeddings("second", "d", "corpus"), graph.model("second"), graph.index("bm25", "d")]
+    assert inputs == {"dataset": [graph.dataset("d")], "model": [graph.model("t5")], "parts": asked}
+    roots = [f"dewpoint.rankers.{of}" for of in ("monot5:latency", "fusion:live", "bm25:live", "dense:live")]
+    assert graph.latency_roots("again") == roots and "parts" not in graph.latency_inputs("bm25", "d")
+    assert json.loads(graph.latency_settings("again", "d", "test"))["top"] == 9
 
 
 def test_a_tuned_fusion_takes_its_weights_as_an_input(tmp_path):
@@ -290,6 +323,20 @@ def test_what_is_made_alone(tmp_path):
     assert targets("co", "d") == ["results/s/models/co/manifest.json", "data/d/manifest.json"]
     with pytest.raises(UserError, match=r"^config\.yaml: only: s\.yaml has no 'third'; there is bert, condenser, co, "):
         targets("first", "third")
+
+
+def test_candidates_that_are_put_in_order_are_an_input(tmp_path):
+    """And in no settings by name: another name of the same ranker trains nothing anew."""
+    names = ("zero", "nought")
+    graphs = []
+    for name in names:
+        changes = [("[bm25]}", f"[bm25], development: {{rerank: {name}}}}}"), ("  zero:", f"  {name}:")]
+        graphs.append(Graph(Config(study="s.yaml"), load(tmp_path, *changes, ("first, zero]", f"first, {name}]"))))
+    for name, graph in zip(names, graphs, strict=True):
+        assert graph.model_inputs("first")["development"] == [f"results/s/runs/{name}/d.dev.json"]
+        assert name in graph.needed.rankers
+    one, two = (graph.model_settings("first") for graph in graphs)
+    assert one == two and json.loads(one)["development"]["reranks"] is True
 
 
 SIDES = """\

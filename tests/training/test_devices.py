@@ -17,34 +17,27 @@ from dewpoint.program import launch
 from dewpoint.rankers import bm25
 from dewpoint.recipes import mlm, released, retriever
 from programs import arguments, command, shell
-from training.conftest import ASKED, DISTILLED, read_by, settings, taught_by, taught_in_batches
+from training.conftest import ASKED, DISTILLED, development, read_by, settings, taught_by, taught_in_batches
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
 
 UNTIED = {"query_source": "study", "projection": {"size": 6, "norm": True}, "pooling": "mean", "normalize": True}
-DEVELOPMENT = {"split": "train", "queries": 6, "depth": 5, "passages": 9, "measurements": 2, "keep": "best"}
+CANDIDATES = {"metric": "nDCG@10", "reranks": True}
 
 
-@pytest.mark.parametrize(
-    "way",
-    [
-        "mlm",
-        "cocondenser",
-        "retriever",
-        "untied retriever",
-        "distilled retriever",
-        "crossencoder",
-        "monot5",
-        "taught colbert",
-    ],
-)
+RECIPES = ["mlm", "cocondenser", "crossencoder", "monot5", "retriever", "colbert"]
+WAYS = [*RECIPES[:-1], "untied retriever", "untied retriever of candidates", "distilled retriever", "taught colbert"]
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_one_process_equals_two(world, bert, t5, trained, tmp_path, way):
     """Dropout on, rows of uneven lengths, several chunks, a last batch that is short and odd, checkpoints."""
-    recipe, untied = way.split()[-1], way.startswith("untied")
+    recipe, untied = next(word for word in way.split() if word in RECIPES), way.startswith("untied")
     values = settings(source="study", steps=8, epochs=1, spans_of="passage", batch_size=7, learning_rate=1e-2)
     values |= {"loss": {"name": "binary"}} if recipe == "crossencoder" else {}  # which minds how high scores are
-    values |= UNTIED | {"development": DEVELOPMENT | {"patience": None}, "epochs": 2} if untied else {}
+    measured = development(depth=5, **CANDIDATES if "candidates" in way else {})
+    values |= UNTIED | {"development": measured, "epochs": 2} if untied else {}
     values |= DISTILLED if way.startswith("distilled") else {}
     values |= {"loss": DISTILLED["loss"], "augmented": True} if way.startswith("taught") else {}
     files = read_by(world, recipe, bert, **{"queries_parent": bert, "development": [world.run]} if untied else {})

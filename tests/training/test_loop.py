@@ -20,9 +20,9 @@ from dewpoint.artifact import read_manifest
 from dewpoint.errors import UserError
 from dewpoint.losses import contrast
 from dewpoint.training import loop
-from dewpoint.training.proxy import MEASURE, Proxy
+from dewpoint.training.proxy import Proxy
 from programs import arguments, command
-from training.conftest import DISTILLED, read_by, settings, taught_by, taught_in_batches
+from training.conftest import DISTILLED, development, read_by, settings, taught_by, taught_in_batches
 
 
 def same(one, other):
@@ -38,7 +38,7 @@ def same(one, other):
     return files(one) == files(other)
 
 
-KEEP = {"keep": "best", "patience": None}
+MEASURE = "development_MRR@10"
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_interrupted_equals_straight(trained, world, bert, monkeypatch, recipe, 
 @pytest.mark.parametrize("recipe", ["cocondenser", "retriever"])
 def test_killed_equals_straight(world, bert, tmp_path, recipe):
     """SIGKILL wherever it strikes, and again as soon as it has gone on: what comes out in the end is the same."""
-    watched = {"split": "train", "queries": 6, "depth": 5, "passages": 9, "measurements": 6}
-    values = settings(source="study", steps=60, measurements=4, epochs=20, development=watched | KEEP)
+    watched = development(depth=5, measurements=6)
+    values = settings(source="study", steps=60, measurements=4, epochs=20, development=watched)
     files = read_by(world, recipe, bert, **{"development": [world.run]} if recipe == "retriever" else {})
 
     def start(name):
@@ -253,7 +253,7 @@ def test_metrics_are_json_lines(bert):
 # --- measurements that decide -------------------------------------------------------------------
 
 
-def measured(trained, bert, monkeypatch, name, values, keep="best", patience=None, **changed):
+def measured(trained, bert, monkeypatch, name, values, keep="best", patience=None, every=None, **changed):
     """A retriever whose measurements are `values`; (its manifest, its weights when each was taken)."""
     seen, coming = [], iter(values)
 
@@ -262,9 +262,8 @@ def measured(trained, bert, monkeypatch, name, values, keep="best", patience=Non
         return {MEASURE: next(coming)}
 
     monkeypatch.setattr(Proxy, "measure", measure)
-    wanted = {"split": "train", "queries": 6, "depth": 0, "passages": 9, "measurements": len(values)}
-    development = wanted | {"keep": keep, "patience": patience}
-    return trained("retriever", name, bert, development=development, epochs=4, batch_size=3, **changed), seen
+    wanted = development(measurements=len(values), every=every, keep=keep, patience=patience)
+    return trained("retriever", name, bert, development=wanted, epochs=4, batch_size=3, **changed), seen
 
 
 def embeddings(manifest):
@@ -311,3 +310,12 @@ def test_a_resumed_training_remembers_its_best(trained, world, bert, monkeypatch
     straight, _ = measured(trained, bert, monkeypatch, "best-straight", values)
     assert torch.equal(embeddings(manifest), embeddings(straight))
     assert read_manifest(manifest)["facts"]["best_step"] == 9
+
+
+@pytest.mark.parametrize(("every", "due"), [(7, {7, 14, 20}), (10, {10, 20}), (50, {20})])
+def test_it_is_measured_every_so_many_steps_and_at_the_end(trained, bert, monkeypatch, every, due):
+    assert loop.Measuring(dict, 3, every=every).due(20) == due
+    values = [0.1] * len(due)
+    manifest, seen = measured(trained, bert, monkeypatch, f"every-{every}", values, every=every)
+    lines = [json.loads(line) for line in (manifest.parent / "metrics.jsonl").open()]
+    assert {line["step"] + 1 for line in lines if MEASURE in line} == due and len(seen) == len(due)

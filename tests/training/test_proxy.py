@@ -1,5 +1,6 @@
-"""The proxy corpus: what is in it, and MRR on it, as a slow reading says."""
+"""What is measured on the way: what is ranked, and the metric of it, as a slow reading in float64 says."""
 
+from math import log2
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,12 +9,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dewpoint.data.dataset import Dataset
-from dewpoint.data.runs import read_run
+from dewpoint.artifact import Artifact
+from dewpoint.data.dataset import Dataset, DatasetWriter
+from dewpoint.data.runs import Run, ranked, read_run
 from dewpoint.data.tokens import TokenStore, assemble
+from dewpoint.evaluation.metrics import measure
 from dewpoint.models.folder import read_retriever
 from dewpoint.training import proxy, ranking
-from dewpoint.training.proxy import MEASURE, Proxy, development_queries, reciprocal_rank
+from dewpoint.training.proxy import Proxy, candidate_ranks, corpus_ranks, development_queries, reciprocal_rank
+from stored import store_run
+from training.conftest import development
 
 
 def slow(scores: list[list[float]], relevant: set[tuple[int, int]]) -> float:
@@ -34,16 +39,29 @@ def test_mrr_with_ties(data, queries, passages, block):
     scores = data.draw(grid)
     pairs = st.tuples(st.integers(0, queries - 1), st.integers(0, passages - 1))
     relevant = data.draw(st.sets(pairs, min_size=1))
+    query, passage = torch.tensor(sorted(relevant)).T
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(proxy, "SCORES", block)
-        found = reciprocal_rank(
-            torch.tensor(scores, dtype=torch.float), torch.eye(passages), torch.tensor(sorted(relevant)).T
-        )
-    assert found == pytest.approx(slow(scores, relevant), abs=1e-6)
+        rank = corpus_ranks(torch.tensor(scores, dtype=torch.float), torch.eye(passages), query, passage)
+    assert reciprocal_rank(query, rank, queries) == pytest.approx(slow(scores, relevant), abs=1e-6)
+
+
+@given(st.data(), st.integers(1, 6), st.integers(1, 25), st.integers(1, 200))
+def test_candidates_are_ranked_among_their_querys_own(data, queries, passages, block):
+    scores = np.array(data.draw(st.lists(st.integers(0, 3), min_size=queries * passages, max_size=queries * passages)))
+    scores = scores.reshape(queries, passages)
+    pairs = sorted(data.draw(st.sets(st.tuples(st.integers(0, queries - 1), st.integers(0, passages - 1)), min_size=1)))
+    query, passage = torch.tensor(pairs).T.contiguous()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proxy, "SCORES", block)
+        rank = candidate_ranks(torch.tensor(scores, dtype=torch.float), torch.eye(passages), query, passage)
+    for query in range(queries):
+        own = sorted((at for of, at in pairs if of == query), key=lambda at: (-scores[query, at], at))
+        assert [rank[pairs.index((query, at))].item() for at in own] == [*range(1, len(own) + 1)]
 
 
 def options(**changed) -> SimpleNamespace:
-    wanted = {"split": "train", "queries": 6, "depth": 4, "passages": 7} | changed
+    wanted = development(**{"depth": 4, "passages": 7} | changed)
     return SimpleNamespace(seed=3, development=SimpleNamespace(**wanted))
 
 
@@ -54,11 +72,17 @@ def small(world, **changed) -> Proxy:
     )
 
 
+def top_ranked(world, queries: set[int]) -> set[tuple[int, int]]:
+    run = read_run(world.run)
+    rows = zip(run.query.tolist(), run.passage.tolist(), run.rank.tolist(), strict=True)
+    return {(query, passage) for query, passage, rank in rows if query in queries and rank <= 4}
+
+
 def test_it_holds_the_judged_the_top_ranked_and_some_at_random(world):
     queries = development_queries(Dataset(world.dataset), options())
     assert len(queries) == 6 == len(set(queries.tolist()))
-    run, judged = read_run(world.run), {2 * query for query in queries.tolist()}
-    top = {int(p) for q, p, rank in zip(run.query, run.passage, run.rank, strict=True) if q in queries and rank <= 4}
+    judged = {2 * query for query in queries.tolist()}
+    top = {passage for _, passage in top_ranked(world, {*queries.tolist()})}
     assert set(small(world, passages=0).passages.tolist()) == judged | top
     assert set(small(world, passages=0, depth=0).passages.tolist()) == judged
     assert set(small(world, passages=40, depth=0).passages.tolist()) == set(range(40))
@@ -66,29 +90,101 @@ def test_it_holds_the_judged_the_top_ranked_and_some_at_random(world):
     assert judged < more and len(more) <= len(judged) + 7
 
 
-def test_it_measures_what_plain_vectors_say(world, trained, bert):
-    model, store = read_retriever(bert.parent), TokenStore(world.tokens)
-    made = small(world)
-    value = made.measure(model, store.special, store.special, tokens=50)[MEASURE]
-    assert model.training
-    model.eval()
+def test_candidates_are_the_top_ranked_and_the_judged_of_each_query(world):
+    """Passages that several queries share are there once, and none at random."""
+    made = small(world, reranks=True)
+    query, passage = made.rows[made.candidates[0]], made.passages[made.candidates[1]]
+    asked = {*made.rows.tolist()}
+    expected = top_ranked(world, asked) | {(query, 2 * query) for query in asked}
+    assert sorted(zip(query.tolist(), passage.tolist(), strict=True)) == sorted(expected)
+    assert len(made.passages) == len({passage for _, passage in expected}) < len(expected)
+
+
+def plain_scores(world, made: Proxy, model) -> np.ndarray:
+    """float64 [queries, passages], each text by itself."""
+    store = TokenStore(world.tokens)
 
     def vectors(texts):
         rows = [torch.from_numpy(row[row != 0][None]) for row in assemble(texts, store.special)]
-        return torch.cat([model.passages(row, torch.ones_like(row)) for row in rows]).detach()
+        return torch.cat([model.passages(row, torch.ones_like(row)) for row in rows]).detach().double().numpy()
 
     queries, passages = store.queries("train", 12)[made.rows], store.passages(24)[made.passages]
-    scores = (vectors(queries) @ vectors(passages).T).tolist()
-    relevant = {(at, int(np.flatnonzero(made.passages == 2 * query)[0])) for at, query in enumerate(made.rows.tolist())}
-    assert value == pytest.approx(slow(scores, relevant), abs=1e-6)
+    return vectors(queries) @ vectors(passages).T
+
+
+@pytest.mark.parametrize("metric", ["MRR@10", "nDCG@10"])
+@pytest.mark.parametrize("reranks", [False, True])
+def test_it_measures_what_plain_vectors_say(world, bert, metric, reranks):
+    """One passage is relevant to each query: nDCG is 1 / log2(rank + 1)."""
+    model, store = read_retriever(bert.parent), TokenStore(world.tokens)
+    made = small(world, metric=metric, reranks=reranks)
+    value = made.measure(model, store.special, store.special, tokens=50)[f"development_{metric}"]
+    assert model.training
+    model.eval()
+    scores = plain_scores(world, made, model)
+    own = top_ranked(world, {*made.rows.tolist()}) | {(query, 2 * query) for query in made.rows.tolist()}
+    gains = []
+    for row, query in zip(scores, made.rows.tolist(), strict=True):
+        known = [at for at, passage in enumerate(made.passages.tolist()) if not reranks or (query, passage) in own]
+        order = sorted(known, key=lambda at: -row[at])
+        rank = 1 + [made.passages[at] for at in order].index(2 * query)
+        gains.append((rank <= 10) * (1 / rank if metric == "MRR@10" else 1 / log2(rank + 1)))
+    assert value == pytest.approx(np.mean(gains), abs=1e-6)
+
+
+@pytest.mark.parametrize("reranks", [False, True])
+@pytest.mark.parametrize("metric", ["MRR@10", "nDCG@10"])
+def test_grades_count_as_in_evaluation(tmp_path, metric, reranks):
+    """Several of a query, and one below what is relevant, which is no candidate unless it was found."""
+    random = np.random.default_rng(5)
+    artifact = Artifact(tmp_path / "data" / "manifest.json")
+    writer = DatasetWriter(artifact)
+    for row in range(30):
+        writer.passage("", f"p{row}", "text")
+    judged = {(query, int(p)): int(random.integers(0, 4)) for query in range(8) for p in random.permutation(30)[:6]}
+    judged |= {(query, query): 3 for query in range(8)}
+    for query in range(8):
+        writer.query("", "dev", f"q{query}", "text")
+    for (query, passage), grade in judged.items():
+        writer.judgement("", "dev", f"q{query}", f"p{passage}", grade)
+    writer.relevant["dev"] = 2
+    writer.finish()
+    artifact.seal()
+    dataset = Dataset(artifact.manifest)
+    every = np.repeat(np.arange(8), 30), np.tile(np.arange(30), 8)
+    found = store_run(tmp_path, "first", ranked(*every, random.random(240).astype(np.float32), 12))
+    changed = options(split="dev", queries=8, depth=9, metric=metric, reranks=reranks, passages=5)
+    made = Proxy(dataset, [found], Unread(), Unread([None] * 30), changed)
+    queries, passages = random.normal(size=(8, 4)), random.normal(size=(len(made.passages), 4))
+    value = made.value(*(torch.from_numpy(of).float() for of in (queries, passages)))
+
+    first = read_run(found)
+    pairs = [(query, passage) for (query, passage), grade in judged.items() if grade >= 2]
+    pairs += [(query, passage) for query, passage, rank in zip(*map(list, columns(first)), strict=True) if rank <= 9]
+    pairs = pairs if reranks else [(query, passage) for query in range(8) for passage in made.passages]
+    query, passage = np.array(sorted({*pairs})).T
+    scores = (queries[query] * passages[np.searchsorted(made.passages, passage)]).sum(1)
+    expected = measure(ranked(query, passage, scores, 30), dataset, "dev", [metric]).mean()[metric]
+    assert value == pytest.approx(expected, abs=1e-6)
+
+
+def columns(run: Run) -> list[np.ndarray]:
+    return [run.query, run.passage, run.rank]
+
+
+class Unread(list):
+    """Texts that no one reads."""
+
+    def __getitem__(self, rows):
+        return None
 
 
 def test_queries_that_are_measured_are_not_trained_on(world, trained, bert, monkeypatch):
     seen = []
     stream = ranking.RetrieverBatches
     monkeypatch.setattr(ranking, "RetrieverBatches", lambda *args: seen.append(args) or stream(*args))
-    wanted = {"split": "train", "queries": 6, "depth": 4, "passages": 7, "measurements": 1, "keep": "last"}
-    trained("retriever", "held-out", bert, development=wanted | {"patience": None}, files={"development": [world.run]})
+    wanted = development(depth=4, passages=7, measurements=1, keep="last")
+    trained("retriever", "held-out", bert, development=wanted, files={"development": [world.run]})
     chosen = seen[0][4]
     held_out = development_queries(Dataset(world.dataset), options())
     assert sorted([*chosen.tolist(), *held_out.tolist()]) == list(range(20))

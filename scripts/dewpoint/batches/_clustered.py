@@ -1,12 +1,13 @@
-"""What compositions by clusters of queries share."""
+"""How clusters of queries are made, and what compositions by them share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from dewpoint.study.bases import Batches, Inputs
-from dewpoint.study.kind import For, Names
+from dewpoint.study.kind import For, Kind, Names
 from dewpoint.study.types import Count, Label, Seed
 
 if TYPE_CHECKING:
@@ -17,18 +18,14 @@ if TYPE_CHECKING:
 CLUSTERS = For("clusters")
 
 
-class ByClusters(Batches):
-    """Queries of a batch are of the same clusters, which are made once from a model's vectors of the queries."""
+class Clusters(Kind):
+    """Clusters of a split's queries, made once from a model's vectors; who wants the same shares them."""
 
-    model: Annotated[Label, Names("models")] = Field(description="whose vectors of the training queries are clustered")
+    model: Annotated[Label, Names("models")] = Field(description="whose vectors of the queries are clustered")
     clusters: Annotated[Count, CLUSTERS] = Field(2000, description="k of k-means")
     iterations: Annotated[Count, CLUSTERS] = Field(20, description="of k-means")
     clusters_seed: Annotated[Seed | None, CLUSTERS] = Field(
         None, description="of the first centroids; config.yaml's when left out"
-    )
-    clusters_per_batch: Count = Field(1, description="clusters that a batch's queries are drawn from, as many of each")
-    draw: Literal["uniform", "by-size"] = Field(
-        "uniform", description="how clusters are drawn: all alike, or by how many training queries they have"
     )
 
     def clusters_settings(self, config) -> dict[str, Any]:
@@ -36,11 +33,26 @@ class ByClusters(Batches):
         made = {"clusters": self.clusters, "iterations": self.iterations}
         return made | {"seed": seed, "threads": config.threads}
 
-    def inputs(self, graph, data: str, split: str) -> Inputs:
-        return {"clusters": [graph.clusters(self, data, split)]}
+    def check(self, study) -> Iterator[tuple[str, str]]:
+        yield from super().check(study)
+        model = study.models[self.model]
+        if model.pairs or model.writes:
+            yield "model", f"'{self.model}' gives no vectors; name a retriever"
 
     def small(self) -> dict[str, Any]:
-        return {"clusters": min(self.clusters, 2), "iterations": min(self.iterations, 3)}
+        return super().small() | {"clusters": min(self.clusters, 2), "iterations": min(self.iterations, 3)}
+
+
+class ByClusters(Clusters, Batches):
+    """Queries of a batch are of the same clusters."""
+
+    clusters_per_batch: Count = Field(1, description="clusters that a batch's queries are drawn from, as many of each")
+    draw: Literal["uniform", "by-size"] = Field(
+        "uniform", description="how clusters are drawn: all alike, or by how many training queries they have"
+    )
+
+    def inputs(self, graph, data: str, split: str) -> Inputs:
+        return {"clusters": [graph.clusters(self, data, split)]}
 
 
 def compose(queries: "np.ndarray", size: int, seed: int, settings, clusters: Path, bins: int = 1) -> "Clustered":

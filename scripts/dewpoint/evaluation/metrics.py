@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from dewpoint.data.answers import with_answer
 from dewpoint.data.dataset import Dataset
+from dewpoint.data.gains import normalised_gain
 from dewpoint.data.runs import Run, find, pair_numbers
 from dewpoint.errors import UserError
 from dewpoint.evaluation.registry import (
@@ -86,16 +87,8 @@ class Ranks:
         return best
 
     def gain(self, k: int) -> np.ndarray:
-        """Σ grade / log2(rank + 1) over a query's first k."""
-        rows = self.seen(k)
-        gains = np.maximum(self.grade[rows], 0) / np.log2(self.rank[rows] + 1)
-        return np.bincount(self.query[rows], weights=gains, minlength=self.queries)
-
-    def ideal_gain(self, k: int) -> np.ndarray:
-        """The same of the best order of all that is judged."""
-        order = np.lexsort([-self.grade, self.query])
-        rank = np.arange(len(order)) - np.searchsorted(self.query[order], self.query[order]) + 1
-        return Ranks(self.query[order], self.grade[order], rank, self.relevant, self.queries).gain(k)
+        """What a query's first k give of what they could, grades discounted by rank."""
+        return normalised_gain(self.query, self.grade, self.rank, self.queries, k)
 
     def value(self, metric: str) -> np.ndarray:
         """A metric of each query."""

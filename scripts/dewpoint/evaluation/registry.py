@@ -18,6 +18,11 @@ OF_RUNS = (JUDGEMENTS, PAGES, ANSWERS)
 OF_EXAMPLES = (SCORES, TRIPLETS)
 HIT, RPREC, LATENCY = "Hit", "Rprec", "latency"
 BATCHES = {1: 300, 10: 100, 2000: 5}  # queries at once: how often latency is measured
+TIMES = {  # what of which part
+    f"{LATENCY}{of}{suffix}": (part, what)
+    for of, part in {"": "total", "-encode": "encode", "-search": "search"}.items()
+    for suffix, what in {"": "mean", "-p99": "p99"}.items()
+}
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def goes_by(written: str) -> str:
 
 def is_latency(written: str) -> bool:
     """All other metrics are of quality: each query has a value."""
-    return written.startswith(f"{LATENCY}@")
+    return written.partition("@")[0] in TIMES
 
 
 def names(*by: str, cutoff: bool) -> list[str]:
@@ -95,9 +100,7 @@ def recall(of, k: int):
 @metric("nDCG")
 def discounted_gain(of, k: int):
     """Σ grade / log2(rank + 1) over the first k, as a share of what the best order would give."""
-    best = of.ideal_gain(k)
-    best[best <= 0] = 1
-    return of.gain(k) / best
+    return of.gain(k)
 
 
 @metric("Success")
@@ -120,7 +123,8 @@ def r_precision(of):
     return of.found(of.relevant_of_each) / of.relevant_or_one
 
 
-metric(LATENCY, TIME)(None)  # latency@10: milliseconds until a batch of 10 queries is answered; measured, not computed
+for name in TIMES:  # latency@10: milliseconds until a batch of 10 queries is answered; measured, not computed
+    metric(name, TIME)(None)
 
 
 # --- of all examples of a split -----------------------------------------------------------------

@@ -20,6 +20,7 @@ class Judged(Reranking):
 
     resources: ClassVar[dict[str, Resources]] = {
         "rank": Resources(mem_mb=16_000, runtime=2880, threads="half", gpu=1),
+        "latency": Resources(mem_mb=32_000, runtime=2880, threads="all", gpu=1),
     }
     asked_about: ClassVar[int] = 1  # passages at a time
 
@@ -37,15 +38,18 @@ class Judged(Reranking):
         return super().small() | {"top": min(self.scored, 5)}
 
     def rank_settings(self, graph, split: str) -> dict[str, Any]:
-        asked = {"precision": graph.config.precision, "split": split, "top": self.scored}
-        return super().rank_settings(graph, split) | texts_of(graph, self.by) | asked
+        return super().rank_settings(graph, split) | {"split": split} | self._how(graph)
+
+    def latency_settings(self, graph, split: str) -> dict[str, Any]:
+        return super().latency_settings(graph, split) | self._how(graph)
+
+    def _how(self, graph) -> dict[str, Any]:
+        """How texts become what the model reads."""
+        return texts_of(graph, self.by) | {"precision": graph.config.precision, "top": self.scored}
 
     def rank_inputs(self, graph, name: str, dataset: str, split: str) -> Inputs:
         run = {"run": [graph.run(self.of, dataset, split)], "model": [graph.model(self.by)]}
         return super().rank_inputs(graph, name, dataset, split) | run
-
-    def latency_settings(self, graph, split: str) -> dict[str, Any]:
-        return self.rank_settings(graph, split)
 
     def live_inputs(self, graph, name: str, dataset: str) -> Inputs:
         return {"dataset": [graph.dataset(dataset)], "model": [graph.model(self.by)]}

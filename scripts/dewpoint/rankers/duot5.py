@@ -8,11 +8,15 @@ from pydantic import Field
 
 from dewpoint.artifact import Artifact
 from dewpoint.rankers._judged import Judged
+from dewpoint.rankers._parts import opened
 from dewpoint.study.kind import For
 from dewpoint.study.types import Count
 
 if TYPE_CHECKING:
     from dewpoint.search.live import Live
+
+
+HERE = For("rank", "latency")
 
 
 class DuoT5(Judged):
@@ -21,10 +25,10 @@ class DuoT5(Judged):
     asked_about: ClassVar[int] = 2
 
     kind: Literal["duot5"]
-    top: Annotated[Count, For("rank")] = Field(
+    top: Annotated[Count, HERE] = Field(
         50, description="passages of a query that are compared; the rest follow in their order"
     )
-    aggregate: Annotated[Literal["sym-sum", "sum"], For("rank")] = Field(
+    aggregate: Annotated[Literal["sym-sum", "sum"], HERE] = Field(
         "sym-sum", description="sum over j of p_ij + 1 - p_ji, or of p_ij"
     )
 
@@ -36,6 +40,12 @@ def rank(artifact: Artifact, settings, dataset: Path, run: Path, model: Path) ->
 
     score = partial(read_judge(model, settings).duo_each, aggregate=settings.aggregate)
     reorder(artifact, Dataset(dataset), run, settings, score, few=1)
+
+
+def latency(artifact: Artifact, settings, dataset: Path, model: Path, parts: list[Path]) -> None:
+    from dewpoint.search.latency import measure
+
+    measure(artifact, settings, dataset, live(settings, dataset, model, opened(settings.parts, parts)))
 
 
 def live(settings, dataset: Path, model: Path, parts: list) -> "Live":

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.evaluation.registry import entry, goes_by
+from dewpoint.rankers._parts import opened
 from dewpoint.study.bases import Inputs, Ranker, Resources
 from dewpoint.study.kind import For, Names, Strict
 from dewpoint.study.sizes import written
@@ -35,6 +36,7 @@ class Fusion(Ranker):
     resources: ClassVar[dict[str, Resources]] = {
         "index": Resources(mem_mb=4000, runtime=60),
         "rank": Resources(mem_mb=4000, runtime=60),
+        "latency": Resources(mem_mb=32_000, runtime=120, threads="all", gpu=1),
     }
 
     kind: Literal["fusion"]
@@ -70,7 +72,7 @@ class Fusion(Ranker):
         return self
 
     def function(self, stage: str) -> str | None:
-        """Weights that the study says need no tuning; how long a fusion takes to answer is not measured."""
+        """Weights that the study says need no tuning."""
         return None if stage == "index" and not self.tune else super().function(stage)
 
     def settings(self, *stages: str) -> dict[str, Any]:
@@ -98,7 +100,7 @@ class Fusion(Ranker):
         return {"tuned": [graph.index(name, dataset)] if self.tune else []}
 
     def latency_settings(self, graph, split: str) -> dict[str, Any]:
-        return self.rank_settings(graph, split)
+        return super().latency_settings(graph, split) | self.rank_settings(graph, split)
 
     def asks(self, dataset: str, split: str) -> Iterator[tuple[str, str, str]]:
         for on in dict.fromkeys([split, self.tune.split] if self.tune else [split]):
@@ -157,6 +159,12 @@ def rank(artifact: Artifact, settings, runs: list[Path], tuned: Path | None) -> 
     with RunWriter(artifact) as file:
         for block in abreast(runs):
             file.write(fusion.fuse(block, weights_of(settings, tuned), settings))
+
+
+def latency(artifact: Artifact, settings, dataset: Path, tuned: Path | None, parts: list[Path]) -> None:
+    from dewpoint.search.latency import measure
+
+    measure(artifact, settings, dataset, live(settings, tuned, opened(settings.parts, parts)))
 
 
 def live(settings, tuned: Path | None, parts: list) -> "Live":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from dewpoint.artifact import Artifact
 from dewpoint.rankers._judged import Judged
+from dewpoint.rankers._parts import opened
 
 if TYPE_CHECKING:
     from dewpoint.search.live import Live
@@ -22,6 +23,12 @@ def rank(artifact: Artifact, settings, dataset: Path, run: Path, model: Path) ->
     from dewpoint.search.reordering import reorder
 
     reorder(artifact, Dataset(dataset), run, settings, read_judge(model, settings).mono_each)
+
+
+def latency(artifact: Artifact, settings, dataset: Path, model: Path, parts: list[Path]) -> None:
+    from dewpoint.search.latency import measure
+
+    measure(artifact, settings, dataset, live(settings, dataset, model, opened(settings.parts, parts)))
 
 
 def live(settings, dataset: Path, model: Path, parts: list) -> "Live":

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from dewpoint.artifact import Artifact
+from dewpoint.rankers._parts import opened
 from dewpoint.rankers._reranking import Reranking
 from dewpoint.study.bases import QUERIES, TEXTS, Inputs, Resources
 from dewpoint.study.kind import For, Names
@@ -28,7 +29,10 @@ def listed(written: Any) -> Any:
 class Rerank(Reranking):
     """Another ranker's candidates in the order of a cross-encoder's or a colbert's scores, or of several's mean."""
 
-    resources: ClassVar[dict[str, Resources]] = {"rank": Resources(mem_mb=16_000, runtime=1440, threads="half", gpu=1)}
+    resources: ClassVar[dict[str, Resources]] = {
+        "rank": Resources(mem_mb=16_000, runtime=1440, threads="half", gpu=1),
+        "latency": Resources(mem_mb=32_000, runtime=1440, threads="all", gpu=1),
+    }
 
     kind: Literal["rerank"]
     by: Annotated[list[Label], BeforeValidator(listed, Label | list[Label]), Names("models"), Once] = Field(
@@ -100,6 +104,16 @@ def rank(
 
     scorers = open_scorers(models, tokens, query_tokens, settings, take_device())
     rerank(artifact, settings, Dataset(dataset), run, scorers)
+
+
+def latency(
+    artifact: Artifact, settings, dataset: Path, models: list[Path], tokens: list[Path], parts: list[Path]
+) -> None:
+    from dewpoint.models.device import take_device
+    from dewpoint.search.latency import measure
+
+    asked = opened(settings.parts, parts)
+    measure(artifact, settings, dataset, live(settings, models, tokens, asked, settings.precision, take_device()))
 
 
 def live(

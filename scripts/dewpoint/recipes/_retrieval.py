@@ -25,18 +25,39 @@ class Projection(Strict):
 
 
 class Development(Strict):
-    """What a retriever is measured on while it is trained: MRR@10 on a small corpus."""
+    """What a retriever is measured on while it is trained: a small corpus, or a ranker's candidates put in order."""
 
     split: Name = Field("dev", description="its queries; those of the training split are then not trained on")
     queries: Count = Field(1000, description="at most so many, drawn at random")
-    depth: Amount = Field(50, description="ranks of each negatives' ranker that are in the small corpus")
-    passages: Amount = Field(10_000, description="passages at random beside them")
+    metric: Literal["MRR@10", "nDCG@10"] = Field("MRR@10", description="that is measured, and should rise")
+    rerank: Annotated[Label | None, Names("rankers")] = Field(
+        None, description="a ranker whose first `depth` passages of a query, with its positives, are all that is ranked"
+    )
+    depth: Amount = Field(
+        50, description="ranks of `rerank`; or of each negatives' ranker that are in the small corpus"
+    )
+    passages: Amount = Field(10_000, description="at random, beside them in the small corpus")
     measurements: Count = Field(10, description="how often it is measured, evenly spread over the steps")
+    every: Count | None = Field(
+        None, description="steps between two measurements, in place of `measurements`; there is one at the end, too"
+    )
     keep: Literal["best", "last"] = Field("best", description="which weights become the model")
     patience: Count | None = Field(None, description="measurements without a rise, after which training ends")
 
+    @model_validator(mode="after")
+    def one_way(self):
+        if self.every and "measurements" in self.model_fields_set:
+            raise ValueError("`every` and `measurements` both say how often; leave one out")
+        if self.rerank and "passages" in self.model_fields_set:
+            raise ValueError("`passages` are of the small corpus, which `rerank` takes the place of; leave one out")
+        return self
+
+    def settings(self, *stages: str) -> dict[str, Any]:
+        return super().settings(*stages) | {"reranks": self.rerank is not None}
+
     def small(self) -> "Development":
-        return self.model_copy(update={"measurements": 1, "queries": min(self.queries, 8)})
+        few = {"every": None, "measurements": 1, "queries": min(self.queries, 8)}
+        return self.model_copy(update=few)
 
 
 class Vectors(Node):
@@ -179,11 +200,11 @@ class Ranking(Trained):
             yield key, f"'{name}' follows a teacher; name the ranker whose scores it takes: teacher: …"
         if self.teacher and not follow:
             yield "teacher", f"loss '{self.loss.name}' does not follow it, nor do the batches; margin-mse would"
-        yield from self.too_deep(study, "negatives_depth", self.negatives_depth)
+        yield from self.too_deep(study, "negatives_depth", self.negatives_depth, self.negatives)
 
-    def too_deep(self, study, key: str, wanted: int) -> Iterator[tuple[str, str]]:
-        """What is wrong where ranks are wanted that a negatives' ranker does not keep."""
-        for ranker in self.negatives:
+    def too_deep(self, study, key: str, wanted: int, rankers: list[str]) -> Iterator[tuple[str, str]]:
+        """What is wrong where ranks are wanted that a ranker does not keep."""
+        for ranker in rankers:
             if wanted > (depth := study.rankers[ranker].depth):
                 yield key, f"{wanted}, but ranker '{ranker}' keeps {depth}"
 

@@ -42,15 +42,22 @@ class Retriever(Pooled, Encoding):
 
     def asks(self) -> Iterator[Asked]:
         yield from super().asks()
-        for ranker in self.negatives if self.development else ():
+        for ranker in self._developed_on:
             yield "development", ranker, self.data, self.development.split
+
+    @property
+    def _developed_on(self) -> list[str]:
+        """The rankers whose runs it is measured on while it is trained."""
+        if not self.development:
+            return []
+        return [self.development.rerank] if self.development.rerank else self.negatives
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
         if self.development:
             if wrong := study.lacks_split(self.data, self.development.split):
                 yield "development.split", wrong
-            yield from self.too_deep(study, "development.depth", self.development.depth)
+            yield from self.too_deep(study, "development.depth", self.development.depth, self._developed_on)
 
     def small(self) -> dict[str, Any]:
         watched = self.development and self.development.small()

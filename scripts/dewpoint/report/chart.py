@@ -1,4 +1,4 @@
-"""A line chart as SVG, for an analysis's figure; colours are the page's, or black where there is none."""
+"""Charts as SVG, for an analysis's figure: lines, dots; colours are the page's, or black where there is none."""
 
 import math
 from html import escape
@@ -19,7 +19,7 @@ def lines(series: dict[str, Points], x: str, y: str, logarithmic: bool = False) 
         share = (place(point[0]) - first) / ((last - first) or 1)
         return LEFT + share * (WIDTH - LEFT - RIGHT), HEIGHT - BOTTOM - point[1] / top * (HEIGHT - TOP - BOTTOM)
 
-    parts = [f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" xmlns="http://www.w3.org/2000/svg" font-size="11">']
+    parts = [_svg(HEIGHT)]
     for share in (0, 0.25, 0.5, 0.75, 1):
         height = at((1 if logarithmic else first, share * top))[1]
         parts.append(f'<path d="M{LEFT} {height:.1f}H{WIDTH - RIGHT}" fill="none" stroke="{PALE}"/>')
@@ -37,3 +37,36 @@ def lines(series: dict[str, Points], x: str, y: str, logarithmic: bool = False) 
     parts.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 6}">{escape(x)}</text>')
     parts.append(f'<text x="{LEFT - 6}" y="{TOP - 14}" style="text-anchor: end">{escape(y)}</text>')
     return "\n".join([*parts, "</svg>"])
+
+
+def dots(groups: dict[str, Points], behind: Points, x: str, y: str) -> str:
+    """A dot for each point, pale for those `behind`; a group has a colour, and its name stands beneath. One scale."""
+    every = [*behind, *(point for points in groups.values() for point in points)]
+    low, high = ([pick(values) for values in zip(*every, strict=True)] or [0, 0] for pick in (min, max))
+    width, height = WIDTH - 2 * LEFT, HEIGHT - TOP - BOTTOM
+    scale = min(room / (high[axis] - low[axis] or 1) for axis, room in enumerate((width, height)))
+
+    def path(points: Points) -> str:
+        return "".join(
+            f"M{LEFT + (across - low[0]) * scale:.1f} {HEIGHT - BOTTOM - (up - low[1]) * scale:.1f}h0"
+            for across, up in points
+        )
+
+    below = 18 * len(groups)
+    parts = [_svg(HEIGHT + below), '<g fill="none" stroke-linecap="round" stroke-width="3">']
+    parts.append(f'<path d="{path(behind)}" stroke="{PALE}"/>')
+    colours = [f"var(--{number % 6}, black)" for number in range(len(groups))]
+    for colour, points in zip(colours, groups.values(), strict=True):
+        parts.append(f'<path d="{path(points)}" style="stroke: {colour}"/>')
+    parts.append("</g>")
+    for number, (colour, name) in enumerate(zip(colours, groups, strict=True)):
+        line = HEIGHT + 6 + 18 * number
+        parts.append(f'<path d="M{LEFT} {line}h14" style="stroke: {colour}; stroke-width: 2"/>')
+        parts.append(f'<text x="{LEFT + 20}" y="{line + 4}" style="text-anchor: start">{escape(name)}</text>')
+    parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}">{escape(x)}</text>')
+    parts.append(f'<text x="{LEFT}" y="{TOP - 14}" style="text-anchor: start">{escape(y)}</text>')
+    return "\n".join([*parts, "</svg>"])
+
+
+def _svg(height: int) -> str:
+    return f'<svg class="chart" viewBox="0 0 {WIDTH} {height}" xmlns="http://www.w3.org/2000/svg" font-size="11">'

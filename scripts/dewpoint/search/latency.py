@@ -1,4 +1,4 @@
-"""How long a ranker takes to answer: batches of 1, 10 and 2,000 queries, encoding, search, and all together."""
+"""How long a ranker takes to answer batches of queries: encoding, search, what else it does, and all together."""
 
 import time
 from pathlib import Path
@@ -8,7 +8,6 @@ import pandas as pd
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
-from dewpoint.evaluation.registry import BATCHES
 from dewpoint.progress import Progress
 from dewpoint.search.live import Live
 
@@ -18,9 +17,10 @@ WARM = 3  # batches that do not count
 def measure(artifact: Artifact, settings, dataset: Path, rank: Live) -> None:
     texts = Dataset(dataset).column(f"queries.{settings.split}", "text").to_pylist()
     order = np.random.default_rng(settings.seed).permutation(len(texts))
-    rows, progress = [], Progress(sum(BATCHES.values()), "batches", rate="queries")
+    batches = {int(size): times for size, times in vars(settings.batches).items()}  # queries at once: how often
+    rows, progress = [], Progress(sum(batches.values()), "batches", rate="queries")
     asked = 0
-    for size, times in BATCHES.items():
+    for size, times in batches.items():
         for number in range(-WARM, times):
             questions = [texts[order[at % len(texts)]] for at in range(asked, asked + size)]
             asked += size
@@ -33,7 +33,7 @@ def measure(artifact: Artifact, settings, dataset: Path, rank: Live) -> None:
     seconds.to_parquet(artifact.beside(".parquet"), index=False)
     artifact.facts |= {
         "milliseconds": {str(size): summary(of.drop(columns="batch")) for size, of in seconds.groupby("batch")},
-        "batches": {str(size): times for size, times in BATCHES.items()},
+        "batches": {str(size): times for size, times in batches.items()},
     }
 
 

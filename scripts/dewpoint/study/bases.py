@@ -252,6 +252,7 @@ class Ranker(Kind):
         return self.settings("rank")
 
     def latency_settings(self, graph, split: str) -> dict[str, Any]:
+        """What `live` reads, and its time's measuring; how many queries at once, and the parts, are added."""
         return self.settings("latency") | {"seed": graph.config.seed, "split": split}
 
     def derive_inputs(self, graph, dataset: str) -> Inputs:
@@ -354,6 +355,10 @@ class Analysis(Kind):
     resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=60)
 
     title: Annotated[str, For()] = Field("", description="above it on the page; its name when left out")
+
+    def clusters_settings(self, config) -> dict[str, Any] | None:
+        """How clusters of the queries of its `data` and `split` are made, where it looks at such."""
+        return None
 
     def asks(self) -> Iterator[Asked]:
         """The runs that it looks at."""

@@ -6,7 +6,7 @@ What an entry needs its kind says; here is where things lie.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,16 +14,18 @@ from pathlib import Path
 from dewpoint.artifact import read_manifest
 from dewpoint.data.catalogue import Download
 from dewpoint.errors import UserError
-from dewpoint.evaluation.registry import is_latency
+from dewpoint.evaluation.registry import BATCHES, entry, is_latency
 from dewpoint.study import rehearsal
 from dewpoint.study.bases import PASSAGES, QUERIES, QUERY, Inputs, Node, Ranker, place
 from dewpoint.study.grammar import Config, Study, Table
+from dewpoint.study.kind import Kind
 from dewpoint.study.load import load_config, load_study
 from dewpoint.study.published import cited, printed_table, setting_text
 from dewpoint.study.rehearsal import rehearsed, stood_for
 from dewpoint.study.written import parse
 
 PROJECT = Path(__file__).parents[3]
+REHEARSED = 3  # times that a batch is timed in a rehearsal, at most
 # what of a config.yaml shapes results, and is not where or how they are made
 SHAPING = ("seed", "precision", "threads", "vectors", "shards")
 
@@ -102,9 +104,9 @@ class Graph:
         """Named after what makes them, so that models share them."""
         return f"{self.results}/negatives/{self.negatives_name(model)}/manifest.json"
 
-    def clusters(self, batches, dataset: str, split: str) -> str:
-        """Named after what makes them, too."""
-        return f"{self.results}/clusters/{self.clusters_name(batches, dataset, split)}/manifest.json"
+    def clusters(self, of, dataset: str, split: str) -> str:
+        """Named after what makes them, too; `of` says how."""
+        return f"{self.results}/clusters/{self.clusters_name(of, dataset, split)}/manifest.json"
 
     def analysis(self, name: str) -> str:
         return f"{self.results}/analyses/{name}/manifest.json"
@@ -353,29 +355,27 @@ class Graph:
 
     # --- clusters of queries --------------------------------------------------------------------
 
-    def clusters_name(self, batches, dataset: str, split: str) -> str:
-        made = [batches.model, dataset, split, batches.clusters_settings(self.config)]
-        return f"{batches.model[:60]}.{dataset}.{split}-{_digest(made)}"
+    def clusters_name(self, of, dataset: str, split: str) -> str:
+        made = [of.model, dataset, split, of.clusters_settings(self.config)]
+        return f"{of.model[:60]}.{dataset}.{split}-{_digest(made)}"
 
     @cached_property
-    def _clustered(self) -> dict[str, str]:
-        """Clusters → a model that is trained by them."""
-        with_batches = {name: of for name, of in self.study.models.items() if hasattr(of, "batches")}
-        return {
-            self.clusters_name(model.batches, model.data, model.split): name
-            for name, model in with_batches.items()
-            if model.batches.clusters_settings(self.config)
-        }
+    def _clustered(self) -> dict[str, tuple[Kind, Kind, str]]:
+        """Clusters → (what says how, the entry that has the queries, its name): an analysis, or a model by batches."""
+        found = [(analysis, analysis, name) for name, analysis in self.study.analyses.items()]
+        found += [(of.batches, of, name) for name, of in self.study.models.items() if hasattr(of, "batches")]
+        made = [entry for entry in found if entry[0].clusters_settings(self.config)]
+        return {self.clusters_name(of, entry.data, entry.split): (of, entry, name) for of, entry, name in made}
 
     def clusters_inputs(self, clusters: str) -> Inputs:
-        model = self.study.models[self._clustered[clusters]]
-        return {"queries": self.embeddings(model.batches.model, model.data, f"queries.{model.split}")}
+        of, entry, _ = self._clustered[clusters]
+        return {"queries": self.embeddings(of.model, entry.data, f"queries.{entry.split}")}
 
     def clusters_settings(self, clusters: str) -> str:
-        return dump(self.study.models[self._clustered[clusters]].batches.clusters_settings(self.config))
+        return dump(self._clustered[clusters][0].clusters_settings(self.config))
 
     def clusters_priority(self, clusters: str) -> int:
-        return self.awaited(self._clustered.get(clusters))
+        return self.awaited(self._clustered[clusters][2]) if clusters in self._clustered else 0
 
     # --- vectors, rankers, scores ---------------------------------------------------------------
 
@@ -425,11 +425,52 @@ class Graph:
             raise UserError(f"{self.config.study}: rankers.{ranker}: {message}")
         return described.rank_inputs(self, ranker, dataset, split)
 
-    def latency_settings(self, ranker: str, split: str) -> str:
+    def live_settings(self, ranker: str, split: str) -> str:
+        """Of a ranker that is asked typed questions."""
         return dump(self.study.rankers[ranker].latency_settings(self, split))
 
+    def latency_settings(self, ranker: str, dataset: str, split: str) -> str:
+        """How often which batches are timed: those that tables ask for, all of an index."""
+        described, metrics = self.study.rankers[ranker], self.scores.get((ranker, dataset, split), [])
+        asked = {entry(metric)[1] for metric in metrics if is_latency(metric)}
+        sizes = asked if asked and not described.exact(self.study) else BATCHES
+        times = {size: min(BATCHES[size], REHEARSED) if self.config.rehearse else BATCHES[size] for size in sizes}
+        settings = {"batches": {str(size): times[size] for size in sorted(sizes)}}
+        parts = {"parts": self._parts(ranker, dataset, split)} if described.asked_live() else {}
+        return dump(described.latency_settings(self, split) | settings | parts)
+
+    def _parts(self, ranker: str, dataset: str, split: str) -> list[dict]:
+        """What a ranker is made of: how each part is opened, and how many of the manifests in order are whose."""
+        return [
+            {
+                "kind": (part := self.study.rankers[name]).tag(),
+                "depth": part.depth,
+                "settings": part.latency_settings(self, split),
+                "takes": {flag: len(paths) for flag, paths in self.live_inputs(name, dataset).items()},
+                "parts": self._parts(name, dataset, split),
+            }
+            for name in self.study.rankers[ranker].asked_live()
+        ]
+
     def latency_inputs(self, ranker: str, dataset: str) -> Inputs:
-        return {"dataset": [self.dataset(dataset)]} | self.live_inputs(ranker, dataset)
+        parts = {"parts": [*self._parts_inputs(ranker, dataset)]} if self.study.rankers[ranker].asked_live() else {}
+        return {"dataset": [self.dataset(dataset)]} | self.live_inputs(ranker, dataset) | parts
+
+    def _parts_inputs(self, ranker: str, dataset: str) -> Iterator[str]:
+        """In the order of `_parts`, flags as sorted JSON has them."""
+        for name in self.study.rankers[ranker].asked_live():
+            for _, paths in sorted(self.live_inputs(name, dataset).items()):
+                yield from paths
+            yield from self._parts_inputs(name, dataset)
+
+    def latency_roots(self, ranker: str) -> list[str]:
+        """What the fingerprint begins with: how its parts are asked counts, too."""
+        described, todo = self.study.rankers[ranker], [*self.study.rankers[ranker].asked_live()]
+        roots = described.roots("latency")
+        while todo:
+            part = self.study.rankers[todo.pop()]
+            roots, todo = [*roots, f"{part.module()}:live"], [*todo, *part.asked_live()]
+        return [*dict.fromkeys(roots)]
 
     def live_inputs(self, ranker: str, dataset: str) -> Inputs:
         return self.study.rankers[ranker].live_inputs(self, ranker, dataset)

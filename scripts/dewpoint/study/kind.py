@@ -75,17 +75,17 @@ class Strict(BaseModel):
         return values
 
     def settings(self, *stages: str) -> dict[str, Any]:
-        """The fields that these stages read, less those that name entries; of a kind in it what its own work reads."""
+        """The fields that these stages read, less those that name entries; of what is written in it likewise."""
         read = {name for name, field in type(self).model_fields.items() if set(stages) & set(_stages(field))}
-        kinds = {name: part.settings(WORK) for name in read if isinstance(part := getattr(self, name), Kind)}
-        return self.model_dump(include=read) | kinds
+        parts = {name: part.settings(WORK) for name in read if isinstance(part := getattr(self, name), Strict)}
+        return self.model_dump(include=read) | parts
 
     def names(self) -> Iterator[tuple[str, str, str]]:
-        """(key, section, name) of all that it is made from, and that the kinds written in it are."""
+        """(key, section, name) of all that it is made from, and that what is written in it is."""
         for name, field, names in _naming(type(self)):
             yield from ((field.alias or name, names.section, one) for one in names.among(getattr(self, name)))
         for name, field in type(self).model_fields.items():
-            if isinstance(part := getattr(self, name), Kind):
+            if isinstance(part := getattr(self, name), Strict):
                 yield from ((f"{field.alias or name}.{key}", section, one) for key, section, one in part.names())
 
     def parts(self) -> Iterator["Strict"]:

@@ -409,7 +409,7 @@ def _table_mistakes(study: Study) -> Mistakes:
                 yield f"{place}.on", wrong
             for ranker, metric in itertools.product(table.rankers, metrics):
                 if is_latency(metric):
-                    yield from ((f"{place}.metrics", wrong) for wrong in _not_timed(metric, study.rankers[ranker]))
+                    yield from ((f"{place}.metrics", wrong) for wrong in _not_timed(metric, ranker, study))
                 elif (registry.entry(metric)[1] or 0) > study.rankers[ranker].depth:
                     depth = study.rankers[ranker].depth
                     yield (
@@ -418,12 +418,17 @@ def _table_mistakes(study: Study) -> Mistakes:
                     )
 
 
-def _not_timed(metric: str, ranker: Kind) -> Iterator[str]:
+def _not_timed(metric: str, ranker: str, study: Study) -> Iterator[str]:
+    """Also where a ranker is made of one that cannot be asked."""
     if int(metric.split("@")[1]) not in BATCHES:
         yield f"{metric}, but latency is measured @{', @'.join(map(str, BATCHES))}"
-    if not ranker.function("latency"):
-        timed = [name for name, kind in kinds("rankers").items() if kind.has("latency")]
-        yield f"{metric} is measured of {', '.join(timed)} rankers, not of a {ranker.tag()}"
+    todo = [ranker]
+    while todo:
+        asked = study.rankers[name := todo.pop(0)]
+        todo += asked.asked_live()
+        if not asked.has("live"):
+            of = f"a {asked.tag()}" if name == ranker else f"'{ranker}', which asks '{name}', a {asked.tag()}"
+            yield f"{metric} is not measured of {of}, which cannot be asked a question"
 
 
 def _cycles(study: Study) -> Mistakes:

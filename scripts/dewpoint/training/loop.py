@@ -39,13 +39,16 @@ class Measuring:
     """What is measured while a model is trained, how often, and what follows from it."""
 
     measure: Callable[[], dict[str, float]]
-    times: int  # evenly spread over the steps
+    times: int  # evenly spread over the steps, where `every` does not say how many lie between
     watched: str | None = None  # the value that should rise
     keep_best: bool = False  # the weights with the highest, instead of the last
     patience: int | None = None  # measurements without a rise, after which training ends
+    every: int | None = None  # steps; at the end, too
 
     def due(self, steps: int) -> set[int]:
         """How many steps are done when it is time to measure."""
+        if self.every:
+            return {*range(self.every, steps, self.every), steps}
         return {round(steps * (time + 1) / self.times) for time in range(self.times)}
 
 

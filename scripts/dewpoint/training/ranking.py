@@ -25,7 +25,7 @@ from dewpoint.training import gradient_cache, loop
 from dewpoint.training.chunks import Batch, Chunk, Room, room
 from dewpoint.training.given import Pace
 from dewpoint.training.in_batch_teacher import InBatchTeacher, taught
-from dewpoint.training.proxy import MEASURE, Proxy
+from dewpoint.training.proxy import Proxy
 from dewpoint.training.sides import Sides, scores_of, vectors_of
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,8 @@ def train(
     objective, measuring = Objective(model, settings, loss, teacher), None
     if watched:
         measure = partial(objective.measure, proxy, query_store.special, store.special, space.chunk)
-        measuring = loop.Measuring(measure, watched.measurements, MEASURE, watched.keep == "best", watched.patience)
+        often, best = (watched.measurements, watched.every), watched.keep == "best"
+        measuring = loop.Measuring(measure, often[0], proxy.name, best, watched.patience, often[1])
     steps = settings.epochs * stream.epochs.steps
     loop.train(model, rows.batch, objective, settings, steps, artifact, pace.checkpoint, measuring)
     artifact.facts |= {"precision": precision_in_use(settings.precision, model.passages.backbone)}
