@@ -28,8 +28,8 @@ ask: setup ## type a question, see what BM25 and the dense retriever find
 only: setup ## what has this name in a study, and what it is made from (TARGET=first STUDY=quickstart)
 	$(BIN)/snakemake --cores all --config study=studies/$(STUDY).yaml only=[$(TARGET)]
 
-rehearse: setup ## all of a study in minutes, on tiny files and models (STUDY=cocondenser)
-	$(BIN)/snakemake --cores all --config study=studies/$(STUDY).yaml rehearse=true
+rehearse: setup ## a study in minutes, on tiny files and models (STUDY=cocondenser; ONLY=table1,table3)
+	$(BIN)/snakemake --cores all --config study=studies/$(STUDY).yaml rehearse=true $(if $(ONLY),only=[$(ONLY)])
 
 plan: setup ## what a study will cost: jobs, GPU hours, disk (STUDY=cocondenser TERAFLOPS=125)
 	@$(BIN)/python scripts/plan.py studies/$(STUDY).yaml $(if $(TERAFLOPS),--teraflops $(TERAFLOPS))

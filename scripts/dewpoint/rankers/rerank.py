@@ -107,13 +107,20 @@ def rank(
 
 
 def latency(
-    artifact: Artifact, settings, dataset: Path, models: list[Path], tokens: list[Path], parts: list[Path]
+    artifact: Artifact,
+    settings,
+    dataset: Path,
+    models: list[Path],
+    tokens: list[Path],
+    query_tokens: list[Path],
+    parts: list[Path],
 ) -> None:
     from dewpoint.models.device import take_device
     from dewpoint.search.latency import measure
 
-    asked = opened(settings.parts, parts)
-    measure(artifact, settings, dataset, live(settings, models, tokens, asked, settings.precision, take_device()))
+    how = {"precision": settings.precision, "device": take_device()}
+    ask = live(settings, models, tokens, query_tokens, opened(settings.parts, parts), **how)
+    measure(artifact, settings, dataset, ask)
 
 
 def live(
