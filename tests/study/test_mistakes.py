@@ -233,6 +233,11 @@ GRAMMAR = [
         "  mono: {recipe: monot5, from: hub:a/t5, data: d, negatives: [bm25], loss: kl}\n  second: {",
         "models.mono.loss: 'kl' follows a teacher; name the ranker whose scores it takes: teacher: …",
     ),
+    (
+        "  second: {",
+        "  mono: {recipe: monot5, from: hub:a/t5, data: d, negatives: [bm25], passage_length: 80}\n  second: {",
+        "models.mono.passage_length: 80 tokens hold no passage beside a query; 88 at least",
+    ),
     # scores of others
     (
         "kind: bm25}",

@@ -10,6 +10,7 @@ from dewpoint.errors import UserError
 
 WORDS = ["Query:", "Document:", "Document0:", "Document1:", "Relevant:"]
 ANSWERS = ("true", "false")
+ROOM = 24  # tokens that a question must have beside those of a query
 
 
 class Prompts:

@@ -5,14 +5,13 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from dewpoint.data.prompts import ROOM
 from dewpoint.rankers._asking import texts_of, writes_nothing
 from dewpoint.rankers._reranking import Reranking
 from dewpoint.study.bases import Inputs, Resources
 from dewpoint.study.kind import Names
 from dewpoint.study.sizes import QUERY_TOKENS, Cost
 from dewpoint.study.types import Label
-
-ROOM = 24  # tokens
 
 
 class Judged(Reranking):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from dewpoint.artifact import Artifact
+from dewpoint.data.prompts import ROOM
 from dewpoint.losses.binary import Binary
 from dewpoint.recipes._retrieval import Ranking, loss_and_batches
 from dewpoint.study.bases import TEXTS
@@ -51,6 +52,9 @@ class TrainedMonoT5(Ranking):
         parent = study.models.get(self.from_)
         if self.from_ == "scratch" or (parent and not parent.writes):
             yield "from", "mono-T5 starts from a T5: hub:ORG/NAME, path:DIR, or a model that writes texts"
+
+        if self.passage_length < (least := self.query_length + ROOM):
+            yield "passage_length", f"{self.passage_length} tokens hold no passage beside a query; {least} at least"
 
     def operations(self, sizes, name: str) -> float:
         asked = min(self.passage_length, QUERY_TOKENS + sizes.passage_tokens(self.data, self.passage_length))
