@@ -9,6 +9,7 @@ import pytest
 from dewpoint.artifact import read_manifest
 from dewpoint.data.runs import read_run
 from dewpoint.errors import UserError
+from dewpoint.rankers._indexes import parameters as parameters_of
 from dewpoint.rankers.dense import Dense
 from dewpoint.search import exact, indexes
 from programs import call
@@ -41,7 +42,7 @@ def built(world, folder, index, **parameters):
     """The programs' manifest of an index, and their run."""
     output, corpus = folder / "index" / "manifest.json", world.corpus.manifests
     manifest = call("rankers.dense index", output, wanted(index), corpus=corpus)
-    settings = {"depth": 10, "parameters": ranker(index).parameters | parameters}
+    settings = {"depth": 10, "parameters": parameters_of(ranker(index).index) | parameters}
     return manifest, call(
         "rankers.dense probe", folder / "d.test.json", settings, queries=world.queries.manifests[0], index=manifest
     )
