@@ -28,6 +28,7 @@ MISTAKES = [
         f"in_batch_teacher: other, loss: kl, teacher: bm25{OTHER}",
         "teacher: loss 'kl' does not follow it, nor do the batches",
     ),
+    (f"batches: {{name: tas, model: other}}{OTHER}", "batches.model: 'other' gives a vector for each token; name a"),
     ("negatives_skip: 200", "models.first: negatives_skip 200 of negatives_depth 200 leaves none"),
     ("batches: tas", "batches.model: Field required"),
     (

@@ -38,6 +38,8 @@ class Clusters(Kind):
         model = study.models[self.model]
         if model.pairs or model.writes:
             yield "model", f"'{self.model}' gives no vectors; name a retriever"
+        if model.several:
+            yield "model", f"'{self.model}' gives a vector for each token; name a retriever, which gives one a text"
 
     def small(self) -> dict[str, Any]:
         return super().small() | {"clusters": min(self.clusters, 2), "iterations": min(self.iterations, 3)}
