@@ -3,7 +3,9 @@
 1,000 queries with 100 passages each, found by BM25, scored by a cross-encoder of MiniLM's size (6 layers of 384): the
 same model, the same pairs, each in a process of its own. The rival is timed without loading, tokenising included; ours
 is the whole program, in float32, in which both give the same scores, and in the precision that a study has by itself.
-Without --data and --model: generated text, and a new model.
+Then the same pairs by late interaction, an encoder of the same size with a vector of 128 for each token, against
+MultiVectorEncoder: both are timed without loading, ours without tokenising. Theirs encodes a passage once, ours once
+in a block of queries. Without --data and --model: generated text, and a new model.
 
 Prints a line for each figure: name, value, goal, ok or short. Wants a quiet machine.
 """
@@ -16,6 +18,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 HOME = Path(__file__).parents[1]
 sys.path[:0] = [str(HOME / "scripts"), str(HOME)]
@@ -28,11 +31,14 @@ from benchmarks.common import here, say, sentences
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import Run, read_run
 from dewpoint.data.tokenizer import load_tokenizer, train_tokenizer
+from dewpoint.data.tokens import TokenStore
 from dewpoint.models.weights import write_model
+from dewpoint.search.rerank import PAIRS, Late, Reads
 
 LENGTHS = {"query_length": 64, "passage_length": 192}
 WORDS = (8, 60)  # of a generated query and passage, on average
 GOALS, SAME = {"auto": 2.0, "float32": 1.2}, 1e-4  # of theirs, which is in float32; of scores
+LATE_GOAL, LATE = 1.0, 128
 RIVAL = ("sentence_transformers",)
 
 
@@ -93,6 +99,58 @@ def main() -> None:
         for precision in size.precisions:
             say(f"pairs/s, {precision}", rates[precision] / rate, GOALS[precision], "x")
         say("largest difference of scores", float(np.abs(scores - run.score).max()), SAME, most=True)
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            folder, (mine, seconds) = process.submit(late, project, run, size.precisions[-1]).result()
+            expected, theirs_took = process.submit(late_theirs, project, run, folder).result()
+        print(f"late: ours {len(mine) / seconds:.1f}, theirs {len(mine) / theirs_took:.1f} pairs/s", flush=True)
+        say("late interaction, pairs/s", theirs_took / seconds, LATE_GOAL, "x")
+        say("late interaction, largest difference of scores", float(np.abs(mine - expected).max()), SAME, most=True)
+
+
+def late(project: ours.Project, run: Run, precision: str) -> tuple[Path, tuple[np.ndarray, float]]:
+    """A late interaction's folder, made of the cross-encoder's encoder; scores, and seconds."""
+    from dewpoint.models.backbone import load_encoder
+    from dewpoint.models.encoder import TOKENS, Encoder, Retriever
+    from dewpoint.models.folder import write_retriever
+
+    start, folder = project.path(ours.model("cat")).parent, project.folder / "late"
+    torch.manual_seed(0)
+    model, texts = (
+        Retriever(Encoder(load_encoder(start))),
+        SimpleNamespace(**LENGTHS, query_prefix="", passage_prefix=""),
+    )
+    model.set_output(TOKENS, True, SimpleNamespace(size=LATE, norm=False))
+    write_retriever(folder, model, (load_tokenizer(start),) * 2, texts, "")
+    (store,) = (TokenStore(path) for path in (project.folder / "data" / "texts" / "tokens").glob("*/manifest.json"))
+    scorer = Late(Reads(folder, store, store, SimpleNamespace(**vars(texts), title="pair")), precision, "cpu")
+    queries, scores, size = scorer.reads.queries("test"), np.empty(len(run.query), np.float32), PAIRS
+    began = time.perf_counter()
+    for first in range(0, len(scores), size):
+        part = slice(first, first + size)
+        scores[part] = scorer.score(queries, run.query[part], run.passage[part])
+    return folder, (scores, time.perf_counter() - began)
+
+
+def late_theirs(project: ours.Project, run: Run, folder: Path) -> tuple[np.ndarray, float]:
+    from sentence_transformers import MultiVectorEncoder
+
+    model, scores = MultiVectorEncoder(str(folder), device="cpu"), np.empty(len(run.query), np.float32)
+    asked, shown = texts_of(project, folder)
+    began = time.perf_counter()
+    queries, (rows, passage) = model.encode_query(asked), np.unique(run.passage, return_inverse=True)
+    passages = model.encode_document([shown[row] for row in rows])
+    for query in np.unique(run.query):
+        mine = np.flatnonzero(run.query == query)
+        scores[mine] = model.similarity([queries[query]], [passages[row] for row in passage[mine]])[0]
+    return scores, time.perf_counter() - began
+
+
+def texts_of(project: ours.Project, folder: Path) -> tuple[list[str], list[str]]:
+    """The test's queries, and the passages with their titles."""
+    data, between = Dataset(project.path(ours.dataset("texts"))), load_tokenizer(folder).sep_token
+    titles, texts = (data.column("corpus", name).to_pylist() for name in ("title", "text"))
+    shown = [f"{title}{between}{text}" if title else text for title, text in zip(titles, texts, strict=True)]
+    return data.column("queries.test", "text").to_pylist(), shown
 
 
 def theirs(project: ours.Project, run: Run) -> tuple[float, np.ndarray]:
@@ -100,10 +158,7 @@ def theirs(project: ours.Project, run: Run) -> tuple[float, np.ndarray]:
     from sentence_transformers import CrossEncoder
 
     folder = project.path(ours.model("cat")).parent
-    data, between = Dataset(project.path(ours.dataset("texts"))), load_tokenizer(folder).sep_token
-    asked = data.column("queries.test", "text").to_pylist()
-    titles, texts = (data.column("corpus", name).to_pylist() for name in ("title", "text"))
-    shown = [f"{title}{between}{text}" if title else text for title, text in zip(titles, texts, strict=True)]
+    asked, shown = texts_of(project, folder)
     pairs = [(asked[query], shown[passage]) for query, passage in zip(run.query, run.passage, strict=True)]
     model = CrossEncoder(str(folder), device="cpu")
     model.predict(pairs[:32])
