@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dewpoint.artifact import Artifact
@@ -155,6 +155,7 @@ IDS = st.lists(
 
 
 @settings(max_examples=10, deadline=None)
+@example({(0, 0): float(np.finfo(np.float32).max)}, [*"abcdefghi"], [*"abcdefghi"], 1)  # written with fewer digits
 @given(RUN, IDS, IDS, st.integers(1, 30))
 def test_export_and_import_give_the_same_run(tmp_path_factory, scores, queries, passages, block):
     """In both formats; and sorted as trec_eval does, by float32 score and then by falling id, the order is ours."""

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 LARGEST = 1 << 26  # characters that an object of a JSON array may have, and bytes that a line may
 FIELD = 1 << 17  # characters that a field may have where stray quotes are taken; a quote never closed ends there
-LARGEST_FLOAT = 2**128 - 2**104  # of float32
+TOO_LARGE = 2**128 - 2**103  # what float32 rounds to infinity: half a step above its largest, which may be written so
 LOG_SECONDS = 10
 BETWEEN = re.compile(r"\s*([\[,]?)\s*(\]?)")  # what stands between the objects of a JSON array
 SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
@@ -332,7 +332,7 @@ def text(row: dict[str, Any], column: str, place: str, default: str | None = Non
 def float32(written: str, what: str, place: str) -> float:
     """A field of a line as a number that float32 holds."""
     value = float(written) if NUMBER.fullmatch(written) else math.nan
-    if not abs(value) <= LARGEST_FLOAT:
+    if not abs(value) < TOO_LARGE:
         raise UserError(f"{place}: {what} '{written}' is not a number that float32 holds")
     return value
 
@@ -344,6 +344,6 @@ def grade(value: Any, place: str) -> float:
         number = math.nan if written else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not abs(number) <= LARGEST_FLOAT:
+    if not abs(number) < TOO_LARGE:
         raise UserError(f"{place}: grade {value!r} is not a finite number")
     return number
