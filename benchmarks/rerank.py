@@ -33,7 +33,8 @@ from dewpoint.data.runs import Run, read_run
 from dewpoint.data.tokenizer import load_tokenizer, train_tokenizer
 from dewpoint.data.tokens import TokenStore
 from dewpoint.models.weights import write_model
-from dewpoint.search.rerank import PAIRS, Late, Reads
+from dewpoint.search.rerank import PAIRS
+from dewpoint.search.scorers import Late, Reads
 
 LENGTHS = {"query_length": 64, "passage_length": 192}
 WORDS = (8, 60)  # of a generated query and passage, on average

@@ -142,7 +142,7 @@ def test_scores_are_the_librarys(world, exact, tmp_path, models):
 @pytest.mark.parametrize(("tokens", "block"), [(40, 12), (100, 30), (10**6, 10**6)])
 def test_neither_batches_nor_blocks_matter(world, tmp_path, monkeypatch, tokens, block):
     straight = read_run(made(world, tmp_path / "straight", 2, judged=True))
-    monkeypatch.setattr(rerank, "BATCH_TOKENS", {"cpu": tokens})
+    monkeypatch.setattr(scorers, "BATCH_TOKENS", {"cpu": tokens})
     monkeypatch.setattr(rerank, "PAIRS", block)
     assert_near(read_run(made(world, tmp_path / "cut", 2, judged=True)), straight)
 
@@ -255,7 +255,7 @@ def late(world, request) -> SimpleNamespace:
 @pytest.mark.parametrize("held", [1, 2**28])
 @pytest.mark.parametrize("pairs_of_block", [FOUND, 8192])
 def test_late_interactions_scores_are_the_librarys(world, late, tmp_path, monkeypatch, held, pairs_of_block):
-    monkeypatch.setattr(rerank, "HELD", held)
+    monkeypatch.setattr(scorers, "HELD", held)
     monkeypatch.setattr(rerank, "PAIRS", pairs_of_block)
     values = settings() | {"texts": [late.texts]}
     artifact = Artifact(tmp_path / "data.test.json", values, "code", [])
@@ -288,7 +288,7 @@ def test_a_job_that_was_killed_goes_on(world, tmp_path, monkeypatch):
     """What is done is not scored again, a block that was damaged is; the file is the same, and nothing else is left."""
     monkeypatch.setattr(rerank, "PAIRS", 4 * FOUND)  # blocks of four queries
     straight = made(world, tmp_path / "straight", judged=True)
-    score, scored = rerank.Pairwise.score, []
+    score, scored = scorers.Pairwise.score, []
 
     def killed_at(block: int | None):
         def counted(self, queries, query, passage):
@@ -297,7 +297,7 @@ def test_a_job_that_was_killed_goes_on(world, tmp_path, monkeypatch):
             scored.append(sorted(set(query.tolist())))
             return score(self, queries, query, passage)
 
-        monkeypatch.setattr(rerank.Pairwise, "score", counted)
+        monkeypatch.setattr(scorers.Pairwise, "score", counted)
 
     killed_at(3)
     with pytest.raises(Killed):

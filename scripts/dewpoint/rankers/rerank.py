@@ -100,7 +100,8 @@ def rank(
 ) -> None:
     from dewpoint.data.dataset import Dataset
     from dewpoint.models.device import take_device
-    from dewpoint.search.rerank import open_scorers, rerank
+    from dewpoint.search.rerank import rerank
+    from dewpoint.search.scorers import open_scorers
 
     scorers = open_scorers(models, tokens, query_tokens, settings, take_device())
     rerank(artifact, settings, Dataset(dataset), run, scorers)
@@ -133,6 +134,7 @@ def live(
     device: str = "cpu",
 ) -> "Live":
     """`parts` is the ranker of `of`, with the depth that it is asked for."""
-    from dewpoint.search.rerank import answering, open_scorers
+    from dewpoint.search.rerank import answering
+    from dewpoint.search.scorers import open_scorers
 
     return answering(open_scorers(models, tokens, query_tokens, settings, device), parts[0], settings.top)
