@@ -23,7 +23,7 @@ from dewpoint.models.encoder import Encoder, Retriever
 from dewpoint.models.folder import write_retriever
 from dewpoint.program import namespace
 from dewpoint.rankers.rerank import live, rank
-from dewpoint.search import bm25, rerank
+from dewpoint.search import bm25, rerank, scorers
 from dewpoint.study.graph import Graph
 from models.families import make
 from programs import call
