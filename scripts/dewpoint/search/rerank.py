@@ -50,6 +50,7 @@ class Candidates:
     run: Run
     scored: np.ndarray  # as booleans
     stays: np.ndarray  # whatever its rank
+    added: np.ndarray  # of those that stay, what was not found and takes no place of what was
 
 
 def candidates(found: Run, top: int, depth: int, positives: tuple[np.ndarray, np.ndarray]) -> Candidates:
@@ -64,7 +65,8 @@ def candidates(found: Run, top: int, depth: int, positives: tuple[np.ndarray, np
         np.concatenate(both) for both in zip((query, passage), (of[added] for of in positives), strict=True)
     )
     scored = np.concatenate([scored, np.ones(added.sum(), bool)])
-    return Candidates(Run(query, passage, np.zeros(len(query), np.float32)), scored, stays)
+    new = np.arange(len(query)) >= len(query) - added.sum()
+    return Candidates(Run(query, passage, np.zeros(len(query), np.float32)), scored, stays, new)
 
 
 def ordered(of: Candidates, scores: np.ndarray, depth: int) -> Run:
@@ -75,8 +77,9 @@ def ordered(of: Candidates, scores: np.ndarray, depth: int) -> Run:
     np.minimum.at(lowest, query[of.scored], scores)
     score[rest] = lowest[query[rest]] - Run(query[rest], of.run.passage[rest], score[rest]).rank
     order = np.lexsort([of.run.passage, -score, query])
-    run = Run(query, of.run.passage, score).at(order)
-    return run.at((run.rank <= depth) | of.stays[order])
+    run, new = Run(query, of.run.passage, score).at(order), np.concatenate([[0], np.cumsum(of.added[order])])
+    before = new[1:] - new[np.searchsorted(run.query, run.query)]  # added ones, of the same query and not lower
+    return run.at((run.rank - before <= depth) | of.stays[order])
 
 
 def rerank(artifact: Artifact, settings, data: Dataset, run: Path, scorers: list[Scorer]) -> None:
