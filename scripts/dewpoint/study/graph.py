@@ -477,8 +477,9 @@ class Graph:
 
     def evaluate_inputs(self, ranker: str, dataset: str, split: str) -> Inputs:
         """A run, the exact one that it approximates, and how long answers took, where that is asked for."""
-        exact = self.study.rankers[ranker].exact(self.study)
-        timed = exact or any(map(is_latency, self.scores[ranker, dataset, split]))
+        described = self.study.rankers[ranker]
+        exact, asked = described.exact(self.study), any(map(is_latency, self.scores[ranker, dataset, split]))
+        timed = asked or (exact and described.function("latency"))
         return {
             "dataset": [self.dataset(dataset)],
             "run": [self.run(ranker, dataset, split)],
