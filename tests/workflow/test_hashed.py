@@ -72,6 +72,7 @@ tables:
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
+  map: {kind: topics, model: one, data: b, clusters: 2}
 """
 SUBMITTED = """\
 datasets:
@@ -99,7 +100,8 @@ def roots_of(arguments: tuple[str, ...]) -> list[str]:
         module, function = arguments[1:3]
         loss = settings.get("loss") or {}
         written = [("losses", loss), ("losses", loss.get("in_batch")), ("batches", settings.get("batches"))]
-        below = [kind(folder, part["name"]).module() for folder, part in written if part]
+        named = ((folder, part) for folder, part in written if part and "name" in part)  # not how often what is timed
+        below = [kind(folder, part["name"]).module() for folder, part in named]
         return [f"dewpoint.{module}:{function}", *(f"{one}:work" for one in below)]
     does = {"prepare": "write", "rehearse": "rehearse"}.get(program)
     return [program, *([f"{kind('sources', settings['source']).module()}:{does}"] if does else [])]
