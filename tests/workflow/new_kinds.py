@@ -58,11 +58,11 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from dewpoint.artifact import Artifact
-from dewpoint.recipes._retrieval import Vectors
+from dewpoint.recipes._retrieval import Pooled
 from dewpoint.study.bases import QUERIES, Inputs
 
 
-class Shaken(Vectors):
+class Shaken(Pooled):
     """A model whose weights are shaken a little."""
 
     recipe: Literal["shaken"]
