@@ -30,7 +30,7 @@ class Rerank(Reranking):
     """Another ranker's candidates in the order of a cross-encoder's or a colbert's scores, or of several's mean."""
 
     resources: ClassVar[dict[str, Resources]] = {
-        "rank": Resources(mem_mb=16_000, runtime=1440, threads="half", gpu=1),
+        "rank": Resources(mem_mb=16_000, runtime=1440, threads="all", gpu=1),
         "latency": Resources(mem_mb=32_000, runtime=1440, threads="all", gpu=1),
     }
 
