@@ -69,17 +69,10 @@ class Dense(SearchesVectors):
 
 
 def index(artifact: Artifact, settings, corpus: list[Path]) -> None:
-    import time
-
-    import faiss
-
     from dewpoint.search import indexes
     from dewpoint.search.vectors import Vectors
 
-    began, path = time.monotonic(), artifact.path("index.faiss")
-    built, facts = indexes.build(Vectors(corpus), settings.index, settings.seed, settings.threads)
-    faiss.write_index(built, str(path))
-    artifact.facts |= facts | {"bytes": path.stat().st_size, "seconds": round(time.monotonic() - began, 2)}
+    indexes.write(artifact, Vectors(corpus), settings)
 
 
 def rank(artifact: Artifact, settings, queries: Path, corpus: list[Path]) -> None:

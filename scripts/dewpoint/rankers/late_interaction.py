@@ -66,9 +66,6 @@ class LateInteraction(SearchesVectors):
 
 
 def index(artifact: Artifact, settings, corpus: list[Path]) -> None:
-    import time
-
-    import faiss
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -76,12 +73,10 @@ def index(artifact: Artifact, settings, corpus: list[Path]) -> None:
     from dewpoint.search.late import AllVectors
     from dewpoint.search.vectors import Vectors
 
-    began, path, vectors = time.monotonic(), artifact.path("index.faiss"), AllVectors(Vectors(corpus))
-    built, facts = indexes.build(vectors, settings.index, settings.seed, settings.threads)
-    faiss.write_index(built, str(path))
+    vectors = AllVectors(Vectors(corpus))
+    indexes.write(artifact, vectors, settings)
     pq.write_table(pa.table({"vectors": vectors.counts.astype("int32")}), artifact.path("passages.parquet"))
-    facts |= {"passages": len(vectors.counts), "vectors": len(vectors)}
-    artifact.facts |= facts | {"bytes": path.stat().st_size, "seconds": round(time.monotonic() - began, 2)}
+    artifact.facts |= {"passages": len(vectors.counts), "vectors": len(vectors)}
 
 
 def rank(artifact: Artifact, settings, queries: Path, corpus: list[Path]) -> None:

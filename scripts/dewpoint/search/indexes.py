@@ -6,13 +6,14 @@ long as the longest, Φ:  p' = (p, √(Φ² - |p|²)),  q' = (q, 0),  |q' - p'|�
 
 import math
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import faiss
 import numpy as np
 
-from dewpoint.artifact import member, read_manifest
+from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.data.runs import Run, ranked
 from dewpoint.errors import UserError
 from dewpoint.progress import Progress
@@ -47,6 +48,14 @@ def factory(wanted, passages: int, dimension: int) -> str:
             return "SQ8"
         case "factory":
             return wanted.factory
+
+
+def write(artifact: Artifact, corpus: Vectors, settings) -> None:
+    """The index of a corpus as index.faiss, with what it took to build it."""
+    began, path = time.monotonic(), artifact.path("index.faiss")
+    built, facts = build(corpus, settings.index, settings.seed, settings.threads)
+    faiss.write_index(built, str(path))
+    artifact.facts |= facts | {"bytes": path.stat().st_size, "seconds": round(time.monotonic() - began, 2)}
 
 
 def build(corpus: Vectors, wanted, seed: int, threads: int) -> tuple[faiss.Index, dict]:
