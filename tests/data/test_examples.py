@@ -159,3 +159,31 @@ def test_pairs_of_rows_that_are_not_there(tmp_path, query, passage, message):
     writer = corpus_and_queries(tmp_path)
     with pytest.raises(UserError, match=f"^pairs.npy: {message}$"):
         writer.pairs("pairs.npy", "train", np.array(query), np.array(passage))
+
+
+def test_one_passage_a_query_is_mapped_and_read_as_judgements(tmp_path):
+    one, mapped = (corpus_and_queries(tmp_path / name) for name in ("one", "mapped"))
+    one.pairs("", "train", np.arange(3), np.array([3, 0, 3]))
+    mapped.paired("", "train", np.array([3]))
+    mapped.paired("", "train", np.array([0, 3]))
+    one, mapped = finished(one), finished(mapped)
+    assert (one.is_paired("train"), mapped.is_paired("train")) == (False, True)
+    assert isinstance(mapped.paired("train"), np.memmap)
+    for read in (one.judgements, one.positives):
+        for expected, found in zip(read("train"), getattr(mapped, read.__name__)("train"), strict=True):
+            assert (found == expected).all()
+            assert found.dtype == expected.dtype
+    assert mapped.rows("corpus") == 4
+    assert read_manifest(mapped.manifest)["facts"] == read_manifest(one.manifest)["facts"]
+
+
+def test_a_pair_of_a_passage_that_is_not_there(tmp_path):
+    with pytest.raises(UserError, match=r"^pairs.npy: a pair names passage row 4, there are 4$"):
+        corpus_and_queries(tmp_path).paired("pairs.npy", "train", np.array([0, 4]))
+
+
+def test_queries_without_their_passage_are_refused(tmp_path):
+    writer = corpus_and_queries(tmp_path)
+    writer.paired("", "train", np.array([0, 1]))
+    with pytest.raises(ValueError, match="train: 2 pairs of 3 queries"):
+        writer.finish()

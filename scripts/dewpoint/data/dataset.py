@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dewpoint.artifact import Artifact, member, read_manifest
+from dewpoint.data.appended import Appended
 from dewpoint.data.ids import Ids
 from dewpoint.errors import UserError
 
@@ -44,7 +45,8 @@ class DatasetWriter:
         self.starts = array("q")  # each document's first passage
         self.queries: dict[str, Ids] = {}
         self.judged: dict[str, dict[tuple[int, int], float]] = {}
-        self.paired: dict[str, int] = {}  # judgements that came many at once
+        self.at_once: dict[str, int] = {}  # judgements that came many at once
+        self.positives: dict[str, Appended] = {}  # the one passage of each query
         self.relevant: dict[str, float] = {}  # the grade from which a passage is, where it is not 1
         self.examples: dict[str, tuple[int, bool]] = {}  # (texts of each, whether they have scores)
         self.lists: dict[str, dict[str, TableWriter]] = {}
@@ -109,9 +111,21 @@ class DatasetWriter:
                 raise UserError(f"{place}: judgement names {what} row {row[wrong[0]]}, there are {count:,}")
         grade = np.ones(len(query), np.float32) if grade is None else grade
         self._table(f"judgements.{split}", JUDGEMENTS).write([query, passage, grade])
-        self.paired[split] = self.paired.get(split, 0) + len(query)
+        self.at_once[split] = self.at_once.get(split, 0) + len(query)
         if len(grade):
             self.highest[split] = max(float(grade.max()), self.highest.get(split, -LARGEST))
+
+    def paired(self, place: str, split: str, passage: np.ndarray) -> None:
+        """The one relevant passage, by its row, of each of the next queries: for splits of pairs by the million.
+
+        They are memory-mapped when read; such a split has no other judgements.
+        """
+        wrong = np.flatnonzero((passage < 0) | (passage >= self.count))
+        if len(wrong):
+            raise UserError(f"{place}: a pair names passage row {passage[wrong[0]]}, there are {self.count:,}")
+        if split not in self.positives:
+            self.positives[split] = Appended(self.artifact.path(f"positives.{split}.npy"), np.int32)
+        self.positives[split].append(passage)
 
     def example(self, place: str, split: str, texts: tuple[str, ...], score: float | None = None) -> None:
         """Texts that belong together, such as a pair or a triplet, and how alike they are, if that is known.
@@ -150,19 +164,20 @@ class DatasetWriter:
         """Close the files, and note what is in them; `judgements` are counted as they were given."""
         if not self.count and not self.examples:
             raise UserError(f"{self.artifact.folder}: no passage and no example was found; a dataset needs either")
-        for split in self.queries:
-            self._table(f"judgements.{split}", JUDGEMENTS)
-        for table in self.tables.values():
-            table.close()
+        for split, ids in self.queries.items():
+            if split not in self.positives:
+                self._table(f"judgements.{split}", JUDGEMENTS)
+            elif self.positives[split].count != len(ids) or f"judgements.{split}" in self.tables:
+                raise ValueError(f"{split}: {self.positives[split].count} pairs of {len(ids)} queries, and no others")
+        for file in (*self.tables.values(), *self.positives.values()):
+            file.close()
         if self.empty:
             log.warning("warning: %s of %s passages have no text; kept", f"{self.empty:,}", f"{self.count:,}")
         self.artifact.facts |= {
             "passages": self.count,
             "empty_passages": self.empty,
             "queries": {split: len(ids) for split, ids in self.queries.items()},
-            "judgements": {
-                split: len(self.judged.get(split, ())) + self.paired.get(split, 0) for split in self.queries
-            },
+            "judgements": {split: self._judgements(split) for split in self.queries},
         }
         relevant = {split: plain_number(grade) for split, grade in self.relevant.items() if grade != 1}
         judged = DOCUMENTS if len(self.documents) else None
@@ -179,6 +194,12 @@ class DatasetWriter:
                 raise UserError(
                     f"{self.artifact.folder}: {split} has {grades}; say `relevant:` as these grades mean it"
                 )
+
+    def _judgements(self, split: str) -> int:
+        """How many were given."""
+        if split in self.positives:
+            return self.positives[split].count
+        return len(self.judged.get(split, ())) + self.at_once.get(split, 0)
 
     def _query(self, place: str, split: str, id: str, what: str) -> int:
         return _row(self.queries.get(split, Ids()), place, id, "query", what)
@@ -286,8 +307,19 @@ class Dataset:
 
     def judgements(self, split: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(query rows, passage rows, grades) of a split."""
+        if self.is_paired(split):
+            passage = self.paired(split)
+            return np.arange(len(passage), dtype=np.int32), np.asarray(passage), np.ones(len(passage), np.float32)
         table = pq.read_table(self._file(f"judgements.{split}"))
         return tuple(table[name].to_numpy() for name in ("query", "passage", "grade"))
+
+    def is_paired(self, split: str) -> bool:
+        """Whether each query of a split has one relevant passage, and nothing else is judged."""
+        return f"positives.{split}.npy" in read_manifest(self.manifest)["files"]
+
+    def paired(self, split: str) -> np.ndarray:
+        """The passage row of each query of such a split, memory-mapped."""
+        return np.load(member(self.manifest, f"positives.{split}.npy"), mmap_mode="r")
 
     def relevant(self, split: str) -> float:
         """The grade from which a passage of a split is relevant."""

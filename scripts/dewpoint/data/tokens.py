@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from dewpoint.artifact import Artifact, member, read_manifest
+from dewpoint.data.appended import Appended
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.tokenizer import special_tokens
 from dewpoint.errors import UserError
@@ -32,7 +33,7 @@ def write_tokens(dataset: Dataset, tokenizer, artifact: Artifact) -> None:
     encoder = tokenizer.backend_tokenizer
     encoder.no_truncation()
     encoder.no_padding()
-    sentences = _Appended(artifact.path("corpus.sentences.npy"), np.int64) if dataset.has_corpus else None
+    sentences = Appended(artifact.path("corpus.sentences.npy"), np.int64) if dataset.has_corpus else None
     tables = {"corpus": ["title", "text"]} if dataset.has_corpus else {}
     tables |= {f"queries.{split}": ["text"] for split in dataset.splits}
     tables |= {f"examples.{split}": ["texts"] for split in dataset.example_splits}
@@ -74,34 +75,12 @@ def _sentence_starts(texts: list[str], encoded: list) -> np.ndarray:
     return np.array(starts, np.int64)
 
 
-class _Appended:
-    """A one-dimensional .npy file that grows; its header leaves room for the length, which is written last."""
-
-    def __init__(self, path: Path, type):
-        self.file, self.type, self.count = open(path, "wb"), np.dtype(type), 0
-        self._header()
-
-    def append(self, values: np.ndarray) -> None:
-        values.astype(self.type, copy=False).tofile(self.file)
-        self.count += len(values)
-
-    def close(self) -> None:
-        self.file.seek(0)
-        self._header()
-        self.file.close()
-
-    def _header(self) -> None:
-        descr = np.lib.format.dtype_to_descr(self.type)
-        header = {"shape": (self.count,), "fortran_order": False, "descr": descr}
-        np.lib.format.write_array_header_1_0(self.file, header)
-
-
 class _TextWriter:
     """A column's texts: all tokens in one file, where each text starts (and the last ends) in another."""
 
     def __init__(self, artifact: Artifact, name: str, type: np.dtype):
-        self.tokens = _Appended(artifact.path(f"{name}.npy"), type)
-        self.offsets = _Appended(artifact.path(f"{name}.offsets.npy"), np.int64)
+        self.tokens = Appended(artifact.path(f"{name}.npy"), type)
+        self.offsets = Appended(artifact.path(f"{name}.offsets.npy"), np.int64)
         self.offsets.append(np.zeros(1, np.int64))
 
     def append(self, encoded: list) -> int:
