@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dewpoint.data.catalogue import Download
-from dewpoint.sources import _marco, dpr, wikipedia
+from dewpoint.sources import _marco, dpr, paq, wikipedia
 from dewpoint.study.grammar import Study
 from dewpoint.study.graph import Graph
 
@@ -24,6 +24,8 @@ SOURCES = {
     "dpr": {"source": "dpr"},
     "nq": {"source": "dpr", "questions": ["nq"], "adversarial": True},
     "wiki": {"source": "wikipedia"},
+    "paq": {"source": "paq"},
+    "some": {"source": "paq", "subset": "L1", "dev": 0.01},
     "own": {"source": "beir", "path": "somewhere"},
 }
 DATASETS = Study.model_validate({"datasets": SOURCES}).datasets
@@ -62,7 +64,7 @@ def test_sources_need_what_their_options_say():
     assert {name for name in FILES_OF["dpr"] if "trivia" in name} == set(FILES_OF["dpr"]) - set(FILES_OF["nq"])
     assert set(FILES_OF["document"]) == set(FILES_OF["maxp"])
     assert len(FILES_OF["wiki"]) == 41 and not FILES_OF["own"]
-    assert FILES.keys() == {*_marco.FILES, *dpr.DOWNLOADS, *wikipedia.FILES}
+    assert FILES.keys() == {*_marco.FILES, *dpr.DOWNLOADS, *paq.DOWNLOADS, *wikipedia.FILES}
 
 
 @given(st.sampled_from(sorted(DATASETS)), st.data())

@@ -30,6 +30,7 @@ REQUIRED |= {"rankers": ["m", "w"], "of": ["m", "w"]}
 REQUIRED |= {"files": ["a.txt"], "corpus": ["c.jsonl"], "queries": {"dev": "q"}}
 LARGE = {
     ("sources", "msmarco-passage"): {"triples": 30},
+    ("sources", "questions"): {"queries": "d"},
     ("sources", "table"): {
         "corpus": {"file": "c.csv"},
         "queries": {"test": {"file": "q.csv"}},
