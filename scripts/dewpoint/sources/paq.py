@@ -24,6 +24,7 @@ from dewpoint.data.catalogue import Download, licensed
 from dewpoint.data.reading import counted, json_lines, objects, text, texts
 from dewpoint.sources import _dpr
 from dewpoint.study.bases import Source
+from dewpoint.study.sizes import Cost, prepared
 
 if TYPE_CHECKING:
     from dewpoint.data.dataset import DatasetWriter
@@ -34,6 +35,8 @@ PAQ = "https://dl.fbaipublicfiles.com/paq/"
 QUESTIONS = "PAQ.metadata.jsonl.gz"
 LICENCES = {_dpr.DPR: _dpr.LICENCE, PAQ: "CC BY-SA 3.0"}
 DOWNLOADS = {_dpr.CORPUS: _dpr.CORPUS_FILE, QUESTIONS: Download(f"{PAQ}v1/{QUESTIONS}")}
+COUNTS = {"all": 64.9e6, "L1": 14.1e6, "L4": 53.8e6, "NE": 12.0e6}  # questions, as the page rounds them
+QUESTION_WORDS = 11  # with its answer
 BLOCK = 50_000  # pairs held at once
 TRAIN, DEV = "train", "dev"
 LEFT_OUT = {
@@ -78,6 +81,9 @@ class Paq(Source):
     def expected_small(self) -> dict[str, int | dict[str, int]]:
         sizes = {split: {TRAIN: tiny.TRAIN, DEV: tiny.DEV}[split] for split in self.judged}
         return {"passages": tiny.PASSAGES, "queries": sizes, "judgements": sizes}
+
+    def cost(self, passages: float) -> Cost:
+        return super().cost(passages) + prepared(COUNTS[self.subset], QUESTION_WORDS)
 
 
 def write(writer: "DatasetWriter", files: dict[str, Path], subset: str, dev: float) -> None:
