@@ -72,9 +72,13 @@ class Windows:
 
     def touched(self, windows: range, span: Span) -> list[int]:
         """Those of a page's windows that have a character in a span."""
-        return [
-            row
-            for row in self.of_paragraph(windows, span.first, span.last)
-            if (self.paragraphs[row] > span.first or self.ends[row] > span.start)
-            and (self.paragraphs[row] < span.last or self.starts[row] < span.end)
-        ]
+        found = []
+        for row in self.of_paragraph(windows, span.first, span.last):
+            paragraph, begin, end = self.paragraphs[row], self.starts[row], self.ends[row]
+            if paragraph == span.first:
+                begin = max(begin, span.start)
+            if paragraph == span.last:
+                end = min(end, span.end)
+            if begin < end:
+                found.append(row)
+        return found
