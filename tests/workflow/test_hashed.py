@@ -48,6 +48,9 @@ models:
   soft: {recipe: retriever, from: net, data: b, teacher: one, negatives: [bm25], loss: soft-labels}
   margins: {recipe: retriever, from: soft, data: b, teacher: one, negatives: [bm25], loss: margin-mse}
   mined: {recipe: retriever, from: co, data: dpr, split: nq-train, negatives: [bm25, one], development: {split: nq-dev}}
+  own: {recipe: pairs, from: new, data: d, negatives: [bm25], development: {data: d, split: test, rankers: [bm25]}}
+  cloze: {recipe: pairs, task: ict, from: new, data: wikipedia, development: {data: d, split: test}}
+  body: {recipe: pairs, task: bfs, from: new, data: wikipedia, development: {data: d, split: test}}
   t5: {recipe: seq2seq, from: hub:org/t5}
   cat: {recipe: crossencoder, from: new, data: d, negatives: [bm25], loss: binary}
   late: {recipe: colbert, from: new, data: d, negatives: [bm25], projection: {size: 8}}
@@ -75,6 +78,7 @@ tables:
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
   map: {kind: topics, model: one, data: b, clusters: 2}
+  measured: {kind: proxy, models: [own, cloze, body], on: d/test}
 """
 SUBMITTED = """\
 datasets:
