@@ -41,7 +41,7 @@ archive: setup ## results, data, study and code in one file (STUDY=quickstart TO
 	@$(BIN)/python scripts/archive.py $(NAMED) $(if $(TO),--to "$(TO)") $(if $(WITHOUT),--without $(WITHOUT))
 
 test: lint ## everything that can be checked on a laptop
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-slurm: $(VENV)/.development ## a study on a cluster of two nodes on localhost (as root, Debian's packages of SLURM)
 	$(BIN)/python -m pytest tests/slurm

@@ -25,6 +25,7 @@ datasets:
   wikipedia: {source: wikipedia}
   paq: {source: paq, dev: 0.0001}
   asked: {source: questions, data: paq, split: train, queries: dpr}
+  kilt: {source: kilt, tasks: [hotpotqa, triviaqa]}
 models:
   new: {recipe: mlm, from: scratch, data: d, architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}}
   co: {recipe: cocondenser, from: pre, data: [w, wikipedia], early_layers: 1}
@@ -75,6 +76,7 @@ tables:
   fused: {rankers: [bm25, tuned, graph, margins], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
+  kilt: {rankers: [bm25], on: {kilt/hotpotqa-dev: [SetRprec, PageSetR@5], kilt/triviaqa-dev: [PageSetRprec]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
   map: {kind: topics, model: one, data: b, clusters: 2}
