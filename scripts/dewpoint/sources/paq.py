@@ -78,6 +78,10 @@ class Paq(Source):
         """The number of questions is published rounded."""
         return {"passages": _dpr.PASSAGES}
 
+    def roughly(self) -> dict[str, int | dict[str, int]]:
+        held_out = int(self.dev * COUNTS[self.subset])
+        return super().roughly() | {"queries": {TRAIN: int(COUNTS[self.subset]) - held_out, DEV: held_out}}
+
     def expected_small(self) -> dict[str, int | dict[str, int]]:
         sizes = {split: {TRAIN: tiny.TRAIN, DEV: tiny.DEV}[split] for split in self.judged}
         return {"passages": tiny.PASSAGES, "queries": sizes, "judgements": sizes}

@@ -96,6 +96,10 @@ class Source(Kind):
         """How many `passages`, `queries` and `judgements` it must have, the latter two by split, as far as known."""
         return {}
 
+    def roughly(self) -> dict[str, int | dict[str, int]]:
+        """The same where it is known about, for `make plan`."""
+        return {"passages": self.estimated, "queries": {}}
+
     def expected_small(self) -> dict[str, int | dict[str, int]]:
         """How many its tiny files hold."""
         return {}
