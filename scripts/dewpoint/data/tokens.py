@@ -134,10 +134,16 @@ class TokenStore:
 
     def queries(self, split: str, length: int, prefix: Sequence[int] = (), augmented: bool = False) -> "Texts":
         """A split's queries as inputs; augmented ones are filled up with [MASK]."""
-        return self.as_queries(self.column(f"queries.{split}"), length, prefix, augmented)
+        return self._as_queries(self.column(f"queries.{split}"), length, prefix, augmented)
 
-    def as_queries(self, texts: Ragged, length: int, prefix: Sequence[int], augmented: bool) -> "Texts":
-        """Any tokens as queries."""
+    def typed(self, questions: list[str], tokenizer, length: int, prefix: Sequence[int], augmented: bool) -> "Texts":
+        """Questions typed by hand, as queries; the tokenizer is the one that made the store."""
+        ids = tokenizer(questions, add_special_tokens=False)["input_ids"]
+        values = np.array([token for one in ids for token in one], np.int64)
+        texts = Ragged(values, np.concatenate([[0], np.cumsum([len(one) for one in ids])]))
+        return self._as_queries(texts, length, prefix, augmented)
+
+    def _as_queries(self, texts: Ragged, length: int, prefix: Sequence[int], augmented: bool) -> "Texts":
         fill = self.special["mask"] if augmented else None
         if augmented and fill is None:
             raise UserError(f"{self.manifest}: its tokenizer has no [MASK] to fill queries up with; augmented: false")

@@ -28,6 +28,10 @@ class ColBERT(Encoding):
     recipe: Literal["colbert"]
     augmented: Annotated[bool, TEXTS] = Field(True, description="queries are filled up with [MASK] to query_length")
 
+    @property
+    def fills_queries(self) -> bool:
+        return self.augmented
+
 
 @dataclass(frozen=True)
 class Given(Encoded):
