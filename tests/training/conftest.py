@@ -18,8 +18,8 @@ from dewpoint.data.runs import ranked, write_run
 from dewpoint.data.tokenizer import load_tokenizer, train_wordpiece
 from dewpoint.data.tokens import write_tokens
 from dewpoint.program import namespace
-from dewpoint.recipes import colbert, crossencoder, monot5
-from dewpoint.recipes.retriever import Given
+from dewpoint.recipes import crossencoder, monot5
+from dewpoint.recipes._encoding import Encoded
 from dewpoint.study.kind import work_of
 from dewpoint.training.given import InBatchTeacher, Pace, Side, Text
 from models.families import words
@@ -156,13 +156,13 @@ def read_by(world, recipe: str, parent: Path | None = None, **others: Path | lis
     if recipe in SIDED:
         queries = text | {"parent": None}
         text = {f"{side}_{what}": of[what] for side, of in zip(SIDES, (text, queries), strict=True) for what in of}
-        text |= {"negatives": world.negatives} | ({"development": []} if recipe == "retriever" else {})
+        text |= {"negatives": world.negatives, "development": []}
     if recipe in SCORING:
         text |= {"negatives": world.negatives}
     return {"dataset": world.dataset} | text | others
 
 
-def opened(recipe: str, read: dict) -> Text | Given:
+def opened(recipe: str, read: dict) -> Text | Encoded:
     """What its work is handed."""
     if recipe not in (*SIDED, *SCORING):
         return Text(**read)
@@ -173,8 +173,7 @@ def opened(recipe: str, read: dict) -> Text | Given:
     teacher = InBatchTeacher(
         *(read.pop(f"in_batch_teacher_{what}", None) for what in ("model", "tokens", "query_tokens"))
     )
-    given = colbert.Given if recipe == "colbert" else Given
-    return given(**sides, **read, in_batch_teacher=teacher)
+    return Encoded(**sides, **read, in_batch_teacher=teacher)
 
 
 @pytest.fixture(scope="session")

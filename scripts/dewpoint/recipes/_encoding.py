@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from dewpoint.recipes._retrieval import Projection, Ranking, Vectors
-from dewpoint.study.bases import QUERIES, Inputs
+from dewpoint.recipes._retrieval import Development, Projection, Ranking, Vectors
+from dewpoint.study.bases import QUERIES, Asked, Inputs
 from dewpoint.study.kind import Names
 from dewpoint.study.sizes import QUERY_TOKENS
 from dewpoint.study.types import Label
@@ -24,6 +25,8 @@ class Encoding(Vectors, Ranking):
         description="a retriever or colbert that scores each batch's queries and passages as they come; the loss "
         "follows it in place of `teacher`, and a loss that is pairwise, too, both",
     )
+
+    development: Development | None = Field(None, description="left out: nothing is measured on the way")
 
     @model_validator(mode="after")
     def something_to_contrast(self):
@@ -52,7 +55,20 @@ class Encoding(Vectors, Ranking):
             **{f"passages_{what}": made for what, made in passages.items()},
             **{f"queries_{what}": made for what, made in queries.items()},
             **{f"in_batch_teacher_{what}": made for what, made in taught.items()},
+            "development": [graph.run(*of) for key, *of in self.asks() if key == "development"],
         }
+
+    def asks(self) -> Iterator[Asked]:
+        yield from super().asks()
+        for ranker in self._developed_on:
+            yield "development", ranker, self.data, self.development.split
+
+    @property
+    def _developed_on(self) -> list[str]:
+        """The rankers whose runs it is measured on while it is trained."""
+        if not self.development:
+            return []
+        return [self.development.rerank] if self.development.rerank else self.negatives
 
     @property
     def follows(self) -> bool:
@@ -66,11 +82,16 @@ class Encoding(Vectors, Ranking):
                 yield "in_batch_teacher", f"'{self.in_batch_teacher}' is no retriever; name a retriever or a colbert"
             if not self.loss.taught:
                 yield "in_batch_teacher", f"loss '{self.loss.name}' does not follow it; in-batch-margin-mse would"
+        if self.development:
+            if wrong := study.lacks_split(self.data, self.development.split):
+                yield "development.split", wrong
+            yield from self.too_deep(study, "development.depth", self.development.depth, self._developed_on)
 
     def small(self) -> dict[str, Any]:
         projection = self.projection
         return super().small() | {
-            "projection": projection and projection.model_copy(update={"size": min(projection.size, 16)})
+            "projection": projection and projection.model_copy(update={"size": min(projection.size, 16)}),
+            "development": self.development and self.development.small(),
         }
 
     def operations(self, sizes, name: str) -> float:
@@ -88,3 +109,4 @@ class Encoded(Instances):
     passages: Side
     queries: Side
     in_batch_teacher: InBatchTeacher
+    development: list[Path]
