@@ -135,7 +135,7 @@ def development(**changed) -> dict:
 
 
 DISTILLED = {  # what a retriever is told that follows a teacher, and the files that it then reads
-    "loss": {"name": "dual", "alpha": 0.75, "in_batch": {"name": "kl", "temperature": 2.0}},
+    "loss": {"name": "dual", "alpha": 0.75, "teacher_scale": 1.0, "in_batch": {"name": "kl", "temperature": 2.0}},
     "batches": {"name": "tas-balanced", "clusters_per_batch": 2, "draw": "by-size", "bins": 3},
 }
 

@@ -124,7 +124,7 @@ def test_a_query_is_scored_with_its_own_passages_alone():
 def test_a_teacher_is_followed_on_a_querys_own_passages():
     """Margin-MSE is its equation over own pairs alone, though the teacher has scores of all."""
     model, values = crossencoder(rate=0), wanted("contrast", 3)
-    values.loss = SimpleNamespace(name="margin-mse")
+    values.loss = SimpleNamespace(name="margin-mse", teacher_scale=1.0)
     made = Rows(stream(values), SPECIAL, JOINT, HELD, seed=3).batch(0)
     teacher = torch.randn(made.labels["masked"].shape, generator=torch.Generator().manual_seed(2))
     found = Objective(model, values, partial(margin_mse.work, settings=values.loss))(
@@ -349,7 +349,7 @@ def test_interrupted_equals_straight(trained, bert, monkeypatch):
 
 def test_a_teacher_that_lacks_pairs_is_refused_or_passed_over(trained, world, bert):
     """The run that gave the negatives lacks some positives."""
-    taught = {"loss": {"name": "margin-mse"}, "files": {"teacher": world.run}, "epochs": 1}
+    taught = {"loss": {"name": "margin-mse", "teacher_scale": 1.0}, "files": {"teacher": world.run}, "epochs": 1}
     with pytest.raises(UserError, match=r"teacher: run .* lacks"):
         trained("crossencoder", "badly-taught", bert, **taught)
     made = trained("crossencoder", "taught", bert, unscored="skipped", **taught)
