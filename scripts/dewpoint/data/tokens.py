@@ -166,6 +166,12 @@ class TokenStore:
         return np.load(member(self.manifest, f"{name}.npy"), mmap_mode="r")
 
 
+def fills_queries(texts) -> bool:
+    """Whether queries are filled up with [MASK], of the settings that say how a model reads texts: most have no such
+    key."""
+    return getattr(texts, "augmented", False)
+
+
 @dataclass
 class Slices:
     """Pieces of a flat token array, one a row: where each starts and how many tokens it has."""
