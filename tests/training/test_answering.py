@@ -205,6 +205,22 @@ def test_it_learns_and_is_read_by_who_asks(monot5, world):
     assert np.mean(wins) > 0.7
 
 
+def test_its_card_says_how_it_is_asked(monot5, world):
+    """The code in it gives the score that the ranker gives, and the rest is where it came from."""
+    made = monot5("carded", epochs=1, learning_rate=1e-2)
+    card = (made.parent / "README.md").read_text()
+    assert card.startswith("---\nlibrary_name: transformers\npipeline_tag: text-ranking\ntags: [transformers, monot5, ")
+    assert "`data`: 40 passages; trained on 20 queries of `train`." in card
+    code = card.split("```python\n")[1].split("```")[0]
+    assert 'from_pretrained("carded")' in code
+    query, passage = "cold glass", "dew on grass at night"
+    code = code.replace('"carded"', repr(str(made.parent)))
+    said = {}
+    exec(code.replace("Query: … Document: …", f"Query: {query} Document: {passage}"), said)
+    judge = read_judge(made, SimpleNamespace(precision="float32", passage_length=100, query_length=40))
+    assert said["score"].item() == pytest.approx(judge.mono([query], [passage])[0], abs=1e-5)
+
+
 def test_it_goes_on_from_its_folder(monot5):
     """At a rate of next to nothing weights stay the parent's."""
     first = monot5("first", epochs=1, learning_rate=1e-2)

@@ -23,6 +23,7 @@ from dewpoint.data.tokenizer import load_tokenizer, prefix_ids
 from dewpoint.data.tokens import Slices, TokenStore, leading
 from dewpoint.models import dropout
 from dewpoint.models.backbone import load_seq2seq
+from dewpoint.models.card import card
 from dewpoint.models.device import precision, precision_in_use, take_device
 from dewpoint.models.reader import Reader
 from dewpoint.models.seq2seq import first_state
@@ -54,6 +55,7 @@ def train(
     artifact.facts |= stream.facts | revisions(revision=settings.source)
     write_model(model.backbone, artifact.path("."))
     words.save_pretrained(artifact.path("."))
+    artifact.path("README.md").write_text(card(artifact, settings, given.dataset, "monot5"), encoding="utf-8")
 
 
 def start(settings, parent: Path | None) -> "Answering":
