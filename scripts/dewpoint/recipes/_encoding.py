@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from dewpoint.recipes._retrieval import Development, Projection, Ranking, Vectors
+from dewpoint.recipes._retrieval import Development, Ranking, Sided
 from dewpoint.study.bases import QUERIES, Asked, Inputs
 from dewpoint.study.kind import Names
 from dewpoint.study.sizes import QUERY_TOKENS
@@ -15,17 +15,15 @@ from dewpoint.study.types import Label
 from dewpoint.training.given import InBatchTeacher, Instances, Side
 
 
-class Encoding(Vectors, Ranking):
+class Encoding(Sided, Ranking):
     """A query's positive against its negatives and the other passages of the batch, by vectors of each text."""
 
-    projection: Projection | None = Field(None, description="left out: as `from` has it, none otherwise")
     in_batch: bool = Field(True, description="the other queries' passages are negatives, too")
     in_batch_teacher: Annotated[Label | None, Names("models")] = Field(
         None,
         description="a retriever or colbert that scores each batch's queries and passages as they come; the loss "
         "follows it in place of `teacher`, and a loss that is pairwise, too, both",
     )
-
     development: Development | None = Field(None, description="left out: nothing is measured on the way")
 
     @model_validator(mode="after")
@@ -37,26 +35,14 @@ class Encoding(Vectors, Ranking):
         return self
 
     def inputs(self, graph, name: str) -> Inputs:
-        made = super().inputs(graph, name)
-        passages = {what: made.pop(what) for what in ("tokens", "tokenizer", "parent")}
-        parent, teacher = graph.parent(name, QUERIES), self.in_batch_teacher
-        queries = {
-            "tokens": [graph.tokens(name, self.data, QUERIES)],
-            "tokenizer": [graph.tokenizer(name, QUERIES)],
-            "parent": [graph.model(parent)] if parent else [],
-        }
+        teacher = self.in_batch_teacher
         taught = {
             "model": [graph.model(teacher)] if teacher else [],
             "tokens": [graph.tokens(teacher, self.data)] if teacher else [],
             "query_tokens": [graph.tokens(teacher, self.data, QUERIES)] if teacher else [],
         }
-        return {
-            **made,
-            **{f"passages_{what}": made for what, made in passages.items()},
-            **{f"queries_{what}": made for what, made in queries.items()},
-            **{f"in_batch_teacher_{what}": made for what, made in taught.items()},
-            "development": [graph.run(*of) for key, *of in self.asks() if key == "development"],
-        }
+        made = super().inputs(graph, name) | {f"in_batch_teacher_{what}": made for what, made in taught.items()}
+        return made | {"development": [graph.run(*of) for key, *of in self.asks() if key == "development"]}
 
     def asks(self) -> Iterator[Asked]:
         yield from super().asks()
@@ -88,11 +74,7 @@ class Encoding(Vectors, Ranking):
             yield from self.too_deep(study, "development.depth", self.development.depth, self._developed_on)
 
     def small(self) -> dict[str, Any]:
-        projection = self.projection
-        return super().small() | {
-            "projection": projection and projection.model_copy(update={"size": min(projection.size, 16)}),
-            "development": self.development and self.development.small(),
-        }
+        return super().small() | {"development": self.development and self.development.small()}
 
     def operations(self, sizes, name: str) -> float:
         passage = sizes.passage_tokens(self.data, self.passage_length)
