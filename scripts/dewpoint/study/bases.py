@@ -194,6 +194,11 @@ class Node(Kind):
     def encoders(self) -> int:
         return 1
 
+    @property
+    def fills_queries(self) -> bool:
+        """Whether queries are filled up with [MASK], as a key of some recipes says."""
+        return False
+
 
 class Trained(Node):
     """A model that is trained here."""
