@@ -167,10 +167,9 @@ class TokenStore:
         return np.load(member(self.manifest, f"{name}.npy"), mmap_mode="r")
 
 
-def fills_queries(texts) -> bool:
-    """Whether queries are filled up with [MASK], of the settings that say how a model reads texts: most have no such
-    key."""
-    return getattr(texts, "augmented", False)
+def fills_queries(settings) -> bool:
+    """Whether queries are filled up with [MASK], by settings of how a model reads texts; most have no such key."""
+    return getattr(settings, "augmented", False)
 
 
 @dataclass
