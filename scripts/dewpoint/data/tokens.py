@@ -168,8 +168,7 @@ class TokenStore:
 
 
 def fills_queries(settings) -> bool:
-    """Whether queries are filled up with [MASK], of the settings that say how a model reads texts: most have no such
-    key."""
+    """Whether queries are filled up with [MASK], by settings of how a model reads texts; most have no such key."""
     return getattr(settings, "augmented", False)
 
 
