@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from dewpoint.artifact import Artifact
 from dewpoint.rankers._indexes import parameters
 from dewpoint.rankers._vectors import SearchesVectors
-from dewpoint.study.bases import Inputs, Resources
+from dewpoint.study.bases import TEXTS, Inputs, Resources
 from dewpoint.study.sizes import Cost, of_core
 
 if TYPE_CHECKING:
     from dewpoint.search.live import Live
 
+QUESTIONS = ("query_length", "query_prefix", "query_cut")  # how the model reads them, of what it says of texts
 SEARCHED = 0.03  # exact search's share of what a GPU sustains in training
 ADDED = 50_000  # vectors of 768 that a core gives an index of lists or codes in a second; reckoned
 GRAPH_ADDED = 500  # that it gives a graph of neighbours; reckoned
@@ -41,7 +42,8 @@ class Dense(SearchesVectors):
 
     def latency_settings(self, graph, split: str) -> dict[str, Any]:
         node = graph.study.models[self.model]
-        how = {"query_length": node.query_length, "query_prefix": node.query_prefix}
+        texts = node.settings(*TEXTS.stages)
+        how = {key: texts[key] for key in QUESTIONS if key in texts}
         how |= {"precision": graph.config.precision, "parameters": parameters(self.index)}
         return super().latency_settings(graph, split) | how
 
@@ -111,11 +113,13 @@ def live(
     precision: str = "float32",
     device: str = "cpu",
 ) -> "Live":
+    from dewpoint.data.tokens import query_reading
     from dewpoint.search import indexes
     from dewpoint.search.encode import QuestionEncoder
     from dewpoint.search.live import Dense as Answering
     from dewpoint.search.vectors import Vectors
 
-    encoder = QuestionEncoder(model.parent, settings.query_length, settings.query_prefix, precision, device)
+    how = {"precision": precision, "device": device, "cut": query_reading(settings)["cut"]}
+    encoder = QuestionEncoder(model.parent, settings.query_length, settings.query_prefix, **how)
     search = indexes.Searcher(index, vars(settings.parameters)) if index else indexes.in_memory(Vectors(corpus))
     return Answering(encoder, search)

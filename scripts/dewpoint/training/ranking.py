@@ -15,7 +15,7 @@ from dewpoint.data.negatives import read_negatives
 from dewpoint.data.pretrained import revisions
 from dewpoint.data.streams import Epochs
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import TokenStore
+from dewpoint.data.tokens import TokenStore, query_reading
 from dewpoint.models import dropout
 from dewpoint.models.card import card
 from dewpoint.models.device import precision, precision_in_use, take_device
@@ -44,7 +44,7 @@ def train(
     model.check_fits(words, query_words, settings)
     prefix, query_prefix = prefix_tokens(words, query_words, settings)
     passages = store.passages(settings.passage_length, prefix, settings.title)
-    queries = partial(query_store.queries, prefix=query_prefix, augmented=getattr(settings, "augmented", False))
+    queries = partial(query_store.queries, prefix=query_prefix, **query_reading(settings))
     judged, watched = data.positives(settings.split), settings.development
     asked = queries(watched.split, length=settings.query_length) if watched else None
     teacher = InBatchTeacher(given.in_batch_teacher, settings, pace.chunk) if given.in_batch_teacher.model else None
