@@ -87,19 +87,19 @@ GRAMMAR = [
         "MRR@10",
         "MRr@10",
         "tables.t.metrics.0: unknown metric 'MRr@10', write MRR@10, R@10, PageR@10, nDCG@10, Hit@10, "
-        f"Success@10, P@10, {LATENCIES}, Rprec, PageRprec; did you mean 'MRR@10'?",
+        f"Success@10, P@10, {LATENCIES}, Rprec, PageRprec, MRR; did you mean 'MRR@10'?",
     ),
     (
         "R@100",
         "NDCG@5",
         "tables.t.metrics.1: unknown metric 'NDCG@5', write MRR@10, R@10, PageR@10, nDCG@10, Hit@10, "
-        f"Success@10, P@10, {LATENCIES}, Rprec, PageRprec; did you mean 'nDCG@5'?",
+        f"Success@10, P@10, {LATENCIES}, Rprec, PageRprec, MRR; did you mean 'nDCG@5'?",
     ),
     (
         "R@100",
         "PageRprc",
         "tables.t.metrics.1: unknown metric 'PageRprc', write MRR@10, R@10, PageR@10, nDCG@10, Hit@10, "
-        f"Success@10, P@10, {LATENCIES}, Rprec, PageRprec; did you mean 'PageRprec'?",
+        f"Success@10, P@10, {LATENCIES}, Rprec, PageRprec, MRR; did you mean 'PageRprec'?",
     ),
     ("R@100", "R@0", "tables.t.metrics.1: unknown metric 'R@0'"),
     # what belongs together
