@@ -5,7 +5,7 @@ import os
 # models here are tiny: more threads only wait for each other, and for whatever else the machine does
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from hypothesis import settings  # noqa: E402
+from hypothesis import settings
 
 # the same examples each time; others with DEWPOINT_FUZZ (see fuzzing.py)
 settings.register_profile("same", derandomize=True, deadline=None)

@@ -208,6 +208,19 @@ class Texts:
 
     def __getitem__(self, rows: np.ndarray) -> list[Slices]:
         """The rows' pieces. Each segment but the last keeps at most half of the room; the last takes what is left."""
+        return self._cut(rows)[0]
+
+    def without(self, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> list[Slices]:
+        """The rows' pieces, of each one's last segment without the tokens `first` … `last` - 1, counted through all."""
+        (*before, text), limit = self._cut(rows)
+        end = self.segments[-1].offsets[self.first + self.step * rows + 1]
+        counts = np.minimum(first - text.starts, limit)
+        after = np.minimum(end - last, limit - counts)
+        parts = replace(text, counts=counts, closed=False), replace(text, starts=last, counts=after)
+        return [*before, *parts]
+
+    def _cut(self, rows: np.ndarray) -> tuple[list[Slices], np.ndarray]:
+        """(the rows' pieces, how many tokens the last segment may have)."""
         rows, prefix = self.first + self.step * rows, np.array(self.prefix, np.int64)
         cut = [Slices(prefix, np.zeros(len(rows), np.int64), np.full(len(rows), len(prefix)), False)]
         cut = cut if len(prefix) else []
@@ -223,7 +236,7 @@ class Texts:
         if self.fill is not None:
             left = room - (counts == 0)  # where the last segment is empty, a [SEP] stands for it
             cut.append(Slices(np.full(self.length, self.fill), np.zeros_like(left), left, False, tail=True))
-        return cut
+        return cut, limit
 
 
 def leading(special: Special) -> int:

@@ -56,8 +56,9 @@ def card(artifact: Artifact, settings, dataset: Path | None, kind: str = "retrie
     lines = [*head, "---", "", f"# {name}", "", about, ""]
     if dataset:
         held = read_manifest(dataset)["facts"]
-        queries = f"{facts['queries']:,} queries of `{settings.split}`"
-        lines += ["## Data", "", f"`{dataset.parent.name}`: {held['passages']:,} passages; trained on {queries}.", ""]
+        what = next(what for what in ("queries", "pairs", "sentences") if what in facts)
+        trained = f"{facts[what]:,} {what}" + (f" of `{settings.split}`" if what != "sentences" else "")
+        lines += ["## Data", "", f"`{dataset.parent.name}`: {held['passages']:,} passages; trained on {trained}.", ""]
     lines += ["## Made from", "", *_inputs(artifact), ""]
     lines += ["## Settings", "", "| | |", "|---|---|"]
     shown = {key: value for key, value in artifact.settings.items() if key not in NOT_SHOWN and value is not None}

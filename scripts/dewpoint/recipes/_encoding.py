@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from dewpoint.recipes._retrieval import Projection, Ranking, Vectors
+from dewpoint.recipes._retrieval import Ranking, Sided
 from dewpoint.study.bases import QUERIES, Inputs
 from dewpoint.study.kind import Names
 from dewpoint.study.sizes import QUERY_TOKENS
@@ -14,10 +14,9 @@ from dewpoint.study.types import Label
 from dewpoint.training.given import InBatchTeacher, Instances, Side
 
 
-class Encoding(Vectors, Ranking):
+class Encoding(Sided, Ranking):
     """A query's positive against its negatives and the other passages of the batch, by vectors of each text."""
 
-    projection: Projection | None = Field(None, description="left out: as `from` has it, none otherwise")
     in_batch: bool = Field(True, description="the other queries' passages are negatives, too")
     in_batch_teacher: Annotated[Label | None, Names("models")] = Field(
         None,
@@ -34,25 +33,13 @@ class Encoding(Vectors, Ranking):
         return self
 
     def inputs(self, graph, name: str) -> Inputs:
-        made = super().inputs(graph, name)
-        passages = {what: made.pop(what) for what in ("tokens", "tokenizer", "parent")}
-        parent, teacher = graph.parent(name, QUERIES), self.in_batch_teacher
-        queries = {
-            "tokens": [graph.tokens(name, self.data, QUERIES)],
-            "tokenizer": [graph.tokenizer(name, QUERIES)],
-            "parent": [graph.model(parent)] if parent else [],
-        }
+        teacher = self.in_batch_teacher
         taught = {
             "model": [graph.model(teacher)] if teacher else [],
             "tokens": [graph.tokens(teacher, self.data)] if teacher else [],
             "query_tokens": [graph.tokens(teacher, self.data, QUERIES)] if teacher else [],
         }
-        return {
-            **made,
-            **{f"passages_{what}": made for what, made in passages.items()},
-            **{f"queries_{what}": made for what, made in queries.items()},
-            **{f"in_batch_teacher_{what}": made for what, made in taught.items()},
-        }
+        return super().inputs(graph, name) | {f"in_batch_teacher_{what}": made for what, made in taught.items()}
 
     @property
     def follows(self) -> bool:
@@ -66,12 +53,6 @@ class Encoding(Vectors, Ranking):
                 yield "in_batch_teacher", f"'{self.in_batch_teacher}' is no retriever; name a retriever or a colbert"
             if not self.loss.taught:
                 yield "in_batch_teacher", f"loss '{self.loss.name}' does not follow it; in-batch-margin-mse would"
-
-    def small(self) -> dict[str, Any]:
-        projection = self.projection
-        return super().small() | {
-            "projection": projection and projection.model_copy(update={"size": min(projection.size, 16)})
-        }
 
     def operations(self, sizes, name: str) -> float:
         passage = sizes.passage_tokens(self.data, self.passage_length)
