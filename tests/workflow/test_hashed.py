@@ -23,6 +23,9 @@ datasets:
   marco: {source: msmarco-passage, titles: true, triples: 4}
   documents: {source: msmarco-document, passages: all}
   wikipedia: {source: wikipedia}
+  chat: {source: convai2}
+  help: {source: ubuntu}
+  challenge: {source: dstc7}
 models:
   new: {recipe: mlm, from: scratch, data: d, architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}}
   co: {recipe: cocondenser, from: pre, data: [w, wikipedia], early_layers: 1}
@@ -47,6 +50,7 @@ models:
   soft: {recipe: retriever, from: net, data: b, teacher: one, negatives: [bm25], loss: soft-labels}
   margins: {recipe: retriever, from: soft, data: b, teacher: one, negatives: [bm25], loss: margin-mse}
   mined: {recipe: retriever, from: co, data: dpr, split: nq-train, negatives: [bm25, one], development: {split: nq-dev}}
+  chats: {recipe: retriever, from: new, data: chat, negatives: [candidates], query_length: 64, query_cut: left}
   t5: {recipe: seq2seq, from: hub:org/t5}
   cat: {recipe: crossencoder, from: new, data: d, negatives: [bm25], loss: binary}
   late: {recipe: colbert, from: new, data: d, negatives: [bm25], projection: {size: 8}}
@@ -63,12 +67,15 @@ rankers:
   graph: {kind: dense, model: one, index: {name: hnsw}}
   tuned: {kind: fusion, of: [one, bm25], method: weighted, tune: {split: train}}
   both: {kind: fusion, of: [mined, bm25]}
+  candidates: {kind: given, list: candidates}
+  chosen: {kind: rerank, of: candidates, by: chats, top: 100}
 tables:
   d: {rankers: [bm25, raw, more], on: d/test, metrics: [nDCG@10, latency@1]}
   again: {rankers: [again, lately, late, tokens], on: d/test, metrics: [nDCG@10]}
   asked: {rankers: [compared], on: d/test, metrics: [MRR@10]}
   fused: {rankers: [bm25, tuned, graph, margins], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
+  chosen: {rankers: [chosen], on: {chat/dev: [R@1], help/test: [R@1, MRR], challenge/test: [MRR]}}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
