@@ -23,6 +23,9 @@ datasets:
   marco: {source: msmarco-passage, titles: true, triples: 4}
   documents: {source: msmarco-document, passages: all}
   wikipedia: {source: wikipedia}
+  paq: {source: paq, dev: 0.0001}
+  asked: {source: questions, data: paq, split: train, queries: dpr}
+  kilt: {source: kilt, tasks: [hotpotqa, triviaqa]}
   chat: {source: convai2}
   help: {source: ubuntu}
   challenge: {source: dstc7}
@@ -50,6 +53,9 @@ models:
   soft: {recipe: retriever, from: net, data: b, teacher: one, negatives: [bm25], loss: soft-labels}
   margins: {recipe: retriever, from: soft, data: b, teacher: one, negatives: [bm25], loss: margin-mse}
   mined: {recipe: retriever, from: co, data: dpr, split: nq-train, negatives: [bm25, one], development: {split: nq-dev}}
+  own: {recipe: pairs, from: new, data: d, negatives: [bm25], development: {data: d, split: test, rankers: [bm25]}}
+  cloze: {recipe: pairs, task: ict, from: new, data: wikipedia, development: {data: d, split: test}}
+  body: {recipe: pairs, task: bfs, from: new, data: wikipedia, development: {data: d, split: test}}
   chats: {recipe: retriever, from: new, data: chat, negatives: [candidates], query_length: 64, query_cut: left}
   t5: {recipe: seq2seq, from: hub:org/t5}
   cat: {recipe: crossencoder, from: new, data: d, negatives: [bm25], loss: binary}
@@ -77,9 +83,12 @@ tables:
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
   chosen: {rankers: [chosen], on: {chat/dev: [R@1], help/test: [R@1, MRR], challenge/test: [MRR]}}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
+  kilt: {rankers: [bm25], on: {kilt/hotpotqa-dev: [SetRprec, PageSetR@5], kilt/triviaqa-dev: [PageSetRprec]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
   map: {kind: topics, model: one, data: b, clusters: 2}
+  seen: {kind: overlap, rankers: [bm25, mined], on: dpr/nq-test, among: asked, ranker: bm25}
+  measured: {kind: proxy, models: [own, cloze, body], on: d/test}
 """
 SUBMITTED = """\
 datasets:

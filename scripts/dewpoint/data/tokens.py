@@ -119,11 +119,6 @@ def ragged(ids: list[list[int]]) -> Ragged:
     return Ragged(np.array([token for one in ids for token in one], np.int64), offsets)
 
 
-def query_reading(settings) -> dict[str, Any]:
-    """How queries are read beyond their length and prefix, as far as a model's settings say it."""
-    return {"augmented": getattr(settings, "augmented", False), "cut": getattr(settings, "query_cut", RIGHT)}
-
-
 @dataclass
 class TokenStore:
     """A dataset's tokens as one tokenizer made them, memory-mapped."""
@@ -149,6 +144,11 @@ class TokenStore:
         """A split's queries as inputs; `how` as in `as_queries`."""
         return self.as_queries(self.column(f"queries.{split}"), length, prefix, **how)
 
+    def typed(self, questions: list[str], tokenizer, length: int, prefix: Sequence[int] = (), **how: Any) -> "Texts":
+        """Questions typed by hand, as queries; the tokenizer is the one that made the store."""
+        ids = tokenizer(questions, add_special_tokens=False)["input_ids"]
+        return self.as_queries(ragged(ids), length, prefix, **how)
+
     def as_queries(
         self, texts: Ragged, length: int, prefix: Sequence[int] = (), augmented: bool = False, cut: str = RIGHT
     ) -> "Texts":
@@ -173,6 +173,17 @@ class TokenStore:
 
     def _array(self, name: str) -> np.ndarray:
         return np.load(member(self.manifest, f"{name}.npy"), mmap_mode="r")
+
+
+def fills_queries(texts) -> bool:
+    """Whether queries are filled up with [MASK], of the settings that say how a model reads texts: most have no such
+    key."""
+    return getattr(texts, "augmented", False)
+
+
+def query_reading(settings) -> dict[str, Any]:
+    """How queries are read beyond their length and prefix, as far as the settings say it."""
+    return {"augmented": fills_queries(settings), "cut": getattr(settings, "query_cut", RIGHT)}
 
 
 @dataclass

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dewpoint.data.pairs import joint, pair_length, pairs
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import Texts, TokenStore, input_lengths, query_reading, ragged
+from dewpoint.data.tokens import Texts, TokenStore, input_lengths, query_reading
 from dewpoint.models.crossencoder import read_crossencoder
 from dewpoint.models.encoder import Encoder, prefix_tokens
 from dewpoint.models.folder import is_retriever, query_folder, read_encoder
@@ -41,8 +41,8 @@ class Reads:
 
     def typed(self, questions: list[str]) -> Texts:
         """Questions typed by hand, as queries."""
-        ids = self.query_words(questions, add_special_tokens=False)["input_ids"]
-        return self.query_store.as_queries(ragged(ids), self.texts.query_length, self.query_prefix, **self.reading)
+        how = self.texts.query_length, self.query_prefix
+        return self.query_store.typed(questions, self.query_words, *how, **self.reading)
 
 
 class Pairwise:

@@ -61,6 +61,11 @@ class Source(Kind):
         return []
 
     @property
+    def proven(self) -> list[str]:
+        """The splits whose queries have sets of evidence."""
+        return []
+
+    @property
     def lists(self) -> dict[str, list[str]]:
         """The lists of passages that come with it, each with the splits whose queries have it."""
         return {}
@@ -90,6 +95,10 @@ class Source(Kind):
     def expected(self) -> dict[str, int | dict[str, int]]:
         """How many `passages`, `queries` and `judgements` it must have, the latter two by split, as far as known."""
         return {}
+
+    def roughly(self) -> dict[str, int | dict[str, int]]:
+        """The same where it is known about, for `make plan`."""
+        return {"passages": self.estimated, "queries": {}}
 
     def expected_small(self) -> dict[str, int | dict[str, int]]:
         """How many its tiny files hold."""
@@ -193,6 +202,11 @@ class Node(Kind):
     @property
     def encoders(self) -> int:
         return 1
+
+    @property
+    def fills_queries(self) -> bool:
+        """Whether queries are filled up with [MASK], as a key of some recipes says."""
+        return False
 
 
 class Trained(Node):
