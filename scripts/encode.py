@@ -7,7 +7,7 @@ import numpy as np
 
 from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.tokenizer import load_tokenizer, prefix_ids
-from dewpoint.data.tokens import TokenStore, fills_queries
+from dewpoint.data.tokens import TokenStore, query_reading
 from dewpoint.models.device import take_device
 from dewpoint.models.folder import query_folder, read_encoder
 from dewpoint.program import Settings, run
@@ -26,7 +26,7 @@ def main(artifact: Artifact, settings: Settings, tokens: Path, model: Path) -> N
     prefix = prefix_ids(load_tokenizer(folder), settings.prefix, settings.length) if settings.prefix else []
     if queries:
         split = settings.part.removeprefix("queries.")
-        texts = store.queries(split, settings.length, prefix, fills_queries(settings))
+        texts = store.queries(split, settings.length, prefix, **query_reading(settings))
     else:
         texts = store.passages(settings.length, prefix, settings.title)
     encoder = read_encoder(folder).to(take_device())

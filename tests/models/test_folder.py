@@ -1,6 +1,7 @@
 """A retriever's folder gives the same vectors here, in sentence-transformers and in AutoModel."""
 
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,7 +24,7 @@ LONG = " and ".join(TEXTS * 3)
 LINEAR, NORMED = SimpleNamespace(size=6, norm=False), SimpleNamespace(size=6, norm=True)
 
 
-def written(folder, family="bert", other=None, prefixes=("", ""), pooling=None, normalize=None, projection=None):
+def written(folder, family="bert", other=None, prefixes=("", ""), pooling=None, normalize=None, projection=None, **cut):
     """A retriever's folder, made from one tiny model, or from two."""
     paths = [make(family, folder / "passages"), *([make(other, folder / "queries")] if other else [])]
     encoders = [Encoder(load_encoder(path)) for path in paths]
@@ -35,7 +36,7 @@ def written(folder, family="bert", other=None, prefixes=("", ""), pooling=None, 
             for parameter in encoder.projection.parameters() if encoder.projection else ():
                 parameter += torch.randn_like(parameter)
     names = dict(zip(("query_prefix", "passage_prefix"), prefixes, strict=True))
-    settings = SimpleNamespace(query_length=20, passage_length=24, **names)
+    settings = SimpleNamespace(query_length=20, passage_length=24, **names, **cut)
     write_retriever(folder / "made", model, (tokenizers[0], tokenizers[-1]), settings, "a card")
     return folder / "made"
 
@@ -85,6 +86,32 @@ def test_sentence_transformers_gives_the_same_vectors(name, tmp_path):
     np.testing.assert_allclose(ask(short), expected, atol=1e-5)
     assert theirs.similarity_fn_name == "dot"
     assert np.abs(expected[0] - expected[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("prefix", ["", "query: "])
+def test_questions_cut_from_the_left_keep_their_prefix_and_their_end(prefix, tmp_path):
+    folder, texts = written(tmp_path), [*TEXTS, "x"]
+    ask = partial(QuestionEncoder, folder, prefix=prefix)
+    words = load_tokenizer(folder)
+    tokens = words(LONG, add_special_tokens=False)["input_ids"]
+    room = 16 - 2 - len(prefix_ids(words, prefix, 16))
+    assert len(tokens) > room
+    short = words.decode(tokens[-room:])
+    np.testing.assert_allclose(ask(16, cut="left")([LONG]), ask(24)([short]), atol=1e-5)
+    np.testing.assert_allclose(ask(24, cut="left")(texts), ask(24)(texts), atol=1e-6)
+    assert np.abs(ask(16, cut="left")([LONG]) - ask(16)([LONG])).max() > 1e-3
+
+
+def test_the_folder_of_queries_says_which_end_they_lose(tmp_path):
+    folder = written(tmp_path, other="distilbert", query_cut="left")
+    theirs, ask = SentenceTransformer(str(folder), device="cpu"), QuestionEncoder(folder, 20, cut="left")
+    np.testing.assert_allclose(theirs.encode_query([LONG]), ask([LONG]), atol=1e-5)
+    np.testing.assert_allclose(theirs.encode_document([LONG]), ours(folder, [LONG]), atol=1e-5)
+    model, words = read_retriever(folder), [load_tokenizer(one) for one in (folder, folder / "query")]
+    names = {"query_length": 20, "passage_length": 24, "query_prefix": "", "passage_prefix": ""}
+    write_retriever(tmp_path / "again", model, tuple(words), SimpleNamespace(**names), "a card")
+    again = SentenceTransformer(str(tmp_path / "again"), device="cpu")
+    np.testing.assert_allclose(again.encode_query([LONG]), QuestionEncoder(folder, 20)([LONG]), atol=1e-5)
 
 
 @pytest.mark.parametrize("other", [None, "distilbert"])

@@ -77,6 +77,9 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("[bm25]}", "[bm25], negatives_kept: 10}", {"negatives first"}),
         ("[bm25]}", "[bm25], seed: 3}", {"negatives first", "retriever first"}),
         ("[bm25]}", "[bm25], query_length: 16}", {"retriever first", "encode first queries.test"}),
+        ("[bm25]}", "[bm25], query_cut: left}", {"retriever first", "encode first queries.test"}),
+        ("[bm25]}", "[bm25], query_cut: right}", set()),
+        ("early_layers: 1}", "early_layers: 1, query_cut: left}", {"encode condenser queries.test"}),
         ("[bm25]}", "[bm25], passage_length: 64}", {"retriever first", "encode first corpus"}),
         ("[bm25]}", "[bm25, zero]}", set()),  # one more input
         ("[bm25]}", "[bm25], query_from: bert}", {"retriever first"}),
@@ -447,6 +450,7 @@ VALUES = {
     "query_length": [16, 32],
     "train_query_length": [8, 16],
     "passage_length": [64, 128],
+    "query_cut": ["right", "left"],
     "query_prefix": ["", "query: ", "q:"],
     "passage_prefix": ["", "passage: "],
     "title": ["pair", "prefix", "none"],

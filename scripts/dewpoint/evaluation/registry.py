@@ -39,14 +39,14 @@ class Metric:
     )  # Ranks or Sets, and the cutoff if it takes one → a value a query; arrays of examples → one value
 
 
-METRICS: dict[str, Metric] = {}
+METRICS: dict[tuple[str, bool], Metric] = {}  # by name, and whether with a cutoff
 
 
 def metric(name: str, by: str = JUDGEMENTS, cutoff: bool = True) -> Callable:
     """Enter a function as a metric."""
 
     def entered(value: Callable | None) -> Callable | None:
-        METRICS[name] = Metric(name, by, cutoff, value)
+        METRICS[name, cutoff] = Metric(name, by, cutoff, value)
         return value
 
     return entered
@@ -55,8 +55,8 @@ def metric(name: str, by: str = JUDGEMENTS, cutoff: bool = True) -> Callable:
 def entry(written: str) -> tuple[Metric, int | None]:
     """(metric, cutoff) of what is written, such as MRR@10."""
     name, at, cutoff = written.partition("@")
-    found = METRICS.get(name)
-    if found is None or found.cutoff != bool(at) or (at and not (cutoff.isdecimal() and int(cutoff))):
+    found = METRICS.get((name, bool(at)))
+    if found is None or (at and not (cutoff.isdecimal() and int(cutoff))):
         raise UserError(f"unknown metric '{written}', write {', '.join(known())}")
     return found, int(cutoff) if at else None
 
@@ -72,7 +72,7 @@ def is_latency(written: str) -> bool:
 
 def names(*by: str, cutoff: bool) -> list[str]:
     """The metrics that go by any of these, with a cutoff or without."""
-    return [name for name, one in METRICS.items() if one.by in by and one.cutoff == cutoff]
+    return [one.name for one in METRICS.values() if one.by in by and one.cutoff == cutoff]
 
 
 def known(*by: str) -> list[str]:
@@ -141,6 +141,12 @@ def recall_of_sets(of, k: int):
 def r_precision_of_sets(of):
     """Precision at as many as a set of evidence has, of the set of which it is highest."""
     return of.precision()
+
+
+@metric("MRR", cutoff=False)
+def reciprocal_rank_of_all(of):
+    """1 / the rank of the first relevant one, of all that were ranked, such as the candidates of a dialogue."""
+    return of.best(len(of.rank) and int(of.rank.max()))
 
 
 for name in TIMES:  # latency@10: milliseconds until a batch of 10 queries is answered; measured, not computed

@@ -6,11 +6,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from dewpoint.rankers._indexes import Flat, Index, parameters, smaller
-from dewpoint.study.bases import Inputs, Ranker
+from dewpoint.study.bases import TEXTS, Inputs, Ranker
 from dewpoint.study.kind import For, Names
 from dewpoint.study.sizes import Cost, Sizes, of_core
 from dewpoint.study.types import Label
 
+QUESTIONS = ("query_length", "query_prefix", "query_cut")  # how the model reads them, of what it says of texts
 ADDED = 50_000  # vectors of 768 that a core gives an index of lists or codes in a second; reckoned
 GRAPH_ADDED = 500  # that it gives a graph of neighbours; reckoned
 
@@ -61,8 +62,8 @@ class SearchesVectors(Ranker):
         return {"depth": self.depth} | ({"parameters": parameters(self.index)} if self.approximate else {})
 
     def latency_settings(self, graph, split: str) -> dict[str, Any]:
-        node = graph.study.models[self.model]
-        how = {"query_length": node.query_length, "query_prefix": node.query_prefix}
+        texts = graph.study.models[self.model].settings(*TEXTS.stages)
+        how = {key: texts[key] for key in QUESTIONS if key in texts}
         how |= {"precision": graph.config.precision, "parameters": parameters(self.index)}
         return super().latency_settings(graph, split) | how
 

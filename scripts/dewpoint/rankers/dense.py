@@ -85,11 +85,13 @@ def live(
     precision: str = "float32",
     device: str = "cpu",
 ) -> "Live":
+    from dewpoint.data.tokens import query_reading
     from dewpoint.search import indexes
     from dewpoint.search.encode import QuestionEncoder
     from dewpoint.search.live import Dense as Answering
     from dewpoint.search.vectors import Vectors
 
-    encoder = QuestionEncoder(model.parent, settings.query_length, settings.query_prefix, precision, device)
+    how = {"precision": precision, "device": device, "cut": query_reading(settings)["cut"]}
+    encoder = QuestionEncoder(model.parent, settings.query_length, settings.query_prefix, **how)
     search = indexes.Searcher(index, vars(settings.parameters)) if index else indexes.in_memory(Vectors(corpus))
     return Answering(encoder, search)

@@ -8,7 +8,7 @@ import numpy as np
 
 from dewpoint.data.runs import Run, ranked
 from dewpoint.data.tokenizer import load_tokenizer, prefix_ids
-from dewpoint.data.tokens import TokenStore, fills_queries, ragged_range
+from dewpoint.data.tokens import TokenStore, query_reading, ragged_range
 from dewpoint.models.folder import query_folder, read_encoder
 from dewpoint.search import late
 from dewpoint.search.encode import encode_tokens, ready
@@ -27,11 +27,11 @@ class Questions:
         self.encoder, self.words = ready(read_encoder(folder).to(device), precision), load_tokenizer(folder)
         self.encoder.check_fits(self.store.vocabulary, settings.query_length, "queries")
         prefix = prefix_ids(self.words, settings.query_prefix, settings.query_length)
-        self.how = settings.query_length, prefix, fills_queries(settings)
+        self.how = {"length": settings.query_length, "prefix": prefix, **query_reading(settings)}
 
     def __call__(self, questions: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """(float32 vectors, where each question's begin and the last one's end)."""
-        texts = self.store.typed(questions, self.words, *self.how)[np.arange(len(questions))]
+        texts = self.store.typed(questions, self.words, **self.how)[np.arange(len(questions))]
         vectors, counts = encode_tokens(self.encoder, texts, self.store.special, "float32")
         return vectors, np.concatenate([[0], np.cumsum(counts)])
 

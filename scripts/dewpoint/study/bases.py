@@ -125,6 +125,7 @@ class Source(Kind):
 
 
 TEXTS = For("texts")
+UNSAID = {"query_cut": "right"}  # what is in no settings while it is so
 
 
 class Node(Kind):
@@ -142,6 +143,10 @@ class Node(Kind):
     )
     query_length: Annotated[Count, TEXTS] = Field(32, ge=3, description="tokens of a query, special ones included")
     passage_length: Annotated[Count, TEXTS] = Field(128, ge=5, description="tokens of a passage, special ones included")
+    query_cut: Annotated[Literal["right", "left"], TEXTS] = Field(
+        UNSAID["query_cut"],
+        description="the end that a query which is too long loses; the left of a dialogue",
+    )
     query_prefix: Annotated[str, TEXTS] = Field("", description="what every query begins with")
     passage_prefix: Annotated[str, TEXTS] = Field("", description="what every passage begins with")
     title: Annotated[Literal["pair", "prefix", "none"], TEXTS] = Field(
@@ -158,6 +163,10 @@ class Node(Kind):
         """What it starts from, by key."""
         found = {(type(self).model_fields[name].alias or name): getattr(self, name) for name in self.source_fields()}
         return {key: source for key, source in found.items() if source}
+
+    def settings(self, *stages: str) -> dict[str, Any]:
+        found = super().settings(*stages)
+        return {key: value for key, value in found.items() if key not in UNSAID or value != UNSAID[key]}
 
     def work_settings(self, config) -> dict[str, Any]:
         """What its work reads; `config` is config.yaml's."""

@@ -385,6 +385,7 @@ class Graph:
         settings = {"length": getattr(node, f"{side}_length"), "prefix": getattr(node, f"{side}_prefix")}
         settings |= {"title": node.title} if part == "corpus" else {}
         settings |= {"augmented": True} if part != "corpus" and node.fills_queries else {}
+        settings |= {"query_cut": "left"} if part != "corpus" and node.query_cut == "left" else {}
         settings |= {"part": part, "shard": shard, "shards": shards}
         return dump(settings | {"precision": self.config.precision, "vectors": self.config.vectors})
 

@@ -337,7 +337,7 @@ def _expected(pattern: str, found: str) -> str:
     """What a pattern stands for, in words."""
     if "MRR" in pattern:
         known = [metric for metric in registry.known() if re.match(pattern, metric)]
-        kinds = {metric.split("@")[0].lower(): metric for metric in known}
+        kinds = {metric.split("@")[0].lower(): metric for metric in reversed(known)}  # rather one with a cutoff
         kind, _, cutoff = found.partition("@")
         close = difflib.get_close_matches(kind.lower(), kinds, 1, 0.5)
         close = close and kinds[close[0]].replace("@10", f"@{cutoff or 10}")

@@ -9,7 +9,7 @@ from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.negatives import read_negatives
 from dewpoint.data.pair_streams import MADE, Judged
-from dewpoint.data.tokens import TokenStore
+from dewpoint.data.tokens import TokenStore, query_reading
 from dewpoint.training.given import Pace, Watched
 from dewpoint.training.proxy import Proxy
 from dewpoint.training.ranking import Reading, Stream, fit
@@ -34,7 +34,8 @@ def stream_of(settings, given, reading: Reading) -> Stream:
     """The pairs of the task."""
     data, passages = Dataset(given.dataset), reading.of_passages(reading.store)
     if settings.task in MADE:
-        queries = partial(reading.store.as_queries, length=settings.query_length, prefix=reading.prefixes[1])
+        how = {"length": settings.query_length, "prefix": reading.prefixes[1], **query_reading(settings)}
+        queries = partial(reading.store.as_queries, **how)
         return MADE[settings.task](data, reading.store, queries, passages, settings)
     queries = reading.of_queries(reading.query_store, settings.split, settings.query_length)
     negatives = read_negatives(given.negatives) if given.negatives else None

@@ -18,7 +18,7 @@ from dewpoint.data.pairs import Joint, joint, pair_length, pairs
 from dewpoint.data.pretrained import revisions
 from dewpoint.data.streams import Epochs
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import Slices, Special, Texts, TokenStore
+from dewpoint.data.tokens import Slices, Special, Texts, TokenStore, query_reading
 from dewpoint.models import dropout
 from dewpoint.models.card import card
 from dewpoint.models.crossencoder import CrossEncoder, read_crossencoder, write_crossencoder
@@ -47,7 +47,7 @@ def train(
         data,
         settings,
         given,
-        store.queries(settings.split, settings.query_length, query_prefix),
+        store.queries(settings.split, settings.query_length, query_prefix, **query_reading(settings)),
         store.passages(settings.passage_length, prefix, settings.title),
         compose,
     )
