@@ -11,3 +11,8 @@ from hypothesis import settings
 settings.register_profile("same", derandomize=True, deadline=None)
 if "DEWPOINT_FUZZ" not in os.environ:
     settings.load_profile("same")
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """The longest first, so that of two processes none is left with them in the end."""
+    items.sort(key=lambda item: "/workflow/" not in str(item.path))

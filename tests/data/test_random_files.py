@@ -159,7 +159,7 @@ def test_any_file_of_ones_own(tmp_path, name):
     one()
 
 
-FETCHED = ["dpr", "msmarco-passage", "msmarco-document"]
+FETCHED = ["dpr", "kilt", "msmarco-passage", "msmarco-document"]
 
 
 @pytest.mark.parametrize("name", FETCHED)

@@ -26,7 +26,7 @@ each_kind = pytest.mark.parametrize(("folder", "name"), ALL, ids=[f"{folder}-{na
 # what fields that must be written are set to, by key; and what else a kind is given, as large as a user may have it
 REQUIRED = {"from": "hub:some/model", "data": "d", "model": "m", "path": "folder", "on": "d/test", "list": "hard"}
 REQUIRED |= {"by": "m"}
-REQUIRED |= {"rankers": ["m", "w"], "of": ["m", "w"]}
+REQUIRED |= {"rankers": ["m", "w"], "of": ["m", "w"], "models": ["m", "v", "w"]}
 REQUIRED |= {"files": ["a.txt"], "corpus": ["c.jsonl"], "queries": {"dev": "q"}}
 LARGE = {
     ("sources", "msmarco-passage"): {"triples": 30},

@@ -42,3 +42,9 @@ def test_made_pairs_need_no_queries(tmp_path):
     study = loaded(tmp_path, "own, task: ict, keep: 0.5, development: {data: d, rankers: [bm25]}")
     assert study.models["p"].split == "train"
     assert [of for key, *of in study.models["p"].asks()] == [["bm25", "d", "dev"]]
+
+
+def test_an_analysis_of_models_that_are_not_measured(tmp_path):
+    analysis = "tables:\n", "analyses:\n  a: {kind: proxy, models: [first, second, hybrid], on: d/dev}\ntables:\n"
+    with pytest.raises(UserError, match=r"analyses.a.models: 'first' is not measured while it is trained; give it a"):
+        load(tmp_path, analysis)

@@ -23,6 +23,7 @@ datasets:
   marco: {source: msmarco-passage, titles: true, triples: 4}
   documents: {source: msmarco-document, passages: all}
   wikipedia: {source: wikipedia}
+  kilt: {source: kilt, tasks: [hotpotqa, triviaqa]}
 models:
   new: {recipe: mlm, from: scratch, data: d, architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}}
   co: {recipe: cocondenser, from: pre, data: [w, wikipedia], early_layers: 1}
@@ -47,6 +48,9 @@ models:
   soft: {recipe: retriever, from: net, data: b, teacher: one, negatives: [bm25], loss: soft-labels}
   margins: {recipe: retriever, from: soft, data: b, teacher: one, negatives: [bm25], loss: margin-mse}
   mined: {recipe: retriever, from: co, data: dpr, split: nq-train, negatives: [bm25, one], development: {split: nq-dev}}
+  own: {recipe: pairs, from: new, data: d, negatives: [bm25], development: {data: d, split: test, rankers: [bm25]}}
+  cloze: {recipe: pairs, task: ict, from: new, data: wikipedia, development: {data: d, split: test}}
+  body: {recipe: pairs, task: bfs, from: new, data: wikipedia, development: {data: d, split: test}}
   t5: {recipe: seq2seq, from: hub:org/t5}
   cat: {recipe: crossencoder, from: new, data: d, negatives: [bm25], loss: binary}
   late: {recipe: colbert, from: new, data: d, negatives: [bm25], projection: {size: 8}}
@@ -70,9 +74,11 @@ tables:
   fused: {rankers: [bm25, tuned, graph, margins], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
+  kilt: {rankers: [bm25], on: {kilt/hotpotqa-dev: [SetRprec, PageSetR@5], kilt/triviaqa-dev: [PageSetRprec]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
   map: {kind: topics, model: one, data: b, clusters: 2}
+  measured: {kind: proxy, models: [own, cloze, body], on: d/test}
 """
 SUBMITTED = """\
 datasets:

@@ -12,7 +12,7 @@ import tarfile
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from glob import glob
 from pathlib import Path
@@ -208,6 +208,16 @@ def json_array(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         raise UserError(f"{path}: not UTF-8 after entry {number} ({error.reason}); re-encode it") from None
     except BROKEN as error:
         raise _broken(path, f"entry {number}", error) from None
+
+
+def whole_json(file: BinaryIO, path: Path, kept: Callable[[list[tuple[str, Any]]], Any]) -> Any:
+    """The one JSON value of a file that is open, each object in it made what is `kept` of its pairs."""
+    try:
+        return json.loads(file.read(), object_pairs_hook=kept)
+    except BROKEN as error:
+        raise _broken(path, "what was read", error) from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not JSON ({error})") from None
 
 
 def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

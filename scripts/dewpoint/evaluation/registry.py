@@ -1,6 +1,7 @@
 """The metrics: a function each, entered by `@metric` under its name; `names`, `pattern` and the rest follow from that.
 
-Functions get what they need as arrays, so the names can be had without numpy. Those of a run get `Ranks` (metrics.py).
+Functions get what they need as arrays, so the names can be had without numpy. Those of a run get `Ranks` (metrics.py),
+or of sets of evidence `Sets` (sets.py).
 """
 
 from collections.abc import Callable
@@ -10,11 +11,14 @@ from dewpoint.errors import UserError
 
 JUDGEMENTS = "judgements"  # the ranks of what is judged
 PAGES = "pages"  # the same of documents, judged by their passages and ranked by the best of them
+SETS = "sets"  # the ranks of paragraphs that a query's sets of evidence name, as KILT has them
+PAGE_SETS = "page sets"  # the same of documents
 ANSWERS = "answers"  # the ranks of passages that contain an answer
 TIME = "time"
 SCORES = "scores"  # predicted scores of examples, and given ones
 TRIPLETS = "triplets"  # similarities of the three texts of examples: of 1 and 2, 1 and 3, 2 and 3
-OF_RUNS = (JUDGEMENTS, PAGES, ANSWERS)
+OF_SETS = (SETS, PAGE_SETS)
+OF_RUNS = (JUDGEMENTS, PAGES, *OF_SETS, ANSWERS)
 OF_EXAMPLES = (SCORES, TRIPLETS)
 HIT, RPREC, LATENCY = "Hit", "Rprec", "latency"
 BATCHES = {1: 300, 10: 100, 2000: 5}  # queries at once: how often latency is measured
@@ -30,7 +34,9 @@ class Metric:
     name: str
     by: str  # what it goes by
     cutoff: bool  # MRR@10, not MRR
-    value: Callable | None  # Ranks, and the cutoff if it takes one → a value a query; arrays of examples → one value
+    value: (
+        Callable | None
+    )  # Ranks or Sets, and the cutoff if it takes one → a value a query; arrays of examples → one value
 
 
 METRICS: dict[str, Metric] = {}
@@ -121,6 +127,20 @@ def precision(of, k: int):
 def r_precision(of):
     """Precision at as many as are relevant."""
     return of.found(of.relevant_of_each) / of.relevant_or_one
+
+
+@metric("PageSetR", PAGE_SETS)
+@metric("SetR", SETS)
+def recall_of_sets(of, k: int):
+    """Sets of evidence that are whole among the first k, as a share of all; what is of one set counts as one."""
+    return of.recall(k)
+
+
+@metric("PageSetRprec", PAGE_SETS, cutoff=False)
+@metric("SetRprec", SETS, cutoff=False)
+def r_precision_of_sets(of):
+    """Precision at as many as a set of evidence has, of the set of which it is highest."""
+    return of.precision()
 
 
 for name in TIMES:  # latency@10: milliseconds until a batch of 10 queries is answered; measured, not computed

@@ -61,6 +61,11 @@ class Source(Kind):
         return []
 
     @property
+    def proven(self) -> list[str]:
+        """The splits whose queries have sets of evidence."""
+        return []
+
+    @property
     def lists(self) -> dict[str, list[str]]:
         """The lists of passages that come with it, each with the splits whose queries have it."""
         return {}
