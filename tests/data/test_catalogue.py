@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dewpoint.data.catalogue import Download
-from dewpoint.sources import _marco, dpr, kilt, wikipedia
+from dewpoint.sources import _marco, dpr, kilt, paq, wikipedia
 from dewpoint.study.grammar import Study
 from dewpoint.study.graph import Graph
 
@@ -24,6 +24,8 @@ SOURCES = {
     "dpr": {"source": "dpr"},
     "nq": {"source": "dpr", "questions": ["nq"], "adversarial": True},
     "wiki": {"source": "wikipedia"},
+    "paq": {"source": "paq"},
+    "some": {"source": "paq", "subset": "L1", "dev": 0.01},
     "kilt": {"source": "kilt"},
     "wow": {"source": "kilt", "tasks": ["wow"]},
     "own": {"source": "beir", "path": "somewhere"},
@@ -65,7 +67,7 @@ def test_sources_need_what_their_options_say():
     assert set(FILES_OF["document"]) == set(FILES_OF["maxp"])
     assert len(FILES_OF["wiki"]) == 41 and not FILES_OF["own"]
     assert set(FILES_OF["wow"]) == {kilt.CORPUS, "wow-train-kilt.jsonl", "wow-dev-kilt.jsonl"}
-    assert FILES.keys() == {*_marco.FILES, *dpr.DOWNLOADS, *kilt.DOWNLOADS, *wikipedia.FILES}
+    assert FILES.keys() == {*_marco.FILES, *dpr.DOWNLOADS, *kilt.DOWNLOADS, *paq.DOWNLOADS, *wikipedia.FILES}
 
 
 @given(st.sampled_from(sorted(DATASETS)), st.data())

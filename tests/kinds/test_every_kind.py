@@ -30,6 +30,7 @@ REQUIRED |= {"rankers": ["m", "w"], "of": ["m", "w"], "models": ["m", "v", "w"]}
 REQUIRED |= {"files": ["a.txt"], "corpus": ["c.jsonl"], "queries": {"dev": "q"}}
 LARGE = {
     ("sources", "msmarco-passage"): {"triples": 30},
+    ("sources", "questions"): {"queries": "d"},
     ("sources", "table"): {
         "corpus": {"file": "c.csv"},
         "queries": {"test": {"file": "q.csv"}},
@@ -49,6 +50,7 @@ LARGE = {
     ("rankers", "rerank"): {"of": "w", "by": "m", "top": 500},
     ("rankers", "monot5"): {"of": "w"},
     ("rankers", "duot5"): {"of": "w"},
+    ("analyses", "overlap"): {"among": "d", "ranker": "w"},
 }
 TINY = {  # as small as a user may have it: nothing of it grows
     ("sources", "msmarco-passage"): {"triples": 1},

@@ -18,8 +18,8 @@ from dewpoint.data.runs import ranked, write_run
 from dewpoint.data.tokenizer import load_tokenizer, train_wordpiece
 from dewpoint.data.tokens import write_tokens
 from dewpoint.program import namespace
-from dewpoint.recipes import colbert, crossencoder, monot5, pairs
-from dewpoint.recipes.retriever import Given
+from dewpoint.recipes import crossencoder, monot5, pairs
+from dewpoint.recipes._encoding import Encoded
 from dewpoint.study.kind import work_of
 from dewpoint.training.given import InBatchTeacher, Pace, Side, Text, Watched
 from models.families import words
@@ -139,7 +139,7 @@ def development(**changed) -> dict:
 
 
 DISTILLED = {  # what a retriever is told that follows a teacher, and the files that it then reads
-    "loss": {"name": "dual", "alpha": 0.75, "in_batch": {"name": "kl", "temperature": 2.0}},
+    "loss": {"name": "dual", "alpha": 0.75, "teacher_scale": 1.0, "in_batch": {"name": "kl", "temperature": 2.0}},
     "batches": {"name": "tas-balanced", "clusters_per_batch": 2, "draw": "by-size", "bins": 3},
 }
 
@@ -160,7 +160,7 @@ def read_by(world, recipe: str, parent: Path | None = None, **others: Path | lis
     if recipe in SIDED:
         queries = text | {"parent": None}
         text = {f"{side}_{what}": of[what] for side, of in zip(SIDES, (text, queries), strict=True) for what in of}
-        text |= {"negatives": world.negatives} | ({"development": []} if recipe == "retriever" else {})
+        text |= {"negatives": world.negatives} | ({} if recipe == "pairs" else {"development": []})
     if recipe in SCORING:
         text |= {"negatives": world.negatives}
     return {"dataset": world.dataset} | text | others
@@ -172,7 +172,7 @@ def watched_by(world) -> dict[str, Path | list[Path]]:
     return {f"watched_{what}": path for what, path in read.items()}
 
 
-def opened(recipe: str, read: dict) -> Text | Given:
+def opened(recipe: str, read: dict) -> Text | Encoded:
     """What its work is handed."""
     if recipe not in (*SIDED, *SCORING):
         return Text(**read)
@@ -187,8 +187,7 @@ def opened(recipe: str, read: dict) -> Text | Given:
     teacher = InBatchTeacher(
         *(read.pop(f"in_batch_teacher_{what}", None) for what in ("model", "tokens", "query_tokens"))
     )
-    given = colbert.Given if recipe == "colbert" else Given
-    return given(**sides, **read, in_batch_teacher=teacher)
+    return Encoded(**sides, **read, in_batch_teacher=teacher)
 
 
 @pytest.fixture(scope="session")

@@ -46,8 +46,10 @@ def test_one_process_equals_two(world, bert, t5, trained, tmp_path, way):
     measured = development(depth=5, **CANDIDATES if "candidates" in way else {})
     values |= UNTIED | {"development": measured, "epochs": 2} if untied else {}
     values |= DISTILLED if way.startswith("distilled") else {}
-    values |= {"loss": DISTILLED["loss"], "augmented": True} if way.startswith("taught") else {}
-    files = read_by(world, recipe, bert, **{"queries_parent": bert, "development": [world.run]} if untied else {})
+    taught = {"loss": DISTILLED["loss"], "augmented": True, "development": measured | {"keep": "last"}}
+    values |= taught if way.startswith("taught") else {}
+    watched = {"development": [world.run]} if values["development"] else {}
+    files = read_by(world, recipe, bert, **watched | ({"queries_parent": bert} if untied else {}))
     files |= taught_by(world) if way.startswith("distilled") else {}
     files |= taught_in_batches(world, trained("colbert", "in-batch-teacher", bert)) if way.startswith("taught") else {}
     if way.startswith("inverse"):

@@ -23,6 +23,8 @@ datasets:
   marco: {source: msmarco-passage, titles: true, triples: 4}
   documents: {source: msmarco-document, passages: all}
   wikipedia: {source: wikipedia}
+  paq: {source: paq, dev: 0.0001}
+  asked: {source: questions, data: paq, split: train, queries: dpr}
   kilt: {source: kilt, tasks: [hotpotqa, triviaqa]}
 models:
   new: {recipe: mlm, from: scratch, data: d, architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}}
@@ -78,6 +80,7 @@ tables:
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
   map: {kind: topics, model: one, data: b, clusters: 2}
+  seen: {kind: overlap, rankers: [bm25, mined], on: dpr/nq-test, among: asked, ranker: bm25}
   measured: {kind: proxy, models: [own, cloze, body], on: d/test}
 """
 SUBMITTED = """\

@@ -136,6 +136,13 @@ class TokenStore:
         """A split's queries as inputs; augmented ones are filled up with [MASK]."""
         return self.as_queries(self.column(f"queries.{split}"), length, prefix, augmented)
 
+    def typed(self, questions: list[str], tokenizer, length: int, prefix: Sequence[int], augmented: bool) -> "Texts":
+        """Questions typed by hand, as queries; the tokenizer is the one that made the store."""
+        ids = tokenizer(questions, add_special_tokens=False)["input_ids"]
+        values = np.array([token for one in ids for token in one], np.int64)
+        texts = Ragged(values, np.concatenate([[0], np.cumsum([len(one) for one in ids])]))
+        return self.as_queries(texts, length, prefix, augmented)
+
     def as_queries(self, texts: Ragged, length: int, prefix: Sequence[int], augmented: bool = False) -> "Texts":
         """Any tokens as queries."""
         fill = self.special["mask"] if augmented else None
@@ -158,6 +165,12 @@ class TokenStore:
 
     def _array(self, name: str) -> np.ndarray:
         return np.load(member(self.manifest, f"{name}.npy"), mmap_mode="r")
+
+
+def fills_queries(texts) -> bool:
+    """Whether queries are filled up with [MASK], of the settings that say how a model reads texts: most have no such
+    key."""
+    return getattr(texts, "augmented", False)
 
 
 @dataclass

@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from dewpoint.data.pretrained import inside, is_folder, located, read_json
+from dewpoint.data.tokens import fills_queries
 from dewpoint.errors import UserError
 from dewpoint.models import parts
 from dewpoint.models.backbone import load_encoder
@@ -141,7 +142,7 @@ Module = tuple[str, str, dict[str, Any], nn.Module | None, str]  # kind, folder,
 def write_retriever(folder: Path, model: Retriever, tokenizers: tuple, settings, card: str) -> None:
     """`tokenizers` are of passages and of queries; the card becomes the folder's README."""
     augmented = {"strategy": "fixed", "attend": True, "length": settings.query_length}
-    more = {"query_expansion": augmented} if getattr(settings, "augmented", False) else {}
+    more = {"query_expansion": augmented} if fills_queries(settings) else {}
     _write_encoder(folder, model.passages, tokenizers[0], settings.passage_length, more)
     if not model.tied:
         _write_encoder(folder / QUERY, model.queries, tokenizers[1], settings.query_length, more)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dewpoint.data.pairs import joint, pair_length, pairs
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import Ragged, Texts, TokenStore, input_lengths
+from dewpoint.data.tokens import Texts, TokenStore, fills_queries, input_lengths
 from dewpoint.models.crossencoder import read_crossencoder
 from dewpoint.models.encoder import prefix_tokens
 from dewpoint.models.folder import is_retriever, query_folder, read_encoder
@@ -32,17 +32,15 @@ class Reads:
         self.words, self.query_words = load_tokenizer(self.folder), load_tokenizer(query_folder(self.folder))
         self.prefix, self.query_prefix = prefix_tokens(self.words, self.query_words, self.texts)
         self.passages = self.store.passages(self.texts.passage_length, self.prefix, self.texts.title)
-        self.augmented = getattr(self.texts, "augmented", False)
+        self.filled = fills_queries(self.texts)
 
     def queries(self, split: str) -> Texts:
-        return self.query_store.queries(split, self.texts.query_length, self.query_prefix, self.augmented)
+        return self.query_store.queries(split, self.texts.query_length, self.query_prefix, self.filled)
 
     def typed(self, questions: list[str]) -> Texts:
         """Questions typed by hand, as queries."""
-        ids = self.query_words(questions, add_special_tokens=False)["input_ids"]
-        offsets = np.concatenate([[0], np.cumsum([len(one) for one in ids])])
-        typed = Ragged(np.array([token for one in ids for token in one], np.int64), offsets)
-        return self.query_store.as_queries(typed, self.texts.query_length, self.query_prefix, self.augmented)
+        how = self.texts.query_length, self.query_prefix, self.filled
+        return self.query_store.typed(questions, self.query_words, *how)
 
 
 class Pairwise:

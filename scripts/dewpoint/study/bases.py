@@ -96,6 +96,10 @@ class Source(Kind):
         """How many `passages`, `queries` and `judgements` it must have, the latter two by split, as far as known."""
         return {}
 
+    def roughly(self) -> dict[str, int | dict[str, int]]:
+        """The same where it is known about, for `make plan`."""
+        return {"passages": self.estimated, "queries": {}}
+
     def expected_small(self) -> dict[str, int | dict[str, int]]:
         """How many its tiny files hold."""
         return {}
@@ -189,6 +193,11 @@ class Node(Kind):
     @property
     def encoders(self) -> int:
         return 1
+
+    @property
+    def fills_queries(self) -> bool:
+        """Whether queries are filled up with [MASK], as a key of some recipes says."""
+        return False
 
 
 class Trained(Node):

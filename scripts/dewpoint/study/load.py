@@ -64,7 +64,7 @@ def _load(path: Path, known: Loaded) -> tuple[Study, dict[str, Any]]:
 
 def _join_datasets(written: dict[str, Any], path: str) -> None:
     """`data: [a, b]` of a model is `a--b`, a dataset that joins the two."""
-    joining = next(name for name, kind in kinds("sources").items() if kind.joins())
+    joining = next(name for name, kind in kinds("sources").items() if kind.joins() and "of" in kind.model_fields)
     for name, model in written["models"].items():
         data = model.get("data") if isinstance(model, dict) else None
         if isinstance(data, list):

@@ -18,7 +18,7 @@ from dewpoint.data.negatives import read_negatives
 from dewpoint.data.pretrained import revisions
 from dewpoint.data.streams import Epochs
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import Texts, TokenStore
+from dewpoint.data.tokens import Texts, TokenStore, fills_queries
 from dewpoint.models import dropout
 from dewpoint.models.card import card
 from dewpoint.models.device import precision, precision_in_use, take_device
@@ -104,7 +104,7 @@ class Reading:
         return store.passages(self.settings.passage_length, self.prefixes[0], self.settings.title)
 
     def of_queries(self, store: TokenStore, split: str, length: int) -> Texts:
-        return store.queries(split, length, self.prefixes[1], getattr(self.settings, "augmented", False))
+        return store.queries(split, length, self.prefixes[1], fills_queries(self.settings))
 
 
 class Stream(Protocol):
