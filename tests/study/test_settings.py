@@ -409,7 +409,7 @@ def test_clusters_are_made_once_from_a_models_vectors_of_the_training_queries(tm
     assert json.loads(graph.clusters_settings(made)) == {"clusters": 9, "iterations": 20, "seed": 1, "threads": 2}
     said = json.loads(graph.model_settings("first"))
     assert said["batches"] == {"name": "tas-balanced", "clusters_per_batch": 1, "draw": "uniform", "bins": 10}
-    assert said["loss"] == {"name": "dual", "alpha": 0.75, "in_batch": {"name": "kl", "temperature": 1.0}}
+    assert said["loss"] == {"name": "dual", "alpha": 0.75, "teacher_scale": 1.0, "in_batch": {"name": "kl", "temperature": 1.0}}
     assert "teacher" not in said and graph.model_inputs("first")["teacher"] == ["results/s/runs/bm25/d.train.json"]
     other = by_topics(tmp_path, ("clusters: 9", "clusters: 8")).model_inputs("first")["clusters"]
     assert other != graph.model_inputs("first")["clusters"]

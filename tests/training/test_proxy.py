@@ -206,7 +206,7 @@ def test_the_best_weights_of_a_late_interaction_are_kept(world, trained, bert):
     """They measure as is written, and no other measurement was above."""
     wanted = development(depth=4, passages=7, measurements=6, metric="nDCG@10")
     files = {"development": [world.run]}
-    changed = LATE | {"epochs": 4, "learning_rate": 3e-2, "development": wanted, "files": files}
+    changed = LATE | {"epochs": 6, "learning_rate": 6e-2, "development": wanted, "files": files}
     made = trained("colbert", "best-colbert", bert, **changed)
     lines = [json.loads(line) for line in (made.parent / "metrics.jsonl").open()]
     values = [line["development_nDCG@10"] for line in lines if "development_nDCG@10" in line]

@@ -167,10 +167,10 @@ class TokenStore:
         return np.load(member(self.manifest, f"{name}.npy"), mmap_mode="r")
 
 
-def fills_queries(texts) -> bool:
+def fills_queries(settings) -> bool:
     """Whether queries are filled up with [MASK], of the settings that say how a model reads texts: most have no such
     key."""
-    return getattr(texts, "augmented", False)
+    return getattr(settings, "augmented", False)
 
 
 @dataclass
