@@ -148,6 +148,20 @@ def test_automodel_reads_the_passages_backbone(tmp_path):
     np.testing.assert_allclose(plain.detach(), ours(folder, TEXTS)[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("other", [None, "bert"])
+def test_a_projection_that_is_left_out_leaves_the_backbones_vectors(other, tmp_path):
+    model = read_retriever(written(tmp_path, other=other, projection=NORMED))
+    projected = [name for name in model.state_dict() if "projection" in name]
+    backbone = {name: value.clone() for name, value in model.state_dict().items() if name not in projected}
+    model.eval().set_output(None, None, SimpleNamespace(size=0, norm=False))
+    assert projected and model.state_dict().keys() == backbone.keys()
+    assert all(torch.equal(value, backbone[name]) for name, value in model.state_dict().items())
+    ids = torch.tensor([[2, 7, 8, 3]])
+    for encoder in model.encoders:
+        hidden = encoder.backbone(ids).last_hidden_state[:, 0]
+        assert torch.equal(encoder(ids, torch.ones_like(ids)), hidden) and encoder.dimension == hidden.shape[1] != 6
+
+
 @pytest.mark.parametrize("way", [WAYS["projection with norm"], WAYS["mixed"], WAYS["normalized"]])
 def test_what_is_read_is_what_was_written(way, tmp_path):
     folder = written(tmp_path, **way)

@@ -134,6 +134,11 @@ GRAMMAR = [
     ("[bm25]}", "[bm25], query_from: scratch}", "models.first.query_from: a retriever starts from another model, not"),
     ("[bm25]}", "[bm25], train_queries: 0}", "models.first.train_queries.constrained-int: Input should be greater"),
     ("[bm25]}", "[bm25], projection: {sise: 3}}", "models.first.projection.sise: unknown key; did you mean 'size'?"),
+    (
+        "[bm25]}",
+        "[bm25], projection: {size: 0, norm: true}}",
+        "models.first.projection: size: 0 is no projection, so there is nothing for norm to follow",
+    ),
     ("[bm25]}", "[bm25], development: {often: 3}}", "models.first.development.often: unknown key; known: split, "),
     (
         "[bm25]}",

@@ -20,8 +20,14 @@ NEGATIVES = For("negatives")
 class Projection(Strict):
     """A linear map of the pooled vector."""
 
-    size: Count = Field(description="dimensions of the vectors")
+    size: Amount = Field(description="dimensions of the vectors; 0: no map, also where `from` has one")
     norm: bool = Field(False, description="with a LayerNorm after it")
+
+    @model_validator(mode="after")
+    def a_norm_of_something(self):
+        if self.norm and not self.size:
+            raise ValueError("size: 0 is no projection, so there is nothing for norm to follow")
+        return self
 
 
 class Development(Strict):
