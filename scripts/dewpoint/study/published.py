@@ -20,7 +20,7 @@ PUBLISHED = Path(__file__).parents[3] / "studies" / "published"
 
 Figure = Annotated[Decimal, Field(ge=0)]
 SHOWN = Literal["Spearman", "Accuracy", "Share", "Edits"]  # of no run; Edits are words
-AnyMetric = Metric | SHOWN | Literal["MRR"]
+AnyMetric = Metric | SHOWN
 Figures = dict[Place, dict[AnyMetric, Figure]]
 
 
