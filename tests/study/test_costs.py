@@ -29,6 +29,17 @@ def test_encoding_by_hand():
     assert cost.bytes == MARCO * 768 * 2
 
 
+@pytest.mark.parametrize(
+    ("model", "layers", "width"),
+    [("nq-bert-base", 12, 768), ("nq-roberta-large", 24, 1024), ("nq-deberta-xlarge-v2", 24, 1536)],
+)
+def test_layers_and_width_follow_from_a_name(model, layers, width):
+    tokens, passages = 100 * 1.35, 21_015_324  # passages of 100 words
+    cost = costs("studies/dpr-paq.yaml").of(f"results/dpr-paq/embeddings/{model}/wiki/corpus-0of1.json")
+    assert cost.bytes == passages * width * 2
+    assert cost.operations == pytest.approx(passages * tokens * layers * (24 * width**2 + 4 * width * tokens))
+
+
 def test_training_by_hand():
     """503,000 queries, 3 epochs, 8 passages each, forward and backward."""
     encode = costs().of(SHARD).operations / MARCO  # of a passage

@@ -14,8 +14,15 @@ from dewpoint.artifact import read_manifest
 
 # of one core, on a corpus of this many passages where it matters; measured
 PREPARED, TOKENISED, WRITTEN = 50_000, 30_000, 200_000
-# layers, width by name
-SHAPES = {"large": (24, 1024), "-3b": (24, 2048), "minilm": (6, 384), "distil": (6, 768), "tiny": (2, 128)}
+# layers, width by what is in a name, the first that is
+SHAPES = {
+    "deberta-v2-xlarge": (24, 1536),
+    "large": (24, 1024),
+    "-3b": (24, 2048),
+    "minilm": (6, 384),
+    "distil": (6, 768),
+    "tiny": (2, 128),
+}
 BASE, EMBEDDED = (12, 768), 31_000  # any other; vocabulary and positions
 PIECES, LETTERS, PACKED = 1.35, 6, 0.45  # tokens and bytes a word; share that compression leaves
 QUERY_TOKENS, RUN_BYTES = 10, 7
