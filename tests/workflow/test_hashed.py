@@ -23,6 +23,8 @@ datasets:
   marco: {source: msmarco-passage, titles: true, triples: 4}
   documents: {source: msmarco-document, passages: all}
   wikipedia: {source: wikipedia}
+  pairs: {source: pairs, pairs: {train: {files: [pairs/*.jsonl.zst]}, dev: {files: [pairs.csv]}}}
+  posts: {source: posts, submissions: [RS_2019-*.zst], comments: [RC_2019-*.zst]}
 models:
   new: {recipe: mlm, from: scratch, data: d, architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}}
   co: {recipe: cocondenser, from: pre, data: [w, wikipedia], early_layers: 1}
@@ -70,6 +72,7 @@ tables:
   fused: {rankers: [bm25, tuned, graph, margins], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
+  pairs: {rankers: [bm25], on: {pairs/dev: [MRR@10], posts/dev: [MRR@10]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
   map: {kind: topics, model: one, data: b, clusters: 2}
