@@ -138,6 +138,7 @@ class DatasetWriter:
         if split not in self.positives:
             self.positives[split] = Appended(self.artifact.path(f"positives.{split}.npy"), np.int32)
         self.positives[split].append(passage)
+        self.highest[split] = 1
 
     def provenance(self, place: str, split: str, query: int, sets: Iterable[Iterable[tuple[int, int | None]]]) -> None:
         """The sets of evidence of a query, by its row: whoever has found all that is in one has found enough.
