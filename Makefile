@@ -12,7 +12,7 @@ STUDY ?= quickstart
 NAMED = $(if $(filter command environment,$(firstword $(origin STUDY))),studies/$(STUDY).yaml)
 
 .PHONY: help setup quickstart ask only rehearse plan verify archive test test-slurm fuzz lint schema lock clean soak \
-    bench-answers bench-bm25 bench-plan bench-prepare bench-pretrain bench-rerank bench-retriever bench-search bench-trust
+    bench-answers bench-bm25 bench-pairs bench-plan bench-prepare bench-pretrain bench-rerank bench-retriever bench-search bench-trust
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
@@ -41,7 +41,7 @@ archive: setup ## results, data, study and code in one file (STUDY=quickstart TO
 	@$(BIN)/python scripts/archive.py $(NAMED) $(if $(TO),--to "$(TO)") $(if $(WITHOUT),--without $(WITHOUT))
 
 test: lint ## everything that can be checked on a laptop
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-slurm: $(VENV)/.development ## a study on a cluster of two nodes on localhost (as root, Debian's packages of SLURM)
 	$(BIN)/python -m pytest tests/slurm
@@ -75,6 +75,9 @@ bench-bm25: setup ## BM25 against bm25s and tantivy (TEXT=JSON lines QUERIES=JSO
 
 bench-answers: setup ## looking for answers in passages (TEXT=JSON lines with paragraphs: on yours)
 	$(BIN)/python benchmarks/answers.py $(if $(TEXT),--text $(TEXT))
+
+bench-pairs: setup ## training on pairs by the million, from files to the first step (PAIRS=50000000)
+	$(BIN)/python benchmarks/pairs.py $(if $(PAIRS),--pairs $(PAIRS))
 
 bench-plan: setup ## seeing what is to be done, for 100, 300 and 1,000 jobs (PROFILE=1: and where our own time goes)
 	$(BIN)/python benchmarks/plan.py $(if $(PROFILE),--profile)

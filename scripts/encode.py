@@ -7,7 +7,7 @@ import numpy as np
 
 from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.tokenizer import load_tokenizer, prefix_ids
-from dewpoint.data.tokens import TokenStore
+from dewpoint.data.tokens import TokenStore, query_reading
 from dewpoint.models.device import take_device
 from dewpoint.models.folder import query_folder, read_encoder
 from dewpoint.program import Settings, run
@@ -25,8 +25,8 @@ def main(artifact: Artifact, settings: Settings, tokens: Path, model: Path) -> N
     folder = query_folder(model.parent) if queries else model.parent
     prefix = prefix_ids(load_tokenizer(folder), settings.prefix, settings.length) if settings.prefix else []
     if queries:
-        augmented = getattr(settings, "augmented", False)
-        texts = store.queries(settings.part.removeprefix("queries."), settings.length, prefix, augmented)
+        split = settings.part.removeprefix("queries.")
+        texts = store.queries(split, settings.length, prefix, **query_reading(settings))
     else:
         texts = store.passages(settings.length, prefix, settings.title)
     encoder = read_encoder(folder).to(take_device())

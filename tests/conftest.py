@@ -5,9 +5,14 @@ import os
 # models here are tiny: more threads only wait for each other, and for whatever else the machine does
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from hypothesis import settings  # noqa: E402
+from hypothesis import settings
 
 # the same examples each time; others with DEWPOINT_FUZZ (see fuzzing.py)
 settings.register_profile("same", derandomize=True, deadline=None)
 if "DEWPOINT_FUZZ" not in os.environ:
     settings.load_profile("same")
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """The longest first, so that of two processes none is left with them in the end."""
+    items.sort(key=lambda item: "/workflow/" not in str(item.path))

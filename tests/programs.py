@@ -70,6 +70,16 @@ def fails_with(folder: Path, settings: dict, message: str) -> None:
     assert list((folder / "out").iterdir()) == []
 
 
+def said_of(file: Path, text: str, read: Callable[[], object], kept: Path) -> str:
+    """What is wrong with a file of this text, in one line that begins with the file; nothing is left in `kept`."""
+    file.write_text(text)
+    with pytest.raises(SystemExit) as exit:
+        read()
+    whole = str(exit.value)
+    assert whole.startswith(f"error: {file}") and "\n" not in whole and not list(kept.iterdir())
+    return whole.removeprefix(f"error: {file}")
+
+
 def write_files(folder: Path, files: dict[str, str | bytes]) -> None:
     for name, content in files.items():
         path = folder / name

@@ -13,6 +13,7 @@ FIGURE = re.compile(r"^(.+): -?[0-9.]+.*, goal [≤≥] [0-9.e+-]+, (ok|short)$"
 SAID = {
     "answers": {"as fast as the rule pair by pair"},
     "bm25": set(),
+    "pairs": {"peak memory", "exponent of the number of pairs", "from the process's start", "the stream alone"},
     "plan": {"heavy packages", "snakemake --list"},
     "prepare": {"exponent of the corpus's size"},
     "pretrain": {"condenser, same precision (bfloat16)", "memory, 32 spans against 16", "stream against training"},

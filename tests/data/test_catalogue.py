@@ -3,6 +3,7 @@
 import json
 import re
 from collections import defaultdict
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dewpoint.data.catalogue import Download
-from dewpoint.sources import _marco, dpr, wikipedia
+from dewpoint.sources import _marco, convai2, dpr, dstc7, kilt, paq, ubuntu, wikipedia
 from dewpoint.study.grammar import Study
 from dewpoint.study.graph import Graph
 
@@ -24,6 +25,14 @@ SOURCES = {
     "dpr": {"source": "dpr"},
     "nq": {"source": "dpr", "questions": ["nq"], "adversarial": True},
     "wiki": {"source": "wikipedia"},
+    "paq": {"source": "paq"},
+    "some": {"source": "paq", "subset": "L1", "dev": 0.01},
+    "kilt": {"source": "kilt"},
+    "wow": {"source": "kilt", "tasks": ["wow"]},
+    "chat": {"source": "convai2"},
+    "revised": {"source": "convai2", "persona": "revised"},
+    "help": {"source": "ubuntu"},
+    "challenge": {"source": "dstc7"},
     "own": {"source": "beir", "path": "somewhere"},
 }
 DATASETS = Study.model_validate({"datasets": SOURCES}).datasets
@@ -41,7 +50,7 @@ def graph(tmp_path) -> Graph:
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_can_be_fetched_kept_and_checked(name):
     file = FILES[name]
-    assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(gz|txt|csv|parquet)", name)
+    assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(gz|tgz|txt|csv|parquet|jsonl?)", name)
     assert file.url.startswith("https://") and "//" not in file.url[8:]
     assert Path(file.url).suffixes == Path(name).suffixes or name.startswith("wikipedia-")
     assert file.bytes is None or file.bytes > 1000
@@ -62,7 +71,10 @@ def test_sources_need_what_their_options_say():
     assert {name for name in FILES_OF["dpr"] if "trivia" in name} == set(FILES_OF["dpr"]) - set(FILES_OF["nq"])
     assert set(FILES_OF["document"]) == set(FILES_OF["maxp"])
     assert len(FILES_OF["wiki"]) == 41 and not FILES_OF["own"]
-    assert FILES.keys() == {*_marco.FILES, *dpr.DOWNLOADS, *wikipedia.FILES}
+    assert set(FILES_OF["wow"]) == {kilt.CORPUS, "wow-train-kilt.jsonl", "wow-dev-kilt.jsonl"}
+    assert FILES_OF["chat"] == FILES_OF["revised"]
+    fetched = [_marco.FILES, dpr.DOWNLOADS, kilt.DOWNLOADS, paq.DOWNLOADS, wikipedia.FILES]
+    assert FILES.keys() == {*chain(*fetched), convai2.FILE, ubuntu.FILE, dstc7.FILE}
 
 
 @given(st.sampled_from(sorted(DATASETS)), st.data())

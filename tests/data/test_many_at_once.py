@@ -64,8 +64,8 @@ def test_equal_to_row_by_row(tmp_path_factory, chunks, at_once):
         for writer in (slow, mixed):
             if writer is mixed and bulk:
                 text, title, query = (pa.array(column, pa.string()) for column in zip(*chunk, strict=True))
-                writer.paragraphs(text, title)
-                writer.questions("here", "train", query)
+                writer.numbered_passages(text, title)
+                writer.numbered_queries("here", "train", query)
                 continue
             for text, title, query in chunk:
                 row = str(writer.count)
@@ -76,17 +76,17 @@ def test_equal_to_row_by_row(tmp_path_factory, chunks, at_once):
 
 def test_a_question_that_no_one_sees_is_refused(tmp_path):
     writer = DatasetWriter(Artifact(tmp_path / "manifest.json"))
-    writer.questions("here", "train", pa.array(["a", "b"]))
+    writer.numbered_queries("here", "train", pa.array(["a", "b"]))
     with pytest.raises(UserError, match=r"^here: query '3' has no text$"):
-        writer.questions("here", "train", pa.array(["c", "\u200b", " "]))
+        writer.numbered_queries("here", "train", pa.array(["c", "\u200b", " "]))
 
 
 def test_a_row_whose_number_is_anothers_id_is_refused(tmp_path):
     writer = DatasetWriter(Artifact(tmp_path / "manifest.json"))
     writer.query("here", "train", "2", "a")
-    writer.questions("here", "train", pa.array(["b"]))
+    writer.numbered_queries("here", "train", pa.array(["b"]))
     with pytest.raises(UserError, match=r"^here: a train query's id was the number of another's row before$"):
-        writer.questions("here", "train", pa.array(["c"]))
+        writer.numbered_queries("here", "train", pa.array(["c"]))
 
 
 @given(st.lists(st.integers(0, 6) | st.just("rows"), max_size=8))

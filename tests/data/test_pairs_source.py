@@ -16,7 +16,6 @@ from dewpoint.data.dataset import Dataset, DatasetWriter
 from dewpoint.data.seen import is_seen
 from dewpoint.program import Settings
 from dewpoint.sources import pairs as source
-from dewpoint.sources.pairs import Pairs
 from programs import fails_with, prepare, write_files, zstd
 
 
@@ -98,7 +97,7 @@ def test_patterns_and_parquet(tmp_path):
     manifest = prepare(tmp_path, given)
     assert found(manifest) == [("qa", "", "a1"), ("qb", "", "b1")]
     assert read_manifest(manifest)["facts"]["left_out"] == {"train": {"empty": 2}}
-    assert Pairs(**given).files() == [f"{tmp_path}/in/a.parquet", f"{tmp_path}/in/b.parquet"]
+    assert source.TextPairs(**given).files() == [f"{tmp_path}/in/a.parquet", f"{tmp_path}/in/b.parquet"]
 
 
 def test_what_is_left_out_is_said(tmp_path, caplog):

@@ -94,9 +94,9 @@ PAIRS = {
     "b.csv": "query,passage\nthird?,three\n",
 }
 POSTS = {
-    "RS": '{"id": "a1", "title": "first", "selftext": "", "author": "x", "score": 3}\n{"id": "a2", "title": "second"}\n',
-    "RC": '{"id": "c1", "parent_id": "t3_a1", "body": "one", "score": 3, "edited": false, "gildings": {"a": [null, 1]}}\n'
-    '{"id": "c2", "parent_id": "t3_a2", "body": "two", "score": null}\n{"id": "c3", "parent_id": "t1_c2", "body": "3"}\n',
+    "RS": '{"id": "a1", "title": "first", "selftext": "", "author": "y"}\n{"id": "a2", "title": "second"}\n',
+    "RC": '{"id": "c1", "parent_id": "t3_a1", "body": "one", "score": 3, "gildings": {"a": [null, 1]}}\n'
+    '{"id": "c2", "parent_id": "t3_a2", "body": "two", "score": null}\n{"id": "c3", "parent_id": "t1_c2"}\n',
 }
 PACKED = {"": lambda data: data, ".gz": lambda data: gzip.compress(data, 1, mtime=0), ".zst": zstd}
 
@@ -182,7 +182,7 @@ def test_any_file_of_ones_own(tmp_path, name):
     one()
 
 
-FETCHED = ["dpr", "msmarco-passage", "msmarco-document"]
+FETCHED = ["dpr", "kilt", "msmarco-passage", "msmarco-document"]
 
 
 @pytest.mark.parametrize("name", FETCHED)

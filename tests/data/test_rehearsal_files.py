@@ -10,7 +10,7 @@ from dewpoint.artifact import read_manifest
 from dewpoint.data import tiny
 from dewpoint.data.reading import text_files
 from dewpoint.program import Settings
-from dewpoint.sources import beir, dpr, pairs, posts, table, tevatron, text, wikipedia
+from dewpoint.sources import beir, dpr, kilt, pairs, posts, table, tevatron, text, wikipedia
 from dewpoint.study.kind import kind
 from programs import downloads, prepare
 
@@ -49,6 +49,16 @@ def test_dpr_finds_what_is_promised(tmp_path, questions):
     if "nq" in questions:
         left_out["nq-train"] = {"contexts": 5, "queries": 2, "adversarial": 1}
     assert found["left_out"] == left_out
+
+
+@pytest.mark.parametrize("tasks", [["hotpotqa"], ["triviaqa", "fever"]])
+def test_kilt_finds_what_is_promised(tmp_path, tasks):
+    found = facts(tmp_path, kilt, {"tasks": tasks})
+    promised = kilt.Kilt(source="kilt", tasks=tasks).expected_small()
+    assert {what: found[what] for what in promised} == promised
+    left_out = {"pages": 1, "unnamed": 1, "untouched": 2, "queries": 1}
+    assert found["left_out"] == {f"{task}-{part}": left_out for task in tasks for part in ("train", "dev")}
+    assert found["provenance"].keys() == found["queries"].keys()
 
 
 def test_wikipedia(tmp_path):

@@ -14,7 +14,7 @@ from dewpoint.data import run_files
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.run_files import falling, read_lines
 from dewpoint.data.runs import Run, ranked, read_run, write_run
-from programs import call, prepare, write_files, zstd
+from programs import call, prepare, said_of, write_files, zstd
 
 QUERIES, PASSAGES = [f"q{row}" for row in range(9)], [f"p {row}" if row == 8 else f"p{row}" for row in range(9)]
 
@@ -123,11 +123,8 @@ def test_queries_of_other_splits_are_passed_over(dataset, tmp_path, caplog):
 )
 def test_what_is_wrong_with_a_file_is_one_line(dataset, tmp_path, text, message):
     file = tmp_path / "run.trec"
-    file.write_text(text)
-    with pytest.raises(SystemExit) as exit:
-        taken(dataset, file)
-    assert str(exit.value) == f"error: {file}{message.format(file=file, data=dataset.parent)}"
-    assert not list((tmp_path / "taken").iterdir())
+    said = said_of(file, text, lambda: taken(dataset, file), tmp_path / "taken")
+    assert said == message.format(file=file, data=dataset.parent)
 
 
 # --- writing ------------------------------------------------------------------------------------

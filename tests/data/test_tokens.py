@@ -1,5 +1,6 @@
 """Tokens: cut, assembled and stored as a slow reading of the same texts says."""
 
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -58,6 +59,29 @@ def test_what_is_filled_up_has_masks_behind_the_end(texts, length, prefix):
     assert input_lengths(made, SPECIAL).tolist() == [length] * len(texts)
     rows = np.array([0, len(texts) - 1])
     assert assemble([part[rows] for part in made], SPECIAL).tolist() == [expected[row] for row in rows]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(TOKENS, min_size=1, max_size=6),
+    st.integers(3, 14),
+    st.lists(st.integers(200, 299), max_size=3),
+    *[st.booleans()] * 2,
+)
+def test_queries_cut_from_the_left_keep_their_last_tokens(texts, length, prefix, opened, filled):
+    """And the prefix, the special tokens and the length that queries have which are cut from the right."""
+    special = SPECIAL if opened else SPECIAL | {"cls": None}
+    start, prefix = [SPECIAL["cls"]] * opened, prefix[: length - 2 - opened]
+    room, fill = length - len(start) - len(prefix) - 1, SPECIAL["mask"] if filled else None
+    read = partial(Texts, [ragged(texts)], length, prefix, leading=int(opened), fill=fill)
+    made, other = (read(cut=cut)[np.arange(len(texts))] for cut in ("left", "right"))
+    expected = [[*start, *prefix, *text[max(0, len(text) - room) :], SPECIAL["sep"]] for text in texts]
+    if filled:
+        expected = [ids + [SPECIAL["mask"]] * (length - len(ids)) for ids in expected]
+    assert assemble(made, special).tolist() == padded(expected)
+    lengths = list(map(len, expected))
+    assert input_lengths(made, special).tolist() == input_lengths(other, special).tolist() == lengths
+    assert max(lengths) <= length
 
 
 @given(st.lists(st.integers(0, 5)))

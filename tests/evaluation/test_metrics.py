@@ -99,7 +99,7 @@ def test_a_negative_grade_is_not_relevant(metric, value):
 
 
 def test_many_at_once_are_each_alone():
-    names = ["nDCG@10", "MRR@10", "Success@2", "R@2", "P@5", "MRR@2", "Rprec"]
+    names = ["nDCG@10", "MRR@10", "Success@2", "R@2", "P@5", "MRR@2", "Rprec", "MRR"]
     together = evaluate(run_of(FOUND), judged_of(JUDGED), names)
     assert together.columns.tolist() == names
     for name in names:
@@ -118,6 +118,7 @@ def test_equal_to_trec_eval(found, grades, relevant):
     parts = {"MRR": ir_measures.RR, "R": ir_measures.R, "P": ir_measures.P, "Success": ir_measures.Success}
     wanted = {f"{name}@{k}": of(rel=relevant) @ k for name, of in parts.items() for k in (1, 3, 10)}
     wanted |= {f"nDCG@{k}": ir_measures.nDCG @ k for k in (1, 3, 10)} | {"Rprec": ir_measures.Rprec(rel=relevant)}
+    wanted |= {"MRR": ir_measures.RR(rel=relevant)}
     found = dict(sorted(found.items()))
     run, judged = run_of(found), judged_of([(*pair, grade) for pair, grade in grades.items()], relevant)
     ours = evaluate(run, judged, list(wanted))
@@ -308,7 +309,7 @@ def test_a_split_without_judgements_has_hits_alone(dataset, tmp_path):
     [
         ("Spearman", "Spearman is no metric of a run; write MRR@10, R@10, PageR@10, "),
         ("latency@1", "latency@1 is no metric of a run; write MRR@10, "),
-        ("MRR", "unknown metric 'MRR', write MRR@10, R@10, "),
+        ("R", "unknown metric 'R', write MRR@10, R@10, "),
         ("Rprec@5", "unknown metric 'Rprec@5', write MRR@10, "),
         ("R@0", "unknown metric 'R@0', write MRR@10, "),
     ],

@@ -26,11 +26,12 @@ each_kind = pytest.mark.parametrize(("folder", "name"), ALL, ids=[f"{folder}-{na
 # what fields that must be written are set to, by key; and what else a kind is given, as large as a user may have it
 REQUIRED = {"from": "hub:some/model", "data": "d", "model": "m", "path": "folder", "on": "d/test", "list": "hard"}
 REQUIRED |= {"by": "m"}
-REQUIRED |= {"rankers": ["m", "w"], "of": ["m", "w"]}
+REQUIRED |= {"rankers": ["m", "w"], "of": ["m", "w"], "models": ["m", "v", "w"]}
 REQUIRED |= {"files": ["a.txt"], "corpus": ["c.jsonl"], "queries": {"dev": "q"}, "pairs": {"dev": {"files": ["p.csv"]}}}
 REQUIRED |= {"submissions": ["RS.zst"], "comments": ["RC.zst"]}
 LARGE = {
     ("sources", "msmarco-passage"): {"triples": 30},
+    ("sources", "questions"): {"queries": "d"},
     ("sources", "table"): {
         "corpus": {"file": "c.csv"},
         "queries": {"test": {"file": "q.csv"}},
@@ -41,6 +42,7 @@ LARGE = {
     ("recipes", "crossencoder"): {"negatives": ["w"], "train_queries": 500_000},
     ("recipes", "colbert"): {"negatives": ["w"], "train_queries": 500_000, "projection": {"size": 128}},
     ("recipes", "monot5"): {"negatives": ["w"], "train_queries": 500_000, "negatives_per_query": 7},
+    ("recipes", "pairs"): {"negatives": ["w"], "train_pairs": 65_000_000, "projection": {"size": 768}},
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 4096, "bytes": 96, "sample": 100_000}},
     ("rankers", "late-interaction"): {"index": {"name": "ivf-pq", "nlist": 4096, "bytes": 96, "sample": 100_000}},
     ("rankers", "file"): {"on": "d", "runs": {"test": "run.trec"}},
@@ -49,6 +51,7 @@ LARGE = {
     ("rankers", "rerank"): {"of": "w", "by": "m", "top": 500},
     ("rankers", "monot5"): {"of": "w"},
     ("rankers", "duot5"): {"of": "w"},
+    ("analyses", "overlap"): {"among": "d", "ranker": "w"},
 }
 TINY = {  # as small as a user may have it: nothing of it grows
     ("sources", "msmarco-passage"): {"triples": 1},
@@ -58,6 +61,7 @@ TINY = {  # as small as a user may have it: nothing of it grows
     ("recipes", "crossencoder"): {"train_queries": 1, "negatives": ["w"], "negatives_per_query": 1, "epochs": 1},
     ("recipes", "colbert"): {"train_queries": 1, "negatives": ["w"], "negatives_per_query": 1, "epochs": 1},
     ("rankers", "late-interaction"): {"index": {"name": "ivf-pq", "nlist": 2, "bytes": 4, "sample": 9}},
+    ("recipes", "pairs"): {"train_pairs": 1, "negatives": ["w"], "negatives_per_query": 1},
     ("recipes", "monot5"): {"train_queries": 1, "negatives": ["w"], "negatives_per_query": 1, "epochs": 1},
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 2, "bytes": 4, "sample": 9}},
     ("rankers", "fusion"): {"tune": {"steps": 1}},

@@ -1,6 +1,7 @@
 """A retriever's folder gives the same vectors here, in sentence-transformers and in AutoModel."""
 
 import json
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,7 +24,7 @@ LONG = " and ".join(TEXTS * 3)
 LINEAR, NORMED = SimpleNamespace(size=6, norm=False), SimpleNamespace(size=6, norm=True)
 
 
-def written(folder, family="bert", other=None, prefixes=("", ""), pooling=None, normalize=None, projection=None):
+def written(folder, family="bert", other=None, prefixes=("", ""), pooling=None, normalize=None, projection=None, **cut):
     """A retriever's folder, made from one tiny model, or from two."""
     paths = [make(family, folder / "passages"), *([make(other, folder / "queries")] if other else [])]
     encoders = [Encoder(load_encoder(path)) for path in paths]
@@ -35,7 +36,7 @@ def written(folder, family="bert", other=None, prefixes=("", ""), pooling=None, 
             for parameter in encoder.projection.parameters() if encoder.projection else ():
                 parameter += torch.randn_like(parameter)
     names = dict(zip(("query_prefix", "passage_prefix"), prefixes, strict=True))
-    settings = SimpleNamespace(query_length=20, passage_length=24, **names)
+    settings = SimpleNamespace(query_length=20, passage_length=24, **names, **cut)
     write_retriever(folder / "made", model, (tokenizers[0], tokenizers[-1]), settings, "a card")
     return folder / "made"
 
@@ -87,6 +88,32 @@ def test_sentence_transformers_gives_the_same_vectors(name, tmp_path):
     assert np.abs(expected[0] - expected[1]).max() > 1e-3
 
 
+@pytest.mark.parametrize("prefix", ["", "query: "])
+def test_questions_cut_from_the_left_keep_their_prefix_and_their_end(prefix, tmp_path):
+    folder, texts = written(tmp_path), [*TEXTS, "x"]
+    ask = partial(QuestionEncoder, folder, prefix=prefix)
+    words = load_tokenizer(folder)
+    tokens = words(LONG, add_special_tokens=False)["input_ids"]
+    room = 16 - 2 - len(prefix_ids(words, prefix, 16))
+    assert len(tokens) > room
+    short = words.decode(tokens[-room:])
+    np.testing.assert_allclose(ask(16, cut="left")([LONG]), ask(24)([short]), atol=1e-5)
+    np.testing.assert_allclose(ask(24, cut="left")(texts), ask(24)(texts), atol=1e-6)
+    assert np.abs(ask(16, cut="left")([LONG]) - ask(16)([LONG])).max() > 1e-3
+
+
+def test_the_folder_of_queries_says_which_end_they_lose(tmp_path):
+    folder = written(tmp_path, other="distilbert", query_cut="left")
+    theirs, ask = SentenceTransformer(str(folder), device="cpu"), QuestionEncoder(folder, 20, cut="left")
+    np.testing.assert_allclose(theirs.encode_query([LONG]), ask([LONG]), atol=1e-5)
+    np.testing.assert_allclose(theirs.encode_document([LONG]), ours(folder, [LONG]), atol=1e-5)
+    model, words = read_retriever(folder), [load_tokenizer(one) for one in (folder, folder / "query")]
+    names = {"query_length": 20, "passage_length": 24, "query_prefix": "", "passage_prefix": ""}
+    write_retriever(tmp_path / "again", model, tuple(words), SimpleNamespace(**names), "a card")
+    again = SentenceTransformer(str(tmp_path / "again"), device="cpu")
+    np.testing.assert_allclose(again.encode_query([LONG]), QuestionEncoder(folder, 20)([LONG]), atol=1e-5)
+
+
 @pytest.mark.parametrize("other", [None, "distilbert"])
 @pytest.mark.parametrize("way", [{}, {"projection": LINEAR, "normalize": True}], ids=["plain", "projected"])
 def test_vectors_of_tokens_are_those_of_sentence_transformers(way, other, tmp_path):
@@ -119,6 +146,20 @@ def test_automodel_reads_the_passages_backbone(tmp_path):
     ids = load_tokenizer(folder)(TEXTS[0], return_tensors="pt")["input_ids"]
     plain = AutoModel.from_pretrained(folder).eval()(ids).last_hidden_state[0, 0]
     np.testing.assert_allclose(plain.detach(), ours(folder, TEXTS)[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("other", [None, "bert"])
+def test_a_projection_that_is_left_out_leaves_the_backbones_vectors(other, tmp_path):
+    model = read_retriever(written(tmp_path, other=other, projection=NORMED))
+    projected = [name for name in model.state_dict() if "projection" in name]
+    backbone = {name: value.clone() for name, value in model.state_dict().items() if name not in projected}
+    model.eval().set_output(None, None, SimpleNamespace(size=0, norm=False))
+    assert projected and model.state_dict().keys() == backbone.keys()
+    assert all(torch.equal(value, backbone[name]) for name, value in model.state_dict().items())
+    ids = torch.tensor([[2, 7, 8, 3]])
+    for encoder in model.encoders:
+        hidden = encoder.backbone(ids).last_hidden_state[:, 0]
+        assert torch.equal(encoder(ids, torch.ones_like(ids)), hidden) and encoder.dimension == hidden.shape[1] != 6
 
 
 @pytest.mark.parametrize("way", [WAYS["projection with norm"], WAYS["mixed"], WAYS["normalized"]])

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from sentence_transformers import MultiVectorEncoder
+from sentence_transformers import MultiVectorEncoder, SentenceTransformer
 from transformers import AutoModelForSequenceClassification
 
 from dewpoint.artifact import Artifact, read_manifest
@@ -15,15 +15,17 @@ from dewpoint.data.dataset import Dataset, DatasetWriter
 from dewpoint.data.pairs import joint
 from dewpoint.data.runs import NOTHING, Run, ranked, read_run
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import write_tokens
+from dewpoint.data.tokens import TokenStore, write_tokens
 from dewpoint.errors import UserError
+from dewpoint.evaluation.metrics import measure
 from dewpoint.models.backbone import load_encoder
 from dewpoint.models.crossencoder import CrossEncoder, read_crossencoder, write_crossencoder
 from dewpoint.models.encoder import Encoder, Retriever
-from dewpoint.models.folder import write_retriever
+from dewpoint.models.folder import query_folder, write_retriever
 from dewpoint.program import namespace
 from dewpoint.rankers.rerank import live, rank
 from dewpoint.search import bm25, rerank, scorers
+from dewpoint.search.encode import QuestionEncoder
 from dewpoint.study.graph import Graph
 from models.families import make
 from programs import call
@@ -223,33 +225,133 @@ def test_a_run_without_anything(world, tmp_path):
     assert len(read_run(made(world, tmp_path, run=nothing)).query) == 0
 
 
-# --- late interaction ---------------------------------------------------------------------------
+# --- a retriever's vectors ----------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["one encoder", "two"])
-def late(world, request) -> SimpleNamespace:
-    """A late interaction with its token stores, and its scores as the library has them."""
+def starts(world, request) -> list[Path]:
+    """One tiny model, or two of different tokenizers."""
     families = ["bert", "distilbert"] if request.param else ["bert"]
-    root, stores = world.root / f"late-{len(families)}", []
-    starts = [make(family, root / family) for family in families]
-    for family, start in zip(families, starts, strict=True):
-        store = Artifact(root / f"{family}-tokens" / "manifest.json")
+    return [make(family, world.root / f"retrievers-{len(families)}" / family) for family in families]
+
+
+@pytest.fixture(scope="module")
+def stores(world, starts) -> list[Path]:
+    """The dataset's tokens for each."""
+    made = []
+    for start in starts:
+        store = Artifact(start.parent / f"{start.name}-tokens" / "manifest.json")
         write_tokens(Dataset(world.data), load_tokenizer(start), store)
         store.seal()
-        stores.append(store.manifest)
-    texts, words = TEXTS | {"augmented": True}, [load_tokenizer(start) for start in starts]
-    made = Artifact(root / "model" / "manifest.json")
+        made.append(store.manifest)
+    return made
+
+
+def shown(world, sep: str) -> list[str]:
+    """Passages as a retriever reads them."""
+    titles, texts = (Dataset(world.data).column("corpus", name).to_pylist() for name in ("title", "text"))
+    return [f"{title}{sep}{text}" if title else text for title, text in zip(titles, texts, strict=True)]
+
+
+def retriever(starts, stores, name: str, texts: dict, **output) -> tuple[Path, list[str]]:
+    """(manifest of a model, its tokenizers)."""
+    words = [load_tokenizer(start) for start in starts]
+    made = Artifact(starts[0].parent / name / "manifest.json")
     model = Retriever(*(Encoder(load_encoder(start)) for start in starts))
-    model.set_output("tokens", True, SimpleNamespace(size=6, norm=False))
+    model.set_output(**output)
     write_retriever(made.path("."), model, (words[0], words[-1]), SimpleNamespace(**texts), "card")
     made.seal()
-    theirs, data = MultiVectorEncoder(str(made.folder), device="cpu"), Dataset(world.data)
-    titles, texts_of = (data.column("corpus", name).to_pylist() for name in ("title", "text"))
-    sep = words[0].sep_token
-    shown = [f"{title}{sep}{text}" if title else text for title, text in zip(titles, texts_of, strict=True)]
-    asked = theirs.encode_query(data.column("queries.test", "text").to_pylist())
-    exact = theirs.similarity(asked, theirs.encode_document(shown)).numpy()
-    return SimpleNamespace(model=made.manifest, tokens=stores, exact=exact, texts=texts)
+    return made.manifest, words
+
+
+@pytest.fixture(scope="module")
+def late(world, starts, stores) -> SimpleNamespace:
+    """A late interaction with its token stores, and its scores as the library has them."""
+    texts = TEXTS | {"augmented": True}
+    how = {"pooling": "tokens", "normalize": True, "wanted": SimpleNamespace(size=6, norm=False)}
+    made, words = retriever(starts, stores, "late", texts, **how)
+    theirs = MultiVectorEncoder(str(made.parent), device="cpu")
+    asked = theirs.encode_query(Dataset(world.data).column("queries.test", "text").to_pylist())
+    exact = theirs.similarity(asked, theirs.encode_document(shown(world, words[0].sep_token))).numpy()
+    return SimpleNamespace(model=made, tokens=stores, exact=exact, texts=texts)
+
+
+@pytest.fixture(scope="module")
+def dense(world, starts, stores) -> SimpleNamespace:
+    """A retriever of one vector a text, and the inner products of the library's vectors."""
+    how = {"pooling": "mean", "normalize": None, "wanted": SimpleNamespace(size=6, norm=True)}
+    made, words = retriever(starts, stores, "dense", TEXTS, **how)
+    theirs = SentenceTransformer(str(made.parent), device="cpu")
+    asked = theirs.encode_query(Dataset(world.data).column("queries.test", "text").to_pylist())
+    exact = asked @ theirs.encode_document(shown(world, words[0].sep_token)).T
+    return SimpleNamespace(model=made, tokens=stores, exact=exact, texts=TEXTS)
+
+
+def by(world, model: SimpleNamespace, folder: Path, run: Path | None = None, **changed) -> Run:
+    """A run in the order of a retriever's scores."""
+    values = settings(**changed) | {"texts": [model.texts]}
+    artifact = Artifact(folder / "data.test.json", values, "code", [])
+    tokens = [model.tokens[:1], model.tokens[1:]]
+    rank(artifact, namespace(json.dumps(values)), world.data, run or world.run, [model.model], *tokens)
+    artifact.seal()
+    return read_run(artifact.manifest)
+
+
+@pytest.mark.parametrize("products", [1, 4096])
+@pytest.mark.parametrize("pairs_of_block", [FOUND, 8192])
+def test_a_retrievers_scores_are_inner_products(world, dense, tmp_path, monkeypatch, products, pairs_of_block):
+    monkeypatch.setattr(scorers, "PAIRS", products)
+    monkeypatch.setattr(rerank, "PAIRS", pairs_of_block)
+    scores = dense.exact[world.found.query, world.found.passage]
+    expected = ranked(world.found.query, world.found.passage, scores.astype(np.float32), FOUND)
+    assert_near(by(world, dense, tmp_path), expected)
+    assert np.ptp(scores) > 0.1
+
+
+def test_a_retriever_puts_in_order_what_came_with_the_queries(world, dense, tmp_path):
+    """Lists of a dataset, whose own order says nothing: R@1 and MRR are those of a loop over them."""
+    random, judged = np.random.default_rng(5), Dataset(world.data)
+    right = dict(zip(*(rows.tolist() for rows in judged.positives("test")), strict=True))
+    lists = {query: [right[query], *random.choice(PASSAGES, 6, replace=False).tolist()] for query in range(QUERIES)}
+    lists = {query: random.permutation(list(dict.fromkeys(rows))).tolist() for query, rows in lists.items()}
+    query = np.repeat(np.arange(QUERIES), [len(rows) for rows in lists.values()])
+    passage = np.concatenate(list(lists.values()))
+    given = Run(query, passage, -Run(query, passage, np.zeros(0)).rank.astype(np.float32))
+    got = by(world, dense, tmp_path, store_run(tmp_path, "given", given), depth=20, top=20)
+    assert sorted(pairs(got)) == sorted(pairs(given))
+    measured = measure(got, judged, "test", ["Success@1", "MRR", "MRR@10", "MRR@2"])
+    positives = set(zip(*(rows.tolist() for rows in judged.positives("test")), strict=True))
+    for row, rows in lists.items():
+        order = sorted(rows, key=lambda passage: (-dense.exact[row, passage], passage))
+        rank = 1 + next(at for at, passage in enumerate(order) if (row, passage) in positives)
+        expected = [float(rank == 1), 1 / rank, 1 / rank, 1 / rank * (rank <= 2)]
+        assert measured.loc[row].tolist() == pytest.approx(expected)
+
+
+def test_a_retriever_of_an_empty_run(world, dense, tmp_path):
+    assert len(by(world, dense, tmp_path, store_run(tmp_path, "nothing", NOTHING)).query) == 0
+
+
+def test_queries_are_read_from_their_end_where_the_model_says_so(world, dense, tmp_path):
+    """Those that are not cut have the same scores; others those of their last tokens."""
+    texts = [TEXTS | {"query_length": 5, "query_prefix": "", **cut} for cut in ({}, {"query_cut": "left"})]
+    right, left = (
+        by(world, SimpleNamespace(**vars(dense) | {"texts": one}), tmp_path / str(at)) for at, one in enumerate(texts)
+    )
+    right, left = (dict(zip(pairs(run), run.score.tolist(), strict=True)) for run in (right, left))
+    store = TokenStore(dense.tokens[-1])
+    words, lengths = load_tokenizer(query_folder(dense.model.parent)), store.column("queries.test").lengths
+    differ = {query for query, passage in right if abs(right[query, passage] - left[query, passage]) > 1e-5}
+    assert differ and differ <= set(np.flatnonzero(lengths > 3).tolist())
+    questions = Dataset(world.data).column("queries.test", "text").to_pylist()
+    theirs = SentenceTransformer(str(dense.model.parent), device="cpu")
+    passages = theirs.encode_document(shown(world, words.sep_token))
+    ask = QuestionEncoder(dense.model.parent, 5, cut="left")
+    for (query, passage), score in left.items():
+        assert score == pytest.approx(float(ask([questions[query]])[0] @ passages[passage]), abs=1e-5)
+
+
+# --- late interaction ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("held", [1, 2**28])
@@ -257,24 +359,20 @@ def late(world, request) -> SimpleNamespace:
 def test_late_interactions_scores_are_the_librarys(world, late, tmp_path, monkeypatch, held, pairs_of_block):
     monkeypatch.setattr(scorers, "HELD", held)
     monkeypatch.setattr(rerank, "PAIRS", pairs_of_block)
-    values = settings() | {"texts": [late.texts]}
-    artifact = Artifact(tmp_path / "data.test.json", values, "code", [])
-    tokens = [late.tokens[:1], late.tokens[1:]]
-    rank(artifact, namespace(json.dumps(values)), world.data, world.run, [late.model], *tokens)
-    artifact.seal()
     scores = late.exact[world.found.query, world.found.passage]
-    got = read_run(artifact.manifest)
+    got = by(world, late, tmp_path)
     assert_near(got, ranked(world.found.query, world.found.passage, scores.astype(np.float32), FOUND))
     assert np.ptp(scores) > 0.01
 
 
-def test_late_interaction_answers_typed_questions(world, late):
+def test_vectors_answer_typed_questions(world, late, dense):
     part = Run(np.zeros(5, np.int64), np.arange(5), np.arange(5, 0, -1).astype(np.float32))
-    how = namespace(json.dumps(settings(top=5) | {"texts": [late.texts]}))
-    ask = live(how, [late.model], late.tokens[:1], late.tokens[1:], [(lambda *_: (part, {}), 5)])
     question = Dataset(world.data).column("queries.test", "text")[4].as_py()
-    run, _ = ask([question], 5)
-    assert run.score == pytest.approx(late.exact[4, run.passage], abs=1e-5)
+    for model in (late, dense):
+        how = namespace(json.dumps(settings(top=5) | {"texts": [model.texts]}))
+        ask = live(how, [model.model], model.tokens[:1], model.tokens[1:], [(lambda *_: (part, {}), 5)])
+        run, _ = ask([question], 5)
+        assert run.score == pytest.approx(model.exact[4, run.passage], abs=1e-5)
 
 
 # --- stopped and gone on with -------------------------------------------------------------------
@@ -377,7 +475,7 @@ def test_it_is_made_from_a_run_its_models_and_their_tokens(tmp_path):
 
 
 MISTAKES = [
-    ("by: cat", "by: first", "rankers.again.by: 'first' scores no pairs; name a crossencoder"),
+    ("by: cat", "by: co", "rankers.again.by: 'co' scores no pairs; name a crossencoder"),
     ("by: cat", "by: [cat, dog]", "rankers.again.by: no model 'dog'"),
     ("by: cat", "by: [cat, cat]", "rankers.again.by: 'cat' is there twice; once is enough"),
     ("by: cat", "by: []", "rankers.again.by: List should have at least 1 item"),

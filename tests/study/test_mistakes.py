@@ -7,6 +7,7 @@ from dewpoint.study.load import load_config, load_study
 from sample_study import STUDY, load, write
 
 LATENCIES = ", ".join(f"latency{part}{p99}@10" for part in ("", "-encode", "-search") for p99 in ("", "-p99"))
+OTHER_METRICS = f"Success@10, P@10, SetR@10, PageSetR@10, {LATENCIES}, Rprec, PageRprec, SetRprec, PageSetRprec, MRR"
 GRAMMAR = [
     # unknown keys, recipes, kinds, sources
     ("layers: 2", "layrs: 2", "models.bert.architecture.layrs: unknown key; did you mean 'layers'?"),
@@ -87,19 +88,19 @@ GRAMMAR = [
         "MRR@10",
         "MRr@10",
         "tables.t.metrics.0: unknown metric 'MRr@10', write MRR@10, R@10, PageR@10, nDCG@10, Hit@10, "
-        f"Success@10, P@10, {LATENCIES}, Rprec, PageRprec; did you mean 'MRR@10'?",
+        f"{OTHER_METRICS}; did you mean 'MRR@10'?",
     ),
     (
         "R@100",
         "NDCG@5",
         "tables.t.metrics.1: unknown metric 'NDCG@5', write MRR@10, R@10, PageR@10, nDCG@10, Hit@10, "
-        f"Success@10, P@10, {LATENCIES}, Rprec, PageRprec; did you mean 'nDCG@5'?",
+        f"{OTHER_METRICS}; did you mean 'nDCG@5'?",
     ),
     (
         "R@100",
         "PageRprc",
         "tables.t.metrics.1: unknown metric 'PageRprc', write MRR@10, R@10, PageR@10, nDCG@10, Hit@10, "
-        f"Success@10, P@10, {LATENCIES}, Rprec, PageRprec; did you mean 'PageRprec'?",
+        f"{OTHER_METRICS}; did you mean 'PageRprec'?",
     ),
     ("R@100", "R@0", "tables.t.metrics.1: unknown metric 'R@0'"),
     # what belongs together
@@ -133,6 +134,11 @@ GRAMMAR = [
     ("[bm25]}", "[bm25], query_from: scratch}", "models.first.query_from: a retriever starts from another model, not"),
     ("[bm25]}", "[bm25], train_queries: 0}", "models.first.train_queries.constrained-int: Input should be greater"),
     ("[bm25]}", "[bm25], projection: {sise: 3}}", "models.first.projection.sise: unknown key; did you mean 'size'?"),
+    (
+        "[bm25]}",
+        "[bm25], projection: {size: 0, norm: true}}",
+        "models.first.projection: size: 0 is no projection, so there is nothing for norm to follow",
+    ),
     ("[bm25]}", "[bm25], development: {often: 3}}", "models.first.development.often: unknown key; known: split, "),
     (
         "[bm25]}",
@@ -268,6 +274,7 @@ GRAMMAR = [
     ("d/test", "d/tset", "tables.t.on: no judged split 'tset'; did you mean 'test'?"),
     ("d/test", "own/dev", "tables.t.on: no judged split 'dev'; known: train, test"),
     ("R@100]", "Hit@5]", "tables.t.on: no answered split 'test'; dataset 'd' has none"),
+    ("R@100]", "PageSetR@5]", "tables.t.on: no proven split 'test'; dataset 'd' has none"),
     ("{rankers", "{baseline: secnd, rankers", "tables.t: baseline 'secnd' is none of the table's rankers"),
     (
         "{rankers: [bm25, second, hybrid, weighted]",

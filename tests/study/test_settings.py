@@ -77,6 +77,9 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("[bm25]}", "[bm25], negatives_kept: 10}", {"negatives first"}),
         ("[bm25]}", "[bm25], seed: 3}", {"negatives first", "retriever first"}),
         ("[bm25]}", "[bm25], query_length: 16}", {"retriever first", "encode first queries.test"}),
+        ("[bm25]}", "[bm25], query_cut: left}", {"retriever first", "encode first queries.test"}),
+        ("[bm25]}", "[bm25], query_cut: right}", set()),
+        ("early_layers: 1}", "early_layers: 1, query_cut: left}", {"encode condenser queries.test"}),
         ("[bm25]}", "[bm25], passage_length: 64}", {"retriever first", "encode first corpus"}),
         ("[bm25]}", "[bm25, zero]}", set()),  # one more input
         ("[bm25]}", "[bm25], query_from: bert}", {"retriever first"}),
@@ -409,7 +412,8 @@ def test_clusters_are_made_once_from_a_models_vectors_of_the_training_queries(tm
     assert json.loads(graph.clusters_settings(made)) == {"clusters": 9, "iterations": 20, "seed": 1, "threads": 2}
     said = json.loads(graph.model_settings("first"))
     assert said["batches"] == {"name": "tas-balanced", "clusters_per_batch": 1, "draw": "uniform", "bins": 10}
-    assert said["loss"] == {"name": "dual", "alpha": 0.75, "in_batch": {"name": "kl", "temperature": 1.0}}
+    in_batch = {"name": "kl", "temperature": 1.0}
+    assert said["loss"] == {"name": "dual", "alpha": 0.75, "teacher_scale": 1.0, "in_batch": in_batch}
     assert "teacher" not in said and graph.model_inputs("first")["teacher"] == ["results/s/runs/bm25/d.train.json"]
     other = by_topics(tmp_path, ("clusters: 9", "clusters: 8")).model_inputs("first")["clusters"]
     assert other != graph.model_inputs("first")["clusters"]
@@ -446,6 +450,7 @@ VALUES = {
     "query_length": [16, 32],
     "train_query_length": [8, 16],
     "passage_length": [64, 128],
+    "query_cut": ["right", "left"],
     "query_prefix": ["", "query: ", "q:"],
     "passage_prefix": ["", "passage: "],
     "title": ["pair", "prefix", "none"],

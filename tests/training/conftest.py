@@ -18,14 +18,14 @@ from dewpoint.data.runs import ranked, write_run
 from dewpoint.data.tokenizer import load_tokenizer, train_wordpiece
 from dewpoint.data.tokens import write_tokens
 from dewpoint.program import namespace
-from dewpoint.recipes import colbert, crossencoder, monot5
-from dewpoint.recipes.retriever import Given
+from dewpoint.recipes import crossencoder, monot5, pairs
+from dewpoint.recipes._encoding import Encoded
 from dewpoint.study.kind import work_of
-from dewpoint.training.given import InBatchTeacher, Pace, Side, Text
+from dewpoint.training.given import InBatchTeacher, Pace, Side, Text, Watched
 from models.families import words
 
 SIDES = ("passages", "queries")
-SIDED = ("retriever", "colbert")  # recipes that have them
+SIDED = ("retriever", "colbert", "pairs")  # recipes that have them
 SCORING = {"crossencoder": crossencoder, "monot5": monot5}  # what reads a query and a passage together
 ASKED = {"loss": {"name": "binary"}, "title": "prefix", "vocabulary": True, "passage_length": 40}  # of a mono-T5
 WORDS = ["dew", "air", "water", "cold", "warm", "glass", "grass", "cloud", "vapour", "night", "stone", "leaf", "river"]
@@ -42,6 +42,7 @@ def world(tmp_path_factory) -> SimpleNamespace:
     artifact = Artifact(root / "data" / "manifest.json")
     writer = DatasetWriter(artifact)
     texts = [sentence(random, 8 + row % 30) for row in range(40)]
+    texts = [text.replace(" ", ". ", 1) if row % 4 else text for row, text in enumerate(texts)]  # of two sentences
     for row, text in enumerate(texts):
         writer.passage("", f"p{row}", text, sentence(random, row % 3), f"d{row % 8}")
     for row in range(20):
@@ -120,6 +121,9 @@ def settings(**changed) -> dict:
         "in_batch": True,
         "positives": "rotating",
         "train_queries": None,
+        "train_pairs": None,
+        "task": "judged",
+        "keep": 0.1,
         "development": None,
         "augmented": False,
         "query_length": 12,
@@ -135,7 +139,7 @@ def development(**changed) -> dict:
 
 
 DISTILLED = {  # what a retriever is told that follows a teacher, and the files that it then reads
-    "loss": {"name": "dual", "alpha": 0.75, "in_batch": {"name": "kl", "temperature": 2.0}},
+    "loss": {"name": "dual", "alpha": 0.75, "teacher_scale": 1.0, "in_batch": {"name": "kl", "temperature": 2.0}},
     "batches": {"name": "tas-balanced", "clusters_per_batch": 2, "draw": "by-size", "bins": 3},
 }
 
@@ -156,13 +160,19 @@ def read_by(world, recipe: str, parent: Path | None = None, **others: Path | lis
     if recipe in SIDED:
         queries = text | {"parent": None}
         text = {f"{side}_{what}": of[what] for side, of in zip(SIDES, (text, queries), strict=True) for what in of}
-        text |= {"negatives": world.negatives} | ({"development": []} if recipe == "retriever" else {})
+        text |= {"negatives": world.negatives} | ({} if recipe == "pairs" else {"development": []})
     if recipe in SCORING:
         text |= {"negatives": world.negatives}
     return {"dataset": world.dataset} | text | others
 
 
-def opened(recipe: str, read: dict) -> Text | Given:
+def watched_by(world) -> dict[str, Path | list[Path]]:
+    """What pairs are measured on."""
+    read = {"dataset": world.dataset, "tokens": world.tokens, "query_tokens": world.tokens, "runs": [world.run]}
+    return {f"watched_{what}": path for what, path in read.items()}
+
+
+def opened(recipe: str, read: dict) -> Text | Encoded:
     """What its work is handed."""
     if recipe not in (*SIDED, *SCORING):
         return Text(**read)
@@ -170,11 +180,14 @@ def opened(recipe: str, read: dict) -> Text | Given:
     if recipe in SCORING:
         return SCORING[recipe].Given(**read)
     sides = {side: Side(*(read.pop(f"{side}_{what}") for what in ("tokens", "tokenizer", "parent"))) for side in SIDES}
+    if recipe == "pairs":
+        watched = [read.pop(f"watched_{what}", None) for what in ("dataset", "tokens", "query_tokens")]
+        runs = read.pop("watched_runs", [])
+        return pairs.Given(read["dataset"], read["negatives"], **sides, watched=Watched(*watched, runs))
     teacher = InBatchTeacher(
         *(read.pop(f"in_batch_teacher_{what}", None) for what in ("model", "tokens", "query_tokens"))
     )
-    given = colbert.Given if recipe == "colbert" else Given
-    return given(**sides, **read, in_batch_teacher=teacher)
+    return Encoded(**sides, **read, in_batch_teacher=teacher)
 
 
 @pytest.fixture(scope="session")

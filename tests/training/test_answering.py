@@ -17,15 +17,14 @@ from dewpoint.data.negatives import read_negatives
 from dewpoint.data.prompts import Prompts
 from dewpoint.data.tokenizer import load_tokenizer
 from dewpoint.data.tokens import TokenStore
-from dewpoint.errors import Stopped, UserError
+from dewpoint.errors import UserError
 from dewpoint.losses import binary, contrast
 from dewpoint.models.backbone import load_seq2seq
 from dewpoint.models.seq2seq import as_read
 from dewpoint.search.judging import Judge, read_judge
-from dewpoint.training import loop
-from dewpoint.training.answering import Objective, Rows, start, texts
+from dewpoint.training.answering import Objective, questions, start, texts
 from dewpoint.training.chunks import Room
-from dewpoint.training.scoring import instances
+from dewpoint.training.scoring import Rows, instances
 from training.conftest import ASKED, settings
 from training.test_exact import assert_close, gradients
 
@@ -53,27 +52,27 @@ def answering(t5, rate: float | None = None, **changed):
     return model.train()
 
 
-def rows_of(world, t5, values, room: Room = HELD) -> Rows:
+def rows_of(world, t5, values, room: Room = HELD) -> tuple[Rows, Prompts]:
     store, words = TokenStore(t5.files["tokens"]), load_tokenizer(t5.files["tokenizer"].parent)
     given = SimpleNamespace(negatives=world.negatives, teacher=None)
     compose = partial(random.work, settings=None)
     made = instances(Dataset(world.dataset), values, given, *texts(store, words, values), compose)
     prompts = Prompts(words, values.passage_length, values.query_length, store.special["sep"])
-    return Rows(made, store.special, prompts, room, seed=3)
+    return Rows(made, store.special, partial(questions, prompts), room, seed=3), prompts
 
 
 def run(world, t5, model, room: Room = HELD, step: int = 0, **changed):
     model.zero_grad(set_to_none=True)
     values = wanted(**changed)
-    rows = rows_of(world, t5, values, room)
+    rows, prompts = rows_of(world, t5, values, room)
     loss = partial(LOSSES[values.loss.name], settings=values.loss)
     made = rows.batch(step)
-    return Objective(model, values, loss, rows.prompts.answers)(made), gradients(model), made
+    return Objective(model, values, loss, prompts.answers)(made), gradients(model), made
 
 
 def written(world, t5, values, step: int) -> list[tuple[str, str]]:
     """(question, answer) of a step's rows as strings; whatever is judged relevant is no negative."""
-    data, stream = Dataset(world.dataset), rows_of(world, t5, values).stream
+    data, stream = Dataset(world.dataset), rows_of(world, t5, values)[0].stream
     known = stream.batch(step).known
     queries = data.column(f"queries.{values.split}", "text").to_pylist()
     titles, shown = (data.column("corpus", name).to_pylist() for name in ("title", "text"))
@@ -146,9 +145,8 @@ def test_all_that_a_t5_drops_is_of_its_rows(world, t5):
     model = answering(t5)
     one, _, made = run(world, t5, model)
     again, _, _ = run(world, t5, model)
-    other = Objective(
-        model, wanted(), partial(binary.work, settings=None), rows_of(world, t5, wanted()).prompts.answers
-    )
+    _, prompts = rows_of(world, t5, wanted())
+    other = Objective(model, wanted(), partial(binary.work, settings=None), prompts.answers)
     keys = [chunk._replace(keys=chunk.keys + 1) for chunk in made.chunks]
     assert one == again and abs(sum(other(made._replace(chunks=keys)).values()) - sum(one.values())) > 1e-5
 
@@ -163,7 +161,7 @@ def test_in_bfloat16_the_loss_is_about_the_same(world, t5):
 def test_questions_are_cut_as_the_ranker_cuts_them(world, t5):
     """Ids of long texts, by way of the store and by way of strings."""
     values = wanted(query_length=3, passage_length=16, passage_prefix="cold ")
-    rows = rows_of(world, t5, values)
+    rows, _ = rows_of(world, t5, values)
     model, words = load_seq2seq(t5.source), load_tokenizer(t5.files["tokenizer"].parent)
     judge, seen = Judge(model, words, 16, 3), {}
     for chunk in rows.batch(0).chunks:
@@ -207,23 +205,20 @@ def test_it_learns_and_is_read_by_who_asks(monot5, world):
     assert np.mean(wins) > 0.7
 
 
-def test_interrupted_equals_straight(monot5, monkeypatch):
-    """Stopped after the second checkpoint, then gone on with: the same weights, bit for bit."""
-    straight = monot5("straight", checkpoint=2)
-    calls, reasons = [], loop._reasons_to_end
-
-    def stop_at_five(stop, *rest):
-        calls.append(1)
-        stop.asked = len(calls) == 5
-        return reasons(stop, *rest)
-
-    monkeypatch.setattr(loop, "_reasons_to_end", stop_at_five)
-    with pytest.raises(Stopped):
-        monot5("interrupted", checkpoint=2)
-    resumed = monot5("interrupted", checkpoint=2)
-    assert len(calls) == 8
-    one, other = (load_file(path.with_name("model.safetensors")) for path in (straight, resumed))
-    assert all(torch.equal(one[key], other[key]) for key in one)
+def test_its_card_says_how_it_is_asked(monot5, world):
+    """The code in it gives the score that the ranker gives, and the rest is where it came from."""
+    made = monot5("carded", epochs=1, learning_rate=1e-2)
+    card = (made.parent / "README.md").read_text()
+    assert card.startswith("---\nlibrary_name: transformers\npipeline_tag: text-ranking\ntags: [transformers, monot5, ")
+    assert "`data`: 40 passages; trained on 20 queries of `train`." in card
+    code = card.split("```python\n")[1].split("```")[0]
+    assert 'from_pretrained("carded")' in code
+    query, passage = "cold glass", "dew on grass at night"
+    code = code.replace('"carded"', repr(str(made.parent)))
+    said = {}
+    exec(code.replace("Query: … Document: …", f"Query: {query} Document: {passage}"), said)
+    judge = read_judge(made, SimpleNamespace(precision="float32", passage_length=100, query_length=40))
+    assert said["score"].item() == pytest.approx(judge.mono([query], [passage])[0], abs=1e-5)
 
 
 def test_it_goes_on_from_its_folder(monot5):

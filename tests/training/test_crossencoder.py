@@ -16,16 +16,15 @@ from dewpoint.artifact import Artifact
 from dewpoint.data.pairs import joint, pairs
 from dewpoint.data.tokenizer import load_tokenizer, special_tokens
 from dewpoint.data.tokens import Slices, assemble, input_lengths
-from dewpoint.errors import Stopped, UserError
+from dewpoint.errors import UserError
 from dewpoint.losses import binary, contrast, margin_mse
 from dewpoint.models import dropout
 from dewpoint.models.backbone import load_encoder
 from dewpoint.models.crossencoder import SCORE, CrossEncoder, read_crossencoder, write_crossencoder
 from dewpoint.program import namespace
 from dewpoint.study.kind import work_of
-from dewpoint.training import loop
 from dewpoint.training.chunks import Room
-from dewpoint.training.scoring import Objective, Rows
+from dewpoint.training.scoring import Objective, Rows, both
 from models.families import FAMILIES, make
 from training.conftest import settings
 from training.test_exact import assert_close, gradients
@@ -58,7 +57,7 @@ def wanted(loss: str, negatives: int):
 def run(model: CrossEncoder, room: Room, loss: str = "contrast", negatives: int = 3, step: int = 0):
     model.zero_grad(set_to_none=True)
     values = wanted(loss, negatives)
-    made = Rows(stream(values), SPECIAL, JOINT, room, seed=3).batch(step)
+    made = Rows(stream(values), SPECIAL, partial(both, SPECIAL, JOINT), room, seed=3).batch(step)
     objective = Objective(model, values, partial(LOSSES[loss][0].work, settings=values.loss))
     return objective(made)[loss], gradients(model), made
 
@@ -124,8 +123,8 @@ def test_a_query_is_scored_with_its_own_passages_alone():
 def test_a_teacher_is_followed_on_a_querys_own_passages():
     """Margin-MSE is its equation over own pairs alone, though the teacher has scores of all."""
     model, values = crossencoder(rate=0), wanted("contrast", 3)
-    values.loss = SimpleNamespace(name="margin-mse")
-    made = Rows(stream(values), SPECIAL, JOINT, HELD, seed=3).batch(0)
+    values.loss = SimpleNamespace(name="margin-mse", teacher_scale=1.0)
+    made = Rows(stream(values), SPECIAL, partial(both, SPECIAL, JOINT), HELD, seed=3).batch(0)
     teacher = torch.randn(made.labels["masked"].shape, generator=torch.Generator().manual_seed(2))
     found = Objective(model, values, partial(margin_mse.work, settings=values.loss))(
         made._replace(labels=made.labels | {"teacher": teacher})
@@ -327,29 +326,9 @@ def test_other_seeds_begin_with_other_layers(trained, bert):
     assert not torch.allclose(*(load_file(path.with_name(SCORE))["weight"] for path in (same, other)), atol=1e-4)
 
 
-def test_interrupted_equals_straight(trained, bert, monkeypatch):
-    """Stopped after the second checkpoint, then gone on with: the same weights, bit for bit."""
-    straight = trained("crossencoder", "straight-pairs", bert, checkpoint=2)
-    calls, reasons = [], loop._reasons_to_end
-
-    def stop_at_five(stop, *rest):
-        calls.append(1)
-        stop.asked = len(calls) == 5
-        return reasons(stop, *rest)
-
-    monkeypatch.setattr(loop, "_reasons_to_end", stop_at_five)
-    with pytest.raises(Stopped):
-        trained("crossencoder", "interrupted-pairs", bert, checkpoint=2)
-    resumed = trained("crossencoder", "interrupted-pairs", bert, checkpoint=2)
-    assert len(calls) == 8
-    for name in (SCORE, "model.safetensors"):
-        one, other = (load_file(path.with_name(name)) for path in (straight, resumed))
-        assert all(torch.equal(one[key], other[key]) for key in one)
-
-
 def test_a_teacher_that_lacks_pairs_is_refused_or_passed_over(trained, world, bert):
     """The run that gave the negatives lacks some positives."""
-    taught = {"loss": {"name": "margin-mse"}, "files": {"teacher": world.run}, "epochs": 1}
+    taught = {"loss": {"name": "margin-mse", "teacher_scale": 1.0}, "files": {"teacher": world.run}, "epochs": 1}
     with pytest.raises(UserError, match=r"teacher: run .* lacks"):
         trained("crossencoder", "badly-taught", bert, **taught)
     made = trained("crossencoder", "taught", bert, unscored="skipped", **taught)

@@ -17,7 +17,7 @@ from dewpoint.program import launch
 from dewpoint.rankers import bm25
 from dewpoint.recipes import mlm, released, retriever
 from programs import arguments, command, shell
-from training.conftest import ASKED, DISTILLED, development, read_by, settings, taught_by, taught_in_batches
+from training.conftest import ASKED, DISTILLED, development, read_by, settings, taught_by, taught_in_batches, watched_by
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
@@ -26,8 +26,15 @@ UNTIED = {"query_source": "study", "projection": {"size": 6, "norm": True}, "poo
 CANDIDATES = {"metric": "nDCG@10", "reranks": True}
 
 
-RECIPES = ["mlm", "cocondenser", "crossencoder", "monot5", "retriever", "colbert"]
-WAYS = [*RECIPES[:-1], "untied retriever", "untied retriever of candidates", "distilled retriever", "taught colbert"]
+RECIPES = ["mlm", "cocondenser", "crossencoder", "monot5", "pairs", "retriever", "colbert"]
+WAYS = [
+    *RECIPES[:-1],
+    "inverse cloze pairs",
+    "untied retriever",
+    "untied retriever of candidates",
+    "distilled retriever",
+    "taught colbert",
+]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -39,10 +46,15 @@ def test_one_process_equals_two(world, bert, t5, trained, tmp_path, way):
     measured = development(depth=5, **CANDIDATES if "candidates" in way else {})
     values |= UNTIED | {"development": measured, "epochs": 2} if untied else {}
     values |= DISTILLED if way.startswith("distilled") else {}
-    values |= {"loss": DISTILLED["loss"], "augmented": True} if way.startswith("taught") else {}
-    files = read_by(world, recipe, bert, **{"queries_parent": bert, "development": [world.run]} if untied else {})
+    taught = {"loss": DISTILLED["loss"], "augmented": True, "development": measured | {"keep": "last"}}
+    values |= taught if way.startswith("taught") else {}
+    watched = {"development": [world.run]} if values["development"] else {}
+    files = read_by(world, recipe, bert, **watched | ({"queries_parent": bert} if untied else {}))
     files |= taught_by(world) if way.startswith("distilled") else {}
     files |= taught_in_batches(world, trained("colbert", "in-batch-teacher", bert)) if way.startswith("taught") else {}
+    if way.startswith("inverse"):
+        values |= {"task": "ict", "negatives_per_query": 0, "development": development(split="train", depth=5)}
+        files |= watched_by(world) | {"negatives": None}
     if way == "monot5":
         values |= ASKED | {"source": t5.source, "batches": {"name": "random"}}
         files |= t5.files | {"parent": None}

@@ -13,17 +13,19 @@ QUERIES, OWN = 4, 3
 PASSAGES = QUERIES * OWN
 INF = math.inf
 KL, LISTNET, SOFT = (SimpleNamespace(name=name, temperature=0.8) for name in ("kl", "listnet", "soft-labels"))
-MARGIN = SimpleNamespace(name="margin-mse")
-MEAN, SUM = (SimpleNamespace(name="in-batch-margin-mse", scale=scale) for scale in ("mean", "sum"))
+MARGIN, SCALED = (SimpleNamespace(name="margin-mse", teacher_scale=by) for by in (1.0, 0.3))
+MEAN, SUM = (SimpleNamespace(name="in-batch-margin-mse", scale=scale, teacher_scale=1.0) for scale in ("mean", "sum"))
+SCALED_MEAN = SimpleNamespace(name="in-batch-margin-mse", scale="mean", teacher_scale=0.3)
 LAMBDA, BY_RANK = (SimpleNamespace(name="lambda", temperature=0.7, gains=gains) for gains in ("value", "rank"))
 CONTRAST = SimpleNamespace(name="contrast", temperature=1.0)
 
 
-def dual(in_batch):
-    return SimpleNamespace(name="dual", alpha=0.75, in_batch=in_batch)
+def dual(in_batch, teacher_scale=1.0):
+    return SimpleNamespace(name="dual", alpha=0.75, in_batch=in_batch, teacher_scale=teacher_scale)
 
 
 ALL = [KL, LISTNET, SOFT, MARGIN, MEAN, SUM, LAMBDA, BY_RANK, dual(MEAN), dual(KL), dual(CONTRAST)]
+ALL += [SCALED, SCALED_MEAN, dual(SCALED_MEAN, 0.5)]
 each_loss = pytest.mark.parametrize("settings", ALL, ids=str)
 GAPS = {
     "all": [],
@@ -66,13 +68,15 @@ def slow(scores, known, settings) -> float:
     match settings.name:
         case "margin-mse":
             pairs = [(i, j) for i, part in enumerate(lists) for j in part if own[i][j] and j != targets[i]]
-            return sum(squared(s[i], t[i], targets[i], j) for i, j in pairs) / max(1, len(pairs))
+            by = settings.teacher_scale
+            return sum(squared(s[i], t[i], targets[i], j, by) for i, j in pairs) / max(1, len(pairs))
         case "in-batch-margin-mse":
             pairs = [(i, j) for i, part in enumerate(lists) for j in part]
-            total = sum(squared(s[i], t[i], targets[i], j) for i, j in pairs)
+            total = sum(squared(s[i], t[i], targets[i], j, settings.teacher_scale) for i, j in pairs)
             return total / (len(pairs) if settings.scale == "mean" else 2 * len(s))
         case "dual":
-            return slow(scores, known, MARGIN) + settings.alpha * slow(scores, known, settings.in_batch)
+            pairwise = SimpleNamespace(name="margin-mse", teacher_scale=settings.teacher_scale)
+            return slow(scores, known, pairwise) + settings.alpha * slow(scores, known, settings.in_batch)
         case "kl" | "listnet":
             total = 0
             for i, part in enumerate(lists):
@@ -99,8 +103,8 @@ def slow(scores, known, settings) -> float:
             return -sum(map(math.log, terms)) / len(s)
 
 
-def squared(s, t, positive, other) -> float:
-    return ((s[positive] - s[other]) - (t[positive] - t[other])) ** 2
+def squared(s, t, positive, other, by) -> float:
+    return ((s[positive] - s[other]) - by * (t[positive] - t[other])) ** 2
 
 
 def shares(scores, temperature) -> list[float]:
@@ -197,6 +201,19 @@ def test_a_model_that_is_its_teacher_has_nothing_to_learn():
         loss = value(scores, known, settings)
         assert loss.item() == pytest.approx(0, abs=1e-12)
         assert torch.autograd.grad(loss, scores)[0].abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("of", [MARGIN, MEAN, SUM, dual(MEAN)], ids=str)
+@pytest.mark.parametrize("by", [0.01, 40.0])
+def test_a_scale_is_that_of_a_teacher_so_much_lower(of, by):
+    """Scores of a hundredth with a scale of a hundred are as they were, and what they began with is not."""
+    inside = SimpleNamespace(**vars(of.in_batch) | {"teacher_scale": 1 / by}) if of.name == "dual" else None
+    scaled = SimpleNamespace(**vars(of) | {"teacher_scale": 1 / by} | ({"in_batch": inside} if inside else {}))
+    scores, known = scored(), known_of(GAPS["some"])
+    other = known | {"teacher": by * known["teacher"]}
+    expected = value(scores, known, of).item()
+    assert value(scores, other, scaled).item() == pytest.approx(expected, rel=1e-9)
+    assert value(scores, other, of).item() != pytest.approx(expected, rel=1e-2)
 
 
 @each_loss

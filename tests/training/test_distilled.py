@@ -16,7 +16,7 @@ from training.conftest import DISTILLED, taught_by
 
 @pytest.mark.parametrize("loss", ["margin-mse", "dual"])
 def test_the_student_comes_nearer_to_its_teacher(trained, world, bert, loss):
-    wanted = DISTILLED | ({} if loss == "dual" else {"loss": {"name": loss}})
+    wanted = DISTILLED | ({} if loss == "dual" else {"loss": {"name": loss, "teacher_scale": 1.0}})
     manifest = trained(
         "retriever", f"taught-{loss}", bert, files=taught_by(world), **wanted, epochs=25, learning_rate=3e-3
     )

@@ -57,11 +57,11 @@ def loss_of(name: str, **said):
     return partial(work_of("losses", name), settings=said)
 
 
-IN_BATCH = SimpleNamespace(name="in-batch-margin-mse", scale="mean")
+IN_BATCH = SimpleNamespace(name="in-batch-margin-mse", scale="mean", teacher_scale=1.0)
 LOSSES = {
     "distilled": distilled,
-    "margin-mse": loss_of("margin-mse"),
-    "dual": loss_of("dual", alpha=0.75, in_batch=IN_BATCH),
+    "margin-mse": loss_of("margin-mse", teacher_scale=1.0),
+    "dual": loss_of("dual", alpha=0.75, teacher_scale=1.0, in_batch=IN_BATCH),
     "lambda": loss_of("lambda", temperature=1.0, gains="value"),
 }
 

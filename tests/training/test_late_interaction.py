@@ -130,7 +130,8 @@ def test_each_teacher_has_its_part():
         "teacher": run,
     }
     both = taught(known, live, True)
-    how = SimpleNamespace(alpha=0.5, in_batch=SimpleNamespace(name="in-batch-margin-mse", scale="mean"))
+    in_batch = SimpleNamespace(name="in-batch-margin-mse", scale="mean", teacher_scale=0.1)
+    how = SimpleNamespace(alpha=0.5, in_batch=in_batch, teacher_scale=2.0)
     pairwise = margin_mse.work(scores, known | {"teacher": run}, how)
     in_batch = in_batch_margin_mse.work(scores, known | {"teacher": live}, how.in_batch)
     torch.testing.assert_close(dual.work(scores, both, how), pairwise + 0.5 * in_batch)

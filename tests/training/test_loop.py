@@ -22,7 +22,7 @@ from dewpoint.losses import contrast
 from dewpoint.training import loop
 from dewpoint.training.proxy import Proxy
 from programs import arguments, command
-from training.conftest import DISTILLED, development, read_by, settings, taught_by, taught_in_batches
+from training.conftest import ASKED, DISTILLED, development, read_by, settings, taught_by, taught_in_batches
 
 
 def same(one, other):
@@ -48,18 +48,24 @@ MEASURE = "development_MRR@10"
         ("condenser", signal.SIGINT),
         ("retriever", signal.SIGTERM),
         ("colbert", signal.SIGTERM),
+        ("crossencoder", signal.SIGTERM),
+        ("monot5", signal.SIGTERM),
     ],
 )
-def test_interrupted_equals_straight(trained, world, bert, monkeypatch, recipe, number):
+def test_interrupted_equals_straight(trained, world, bert, t5, monkeypatch, recipe, number):
     """Stopped after the second step, then the same command again: same weights, same metrics, bit for bit.
 
     The retriever follows a teacher, in batches of clusters, the late interaction one that scores them as they come.
     """
-    distilled = DISTILLED | {"files": taught_by(world), "batch_size": 7} if recipe == "retriever" else {}
+    more = DISTILLED | {"files": taught_by(world), "batch_size": 7} if recipe == "retriever" else {}
     if recipe == "colbert":
         files = taught_in_batches(world, trained("retriever", "teaches-batches", bert))
-        distilled = {"loss": {"name": "kl", "temperature": 1.0}, "augmented": True, "files": files, "batch_size": 7}
-    train = partial(trained, recipe, parent=bert, **distilled)
+        more = {"loss": {"name": "kl", "temperature": 1.0}, "augmented": True, "files": files, "batch_size": 7}
+    if recipe in ("crossencoder", "monot5"):
+        more = {"batch_size": 7}
+    if recipe == "monot5":
+        more |= ASKED | {"source": t5.source, "files": t5.files}
+    train = partial(trained, recipe, parent=None if recipe == "monot5" else bert, **more)
     straight = train(f"straight-{recipe}")
     steps = 0
     clip = loop.nn.utils.clip_grad_norm_

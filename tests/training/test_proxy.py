@@ -9,14 +9,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dewpoint.artifact import Artifact
+from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.data.dataset import Dataset, DatasetWriter
 from dewpoint.data.runs import Run, ranked, read_run
 from dewpoint.data.tokens import TokenStore, assemble
 from dewpoint.evaluation.metrics import measure
 from dewpoint.models.folder import read_retriever
 from dewpoint.training import proxy, ranking
-from dewpoint.training.proxy import Proxy, candidate_ranks, corpus_ranks, development_queries, reciprocal_rank
+from dewpoint.training.proxy import Proxy, Several, candidate_ranks, corpus_ranks, development_queries, reciprocal_rank
 from stored import store_run
 from training.conftest import development
 
@@ -115,13 +115,16 @@ def plain_scores(world, made: Proxy, model) -> np.ndarray:
 @pytest.mark.parametrize("metric", ["MRR@10", "nDCG@10"])
 @pytest.mark.parametrize("reranks", [False, True])
 def test_it_measures_what_plain_vectors_say(world, bert, metric, reranks):
-    """One passage is relevant to each query: nDCG is 1 / log2(rank + 1)."""
     model, store = read_retriever(bert.parent), TokenStore(world.tokens)
     made = small(world, metric=metric, reranks=reranks)
     value = made.measure(model, store.special, store.special, tokens=50)[f"development_{metric}"]
     assert model.training
     model.eval()
-    scores = plain_scores(world, made, model)
+    assert value == pytest.approx(slow_value(world, made, plain_scores(world, made, model), metric, reranks), abs=1e-6)
+
+
+def slow_value(world, made: Proxy, scores: np.ndarray, metric: str, reranks: bool) -> float:
+    """One passage is relevant to each query: nDCG is 1 / log2(rank + 1)."""
     own = top_ranked(world, {*made.rows.tolist()}) | {(query, 2 * query) for query in made.rows.tolist()}
     gains = []
     for row, query in zip(scores, made.rows.tolist(), strict=True):
@@ -129,7 +132,94 @@ def test_it_measures_what_plain_vectors_say(world, bert, metric, reranks):
         order = sorted(known, key=lambda at: -row[at])
         rank = 1 + [made.passages[at] for at in order].index(2 * query)
         gains.append((rank <= 10) * (1 / rank if metric == "MRR@10" else 1 / log2(rank + 1)))
-    assert value == pytest.approx(np.mean(gains), abs=1e-6)
+    return float(np.mean(gains))
+
+
+# --- of a late interaction ----------------------------------------------------------------------
+
+
+LATE = {"normalize": True, "augmented": True, "projection": {"size": 6, "norm": False}}
+
+
+def late(world, **changed) -> Proxy:
+    """Queries are filled up."""
+    store = TokenStore(world.tokens)
+    queries, passages = store.queries("train", 12, augmented=True), store.passages(24)
+    return Proxy(Dataset(world.dataset), [world.run], queries, passages, options(**changed))
+
+
+def max_sims(world, made: Proxy, model) -> np.ndarray:
+    """float64 [queries, passages], by a loop over queries, passages and a query's vectors."""
+    special = TokenStore(world.tokens).special
+
+    def vectors(texts):
+        rows = [torch.from_numpy(row[row != special["pad"]][None]) for row in assemble(texts, special)]
+        return [model.passages(row, torch.ones_like(row)).vectors[0].detach().double() for row in rows]
+
+    queries, passages = map(vectors, made.texts)
+    return np.array([[sum(float((shown @ one).max()) for one in asked) for shown in passages] for asked in queries])
+
+
+@pytest.fixture(scope="module")
+def colbert(trained, bert):
+    return trained("colbert", "measured-colbert", bert, **LATE)
+
+
+@pytest.mark.parametrize("held", [1, 500, 2**24])
+@pytest.mark.parametrize("metric", ["MRR@10", "nDCG@10"])
+@pytest.mark.parametrize("reranks", [False, True])
+def test_a_late_interaction_is_measured_by_max_sim(world, colbert, monkeypatch, metric, reranks, held):
+    monkeypatch.setattr(proxy, "SCORES", held)
+    model, special = read_retriever(colbert.parent), TokenStore(world.tokens).special
+    made = late(world, metric=metric, reranks=reranks)
+    value = made.measure(model, special, special, tokens=50)[f"development_{metric}"]
+    model.eval()
+    assert value == pytest.approx(slow_value(world, made, max_sims(world, made, model), metric, reranks), abs=1e-6)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 5), st.integers(1, 12), st.integers(1, 60))
+def test_ranks_by_max_sim_with_ties(seed, queries, passages, block):
+    """Of whole numbers, which tie often: a pair's among all passages, and among its query's candidates."""
+    random, sides = np.random.default_rng(seed), []
+    for texts in (queries, passages):
+        counts = random.integers(1, 5, texts)
+        flat = random.integers(-1, 2, (counts.sum(), 2))
+        sides.append(Several(torch.from_numpy(flat).float(), torch.from_numpy(counts)))
+    asked, shown = (side.vectors.split(side.counts.tolist()) for side in sides)
+    scores = [[sum(max(float(one @ other) for other in text) for one in query) for text in shown] for query in asked]
+    every = np.indices((queries, passages)).reshape(2, -1)
+    some = np.compress(np.append(random.random(queries * passages - 1) < 0.5, True), every, 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(proxy, "SCORES", block)
+        corpus = corpus_ranks(*sides, *map(torch.from_numpy, every)).tolist()
+        own = candidate_ranks(*sides, *map(torch.from_numpy, some)).tolist()
+    for pairs, ranks in ((every, corpus), (some, own)):
+        of = {pair: rank for pair, rank in zip(zip(*pairs.tolist(), strict=True), ranks, strict=True)}
+        order = sorted(of, key=lambda pair: (pair[0], -scores[pair[0]][pair[1]], pair[1]))
+        assert [of[pair] for pair in order] == [
+            1 + sum(query == other for other, _ in order[:at]) for at, (query, _) in enumerate(order)
+        ]
+
+
+def test_the_best_weights_of_a_late_interaction_are_kept(world, trained, bert, monkeypatch):
+    """Each measurement counts one less than it is, so that the first is the best: the weights measure as it did."""
+    found, measure = [], Proxy.measure
+
+    def lower(self, *of):
+        name, value = next(iter(measure(self, *of).items()))
+        found.append(value)
+        return {name: value - len(found)}
+
+    wanted = development(depth=4, passages=7, measurements=4, metric="nDCG@10")
+    changed = LATE | {"learning_rate": 3e-2, "development": wanted, "files": {"development": [world.run]}}
+    with monkeypatch.context() as patch:
+        patch.setattr(Proxy, "measure", lower)
+        made = trained("colbert", "best-colbert", bert, **changed)
+    facts, special = read_manifest(made)["facts"], TokenStore(world.tokens).special
+    assert len(found) == 4 and facts["best_step"] == facts["kept_step"] < facts["steps"] - 1
+    assert len({*found}) > 1 and facts["best_development_nDCG@10"] == pytest.approx(found[0] - 1, abs=1e-6)
+    again = late(world, metric="nDCG@10").measure(read_retriever(made.parent), special, special, tokens=50)
+    assert again == {"development_nDCG@10": pytest.approx(found[0], abs=1e-6)}
 
 
 @pytest.mark.parametrize("reranks", [False, True])
@@ -188,3 +278,12 @@ def test_queries_that_are_measured_are_not_trained_on(world, trained, bert, monk
     chosen = seen[0][4]
     held_out = development_queries(Dataset(world.dataset), options())
     assert sorted([*chosen.tolist(), *held_out.tolist()]) == list(range(20))
+
+
+def test_scores_are_not_rounded_as_vectors_are(world, bert, monkeypatch):
+    """In bfloat16 many would tie."""
+    measured, special, rounded = small(world), TokenStore(world.tokens).special, []
+    monkeypatch.setattr(measured, "value", lambda *of: rounded.append(torch.is_autocast_enabled("cpu")) or 0.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        measured.measure(read_retriever(bert.parent), special, special, tokens=50)
+    assert rounded == [False]

@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,7 +13,7 @@ from dewpoint.batches import random
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.instances import RetrieverBatches, pick_queries
 from dewpoint.data.negatives import read_negatives
-from dewpoint.data.tokens import TokenStore, assemble
+from dewpoint.data.tokens import Texts, TokenStore, assemble, ragged
 from dewpoint.models.folder import read_encoder
 from dewpoint.search.encode import QuestionEncoder, encode_window
 from training.conftest import settings
@@ -23,16 +24,22 @@ def retriever(trained, bert):
     return trained("retriever", "retriever", bert)
 
 
-def test_first_loss_is_the_papers(trained, world, bert):
-    """-log( exp s(q,p+) / Σ exp s(q,p) ) over all passages of the batch, texts one at a time."""
-    root = trained("mlm", "without-dropout", architecture=settings()["architecture"] | {"dropout": 0.0})
-    one_step = trained("retriever", "one-step", root, epochs=1, batch_size=20)
+@pytest.mark.parametrize("cut", [{}, {"query_cut": "left"}], ids=["cut from the right", "cut from the left"])
+def test_first_loss_is_the_papers(trained, world, bert, cut):
+    """-log( exp s(q,p+) / Σ exp s(q,p) ) over all passages of the batch, one text at a time; queries of 3 tokens."""
+    name = "".join(cut.values()) or "right"
+    root = trained("mlm", f"without-dropout-{name}", architecture=settings()["architecture"] | {"dropout": 0.0})
+    one_step = trained("retriever", f"one-step-{name}", root, epochs=1, batch_size=20, train_query_length=5, **cut)
     logged = json.loads((one_step.parent / "metrics.jsonl").read_text().splitlines()[0])["contrast"]
     store, dataset = TokenStore(world.tokens), Dataset(world.dataset)
     options = SimpleNamespace(**settings(batch_size=20, seed=3))
     judged = dataset.positives("train")
+    queries = store.column("queries.train")
+    kept = [queries.values[first:end] for first, end in pairwise(queries.offsets.tolist())]
+    kept = [ids[-3:] if cut else ids[:3] for ids in kept]
+    assert (queries.lengths > 3).sum() > 10
     stream = RetrieverBatches(
-        store.queries("train", 12),
+        Texts([ragged(kept)], 5),
         store.passages(24),
         judged,
         read_negatives(world.negatives),

@@ -23,6 +23,12 @@ datasets:
   marco: {source: msmarco-passage, titles: true, triples: 4}
   documents: {source: msmarco-document, passages: all}
   wikipedia: {source: wikipedia}
+  paq: {source: paq, dev: 0.0001}
+  asked: {source: questions, data: paq, split: train, queries: dpr}
+  kilt: {source: kilt, tasks: [hotpotqa, triviaqa]}
+  chat: {source: convai2}
+  help: {source: ubuntu}
+  challenge: {source: dstc7}
   pairs: {source: pairs, pairs: {train: {files: [pairs/*.jsonl.zst]}, dev: {files: [pairs.csv]}}}
   posts: {source: posts, submissions: [RS_2019-*.zst], comments: [RC_2019-*.zst]}
 models:
@@ -49,6 +55,10 @@ models:
   soft: {recipe: retriever, from: net, data: b, teacher: one, negatives: [bm25], loss: soft-labels}
   margins: {recipe: retriever, from: soft, data: b, teacher: one, negatives: [bm25], loss: margin-mse}
   mined: {recipe: retriever, from: co, data: dpr, split: nq-train, negatives: [bm25, one], development: {split: nq-dev}}
+  own: {recipe: pairs, from: new, data: d, negatives: [bm25], development: {data: d, split: test, rankers: [bm25]}}
+  cloze: {recipe: pairs, task: ict, from: new, data: wikipedia, development: {data: d, split: test}}
+  body: {recipe: pairs, task: bfs, from: new, data: wikipedia, development: {data: d, split: test}}
+  chats: {recipe: retriever, from: new, data: chat, negatives: [candidates], query_length: 64, query_cut: left}
   t5: {recipe: seq2seq, from: hub:org/t5}
   cat: {recipe: crossencoder, from: new, data: d, negatives: [bm25], loss: binary}
   late: {recipe: colbert, from: new, data: d, negatives: [bm25], projection: {size: 8}}
@@ -65,17 +75,23 @@ rankers:
   graph: {kind: dense, model: one, index: {name: hnsw}}
   tuned: {kind: fusion, of: [one, bm25], method: weighted, tune: {split: train}}
   both: {kind: fusion, of: [mined, bm25]}
+  candidates: {kind: given, list: candidates}
+  chosen: {kind: rerank, of: candidates, by: chats, top: 100}
 tables:
   d: {rankers: [bm25, raw, more], on: d/test, metrics: [nDCG@10, latency@1]}
   again: {rankers: [again, lately, late, tokens], on: d/test, metrics: [nDCG@10]}
   asked: {rankers: [compared], on: d/test, metrics: [MRR@10]}
   fused: {rankers: [bm25, tuned, graph, margins], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
+  chosen: {rankers: [chosen], on: {chat/dev: [R@1], help/test: [R@1, MRR], challenge/test: [MRR]}}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
+  kilt: {rankers: [bm25], on: {kilt/hotpotqa-dev: [SetRprec, PageSetR@5], kilt/triviaqa-dev: [PageSetRprec]}}
   pairs: {rankers: [bm25], on: {pairs/dev: [MRR@10], posts/dev: [MRR@10]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
   map: {kind: topics, model: one, data: b, clusters: 2}
+  seen: {kind: overlap, rankers: [bm25, mined], on: dpr/nq-test, among: asked, ranker: bm25}
+  measured: {kind: proxy, models: [own, cloze, body], on: d/test}
 """
 SUBMITTED = """\
 datasets:

@@ -24,8 +24,12 @@ CORPUS = pa.schema([("id", pa.string()), ("title", pa.string()), ("text", pa.str
 QUERIES = pa.schema([("id", pa.string()), ("text", pa.string()), ("answers", pa.list_(pa.string()))])
 JUDGEMENTS = pa.schema([("query", pa.int32()), ("passage", pa.int32()), ("grade", pa.float32())])
 LISTED = pa.schema([("query", pa.int32()), ("passage", pa.int32())])
+PROVENANCE = pa.schema(
+    [("query", pa.int32()), ("set", pa.int32()), ("document", pa.int32()), ("paragraph", pa.int32())]
+)
 EXAMPLES = pa.schema([("texts", pa.list_(pa.string())), ("score", pa.float32())])
 CONTROL = re.compile(r"[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+UNNAMED = -(2**31)  # a paragraph
 LARGEST = float(np.finfo(np.float32).max)
 BATCH = 50_000
 DOCUMENTS = "documents"  # what is judged, where it is not passages
@@ -43,6 +47,7 @@ class DatasetWriter:
         self.passages = Ids()
         self.documents = Ids()
         self.starts = array("q")  # each document's first passage
+        self.paragraphs = array("i")  # of each passage the first that was cut from the same paragraph
         self.queries: dict[str, Ids] = {}
         self.judged: dict[str, dict[tuple[int, int], float]] = {}
         self.at_once: dict[str, int] = {}  # judgements that came many at once
@@ -71,13 +76,20 @@ class DatasetWriter:
         self.empty += is_blank(text)
         self._table("corpus", CORPUS).add(id, title, text, document)
 
-    def paragraphs(self, text: pa.Array, title: pa.Array | None = None) -> None:
+    def numbered_passages(self, text: pa.Array, title: pa.Array | None = None) -> None:
         """Many at once, whose ids are their rows; each is its own document."""
         ids = _numbers(self.count, len(text))
         title = pa.array([""] * len(text)) if title is None else title
         self.count += len(text)
         self.empty += int(are_blank(text).sum())
         self._table("corpus", CORPUS).write([ids, title, text, ids])
+
+    def cut(self, passages: Iterable[tuple[str, str]], title: str, document: str) -> None:
+        """The (id, text) of passages that one paragraph was cut into; all of a corpus come so, or none."""
+        first = self.count
+        for id, text in passages:
+            self.paragraph(id, text, title, document)
+        self.paragraphs.extend([first] * (self.count - first))
 
     def end_of_corpus(self, place: str) -> None:
         """All passages have come: refuse a dataset that could not be searched."""
@@ -91,7 +103,7 @@ class DatasetWriter:
         _add(self.queries.setdefault(split, Ids()), place, id, f"{split} query")
         self._table(f"queries.{split}", QUERIES).add(id, text, list(answers))
 
-    def questions(self, place: str, split: str, text: pa.Array) -> None:
+    def numbered_queries(self, place: str, split: str, text: pa.Array) -> None:
         """Many queries at once, whose ids are their rows."""
         known = self.queries.setdefault(split, Ids())
         ids = _numbers(len(known), len(text))
@@ -145,14 +157,31 @@ class DatasetWriter:
         if split not in self.positives:
             self.positives[split] = Appended(self.artifact.path(f"positives.{split}.npy"), np.int32)
         self.positives[split].append(passage)
+        self.highest[split] = 1
+
+    def provenance(self, place: str, split: str, query: int, sets: Iterable[Iterable[tuple[int, int | None]]]) -> None:
+        """The sets of evidence of a query, by its row: whoever has found all that is in one has found enough.
+
+        Evidence is a document and a paragraph of it, each the row of its first passage. One of no passage, which nobody
+        can find, is a number below 0, another one for each of a query's; None is a paragraph that is not named.
+        """
+        table, queries = self._table(f"provenance.{split}", PROVENANCE), len(self.queries.get(split, ()))
+        if not 0 <= query < queries:
+            raise UserError(f"{place}: provenance names query row {query}, there are {queries:,}")
+        for number, evidence in enumerate(sets):
+            for document, paragraph in dict.fromkeys(evidence):
+                for row in (document, -1 if paragraph is None else paragraph):
+                    if row >= len(self.paragraphs) or (row >= 0 and self.paragraphs[row] != row):
+                        raise UserError(f"{place}: provenance names passage row {row}, where no paragraph begins")
+                table.add(query, number, document, paragraph)
 
     def text_pairs(
         self, place: str, split: str, query: pa.Array, passage: pa.Array, title: pa.Array | None = None
     ) -> None:
         """Many queries at once, each with its one relevant passage; the ids of both are their rows."""
         rows = np.arange(self.count, self.count + len(passage))
-        self.paragraphs(passage, title)
-        self.questions(place, split, query)
+        self.numbered_passages(passage, title)
+        self.numbered_queries(place, split, query)
         self.paired(place, split, rows)
 
     def example(self, place: str, split: str, texts: tuple[str, ...], score: float | None = None) -> None:
@@ -197,6 +226,10 @@ class DatasetWriter:
                 self._table(f"judgements.{split}", JUDGEMENTS)
             elif self.positives[split].count != len(ids) or f"judgements.{split}" in self.tables:
                 raise ValueError(f"{split}: {self.positives[split].count} pairs of {len(ids)} queries, and no others")
+        if self.paragraphs:
+            if len(self.paragraphs) != self.count:
+                raise ValueError(f"{len(self.paragraphs)} of {self.count} passages are cut from paragraphs, not all")
+            np.save(self.artifact.path("paragraphs.npy"), np.frombuffer(self.paragraphs, np.int32))
         for file in (*self.tables.values(), *self.positives.values()):
             file.close()
         if self.empty:
@@ -211,7 +244,10 @@ class DatasetWriter:
         judged = DOCUMENTS if len(self.documents) else None
         lists = {list: {split: table.count for split, table in of.items()} for list, of in self.lists.items()}
         examples = {split: self.tables[f"examples.{split}"].count for split in self.examples}
-        more = {"relevant": relevant, "judged": judged, "lists": lists, "examples": examples}
+        proven = {
+            split: self.tables[name].count for split in self.queries if (name := f"provenance.{split}") in self.tables
+        }
+        more = {"relevant": relevant, "judged": judged, "lists": lists, "provenance": proven, "examples": examples}
         self.artifact.facts |= {name: fact for name, fact in more.items() if fact}
 
     def refuse_nothing_relevant(self) -> None:
@@ -313,6 +349,11 @@ class Dataset:
         return list(read_manifest(self.manifest)["facts"].get("examples", {}))
 
     @property
+    def proven_splits(self) -> list[str]:
+        """Those whose queries have sets of evidence."""
+        return list(read_manifest(self.manifest)["facts"].get("provenance", {}))
+
+    @property
     def has_corpus(self) -> bool:
         return "corpus.parquet" in read_manifest(self.manifest)["files"]
 
@@ -366,6 +407,15 @@ class Dataset:
         """(query rows, passage rows) of a list: by query, each query's passages in the list's order."""
         table = pq.read_table(self._file(f"lists.{list}.{split}"))
         return tuple(table[name].to_numpy() for name in LISTED.names)
+
+    def provenance(self, split: str) -> tuple[np.ndarray, ...]:
+        """(query rows, their sets' numbers, documents, paragraphs) of evidence as it was written; UNNAMED for None."""
+        table = pq.read_table(self._file(f"provenance.{split}"))
+        return tuple(pc.fill_null(table[name], UNNAMED).to_numpy() for name in PROVENANCE.names)
+
+    def paragraphs(self) -> np.ndarray:
+        """For each passage the first that was cut from the same paragraph, memory-mapped."""
+        return np.load(member(self.manifest, "paragraphs.npy"), mmap_mode="r")
 
     def examples(self, split: str) -> tuple[list[pa.ChunkedArray], np.ndarray | None]:
         """(all first texts, all second texts, …; scores) of a split; None where it has no scores."""

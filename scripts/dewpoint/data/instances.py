@@ -39,6 +39,17 @@ class RetrieverBatch:
     # dataset; with a teacher also teacher [n, passages], its scores, nan where it has none
 
 
+def known_of(query: np.ndarray, passage: np.ndarray, related: np.ndarray) -> dict[str, np.ndarray]:
+    """What a loss may know of a step; `passage` are each query's own, its positive first, `related` [queries, all of
+    them] those that belong to a query."""
+    each, row = passage.shape[1], np.arange(len(query))
+    targets = row * each
+    masked = related.copy()
+    masked[row, targets] = False
+    own = np.arange(passage.size) // each == row[:, None]
+    return {"targets": targets, "masked": masked, "own": own, "query": query, "passage": passage.ravel()}
+
+
 class RetrieverBatches:
     """Queries, each with a positive and its next negatives; both rotate by epoch, or are picked by who composes.
 
@@ -99,17 +110,13 @@ class RetrieverBatches:
         else:
             positive, negative = self._positives(rows, epoch), self._negatives(rows, epoch, random)
         passage = np.concatenate([positive[:, None], negative], axis=1)
-        flat, row = passage.ravel(), np.arange(len(rows))
-        targets = row * passage.shape[1]
-        own = np.arange(len(flat)) // passage.shape[1] == row[:, None]
-        masked = np.isin(query[:, None] * self.total + flat, self.judged)
+        flat = passage.ravel()
+        known = known_of(query, passage, np.isin(query[:, None] * self.total + flat, self.judged))
         if not self.settings.in_batch:
-            masked |= ~own
-        masked[row, targets] = False
-        known = {"targets": targets, "masked": masked, "own": own, "query": query, "passage": flat}
+            known["masked"] |= ~known["own"]
         if self.teacher:
             taught = self.teacher.scores(query[:, None], flat[None, :])
-            known["teacher"] = taught if self.settings.in_batch else np.where(own, taught, np.float32(np.nan))
+            known["teacher"] = taught if self.settings.in_batch else np.where(known["own"], taught, np.float32(np.nan))
         return RetrieverBatch(self.queries[query], self.passages[flat], known)
 
     def refuse_unscored(self, data: Dataset) -> None:

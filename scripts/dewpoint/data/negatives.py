@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dewpoint.artifact import Artifact, member
-from dewpoint.data.answers import with_answer
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import NOTHING, Run, find, pair_numbers, query_blocks
 from dewpoint.progress import Progress
@@ -52,8 +51,10 @@ def write_negatives(
     A query that a run leaves without any is still an instance; training tops it up at random passages. One without a
     positive is none. All of it is counted.
     """
-    positives = dataset.positives(settings.split)
-    queries = np.unique(positives[0])
+    query, passage = dataset.positives(settings.split)
+    order = np.argsort(query, kind="stable")
+    positives = query[order], passage[order]
+    queries = np.unique(query)
     without = dataset.rows(f"queries.{settings.split}") - len(queries)
     artifact.facts |= {"queries": len(queries), "queries_without_positive": without, "sources": []}
     log.info("%s queries; %s more have no positive and are left out", f"{len(queries):,}", f"{without:,}")
@@ -67,8 +68,8 @@ def write_negatives(
             )
             starts = range(0, int(queries.max(initial=-1)) + 1, QUERIES)
             for first, run, scores in zip(starts, blocks, judged, strict=False):
-                within = queries[slice(*np.searchsorted(queries, [first, first + QUERIES]))]
-                run, left_out = candidates(run, positives, dataset, settings, run if scores is None else scores)
+                (within,), relevant = (block(columns, first) for columns in ((queries,), positives))
+                run, left_out = candidates(run, relevant, dataset, settings, run if scores is None else scores)
                 query, passage = pick(run, settings.kept, random)
                 found = np.searchsorted(query, within, side="right") - np.searchsorted(query, within)
                 counts.update(left_out | {"negatives": len(passage), "queries_without": int((found == 0).sum())})
@@ -79,6 +80,12 @@ def write_negatives(
                 progress.add(len(within))
             artifact.facts["sources"].append(dict(counts))
             log.info("ranker %s: %s", source + 1, ", ".join(f"{what} {count:,}" for what, count in counts.items()))
+
+
+def block(columns: tuple[np.ndarray, ...], first: int) -> tuple[np.ndarray, ...]:
+    """The rows of a block's queries, by which the first column is sorted."""
+    rows = slice(*np.searchsorted(columns[0], [first, first + QUERIES]))
+    return tuple(column[rows] for column in columns)
 
 
 def candidates(
@@ -96,6 +103,8 @@ def candidates(
         counts["near_positives"], free = int((free & near).sum()), free & ~near
     run = run.at(free)
     if "answers" in settings.without:
+        from dewpoint.data.answers import with_answer  # with loops that are compiled: training does without
+
         answered = with_answer(run, dataset, settings.split)
         counts["with_answer"] = int(answered.sum())
         run = run.at(~answered)

@@ -134,7 +134,7 @@ def blocks_of_lines(path: Path, size: int) -> Iterator[tuple[int, bytes]]:
 
 def _opened(path: Path) -> BinaryIO:
     try:
-        return OPENERS.get(path.suffix, open)(path, "rb")
+        return (OPENERS | {".tgz": gzip.open}).get(path.suffix, open)(path, "rb")
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
 
@@ -188,7 +188,13 @@ def twofold(names: Iterable[str]) -> str | None:
 
 
 def json_array(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(place, object) of a file that is one JSON array of objects, and may be larger than memory.
+    """(place, object) of a file that is one JSON array of objects."""
+    with _opened(path) as file:
+        yield from json_array_of(file, path)
+
+
+def json_array_of(file: BinaryIO, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, object) of such a file that is open, and may be larger than memory; `path` is what it is called.
 
     An object that is not whole in what was read is tried again with as much again, so it is tried a few times at most.
     """
@@ -198,27 +204,36 @@ def json_array(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         json.JSONDecoder(object_pairs_hook=_object).raw_decode,
     )
     try:
-        with _opened(path) as file:
-            while not (mark := BETWEEN.match(text, at))[2]:
-                try:
-                    value, end = parse(text, mark.end())
-                except (ValueError, RecursionError) as error:
-                    if ended or len(text) - at > LARGEST:
-                        problem = getattr(error, "msg", error)
-                        raise UserError(f"{path}: entry {number + 1} is not JSON ({problem})") from None
-                    data = file.read(max(BUFFER, len(text) - at))
-                    text, at, ended = text[at:] + decode(data, not data), 0, not data
-                    continue
-                if mark[1] != ("," if number else "[") or not isinstance(value, dict):
-                    raise UserError(f"{path}: entry {number + 1}: expected a JSON array of objects")
-                number, at = number + 1, end
-                yield f"{path}: entry {number}", value
-            if mark[1] != ("" if number else "[") or (text[mark.end() :] + decode(file.read(), True)).strip():
-                raise UserError(f"{path}: after entry {number}: expected the end of a JSON array")
+        while not (mark := BETWEEN.match(text, at))[2]:
+            try:
+                value, end = parse(text, mark.end())
+            except (ValueError, RecursionError) as error:
+                if ended or len(text) - at > LARGEST:
+                    problem = getattr(error, "msg", error)
+                    raise UserError(f"{path}: entry {number + 1} is not JSON ({problem})") from None
+                data = file.read(max(BUFFER, len(text) - at))
+                text, at, ended = text[at:] + decode(data, not data), 0, not data
+                continue
+            if mark[1] != ("," if number else "[") or not isinstance(value, dict):
+                raise UserError(f"{path}: entry {number + 1}: expected a JSON array of objects")
+            number, at = number + 1, end
+            yield f"{path}: entry {number}", value
+        if mark[1] != ("" if number else "[") or (text[mark.end() :] + decode(file.read(), True)).strip():
+            raise UserError(f"{path}: after entry {number}: expected the end of a JSON array")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 after entry {number} ({error.reason}); re-encode it") from None
     except BROKEN as error:
         raise _broken(path, f"entry {number}", error) from None
+
+
+def whole_json(file: BinaryIO, path: Path, kept: Callable[[list[tuple[str, Any]]], Any]) -> Any:
+    """The one JSON value of a file that is open, each object in it made what is `kept` of its pairs."""
+    try:
+        return json.loads(file.read(), object_pairs_hook=kept)
+    except BROKEN as error:
+        raise _broken(path, "what was read", error) from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not JSON ({error})") from None
 
 
 def records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -248,7 +263,14 @@ def _delimited(path: Path, suffix: str) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def quoted(path: Path, delimiter: str = ",", strict: bool = True) -> Iterator[tuple[str, list[str]]]:
-    """(place where it begins, fields) of every row of a .csv; one row may go over several lines.
+    """(place where it begins, fields) of every row of a .csv; one row may go over several lines."""
+    yield from quoted_of(lines(path), delimiter, strict)
+
+
+def quoted_of(
+    rows: Iterable[tuple[str, str]], delimiter: str = ",", strict: bool = True
+) -> Iterator[tuple[str, list[str]]]:
+    """The same of (place, line) of a file that is open.
 
     Without `strict`, stray quotes are taken as csv.reader does by itself.
     """
@@ -256,7 +278,7 @@ def quoted(path: Path, delimiter: str = ",", strict: bool = True) -> Iterator[tu
 
     def text() -> Iterator[str]:
         nonlocal place
-        for here, line in lines(path):
+        for here, line in rows:
             place = place or here
             yield line + "\n"
 

@@ -20,6 +20,8 @@ QUERIES = 5
 PROXY = 6
 CLUSTERS = 7
 PAIRS = 8
+SENTENCE = 9
+KEPT = 10
 SHORT = 0.1  # share of the blocks that aim at a random shorter length
 NOTHING = "nothing to train on: every text is too short, or no query has a positive"
 

@@ -84,4 +84,5 @@ def write_tar(path: Path, members: dict[str, str]) -> None:
             entry = tarfile.TarInfo(name)
             entry.size = len(text.encode())
             archive.addfile(entry, io.BytesIO(text.encode()))
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress(packed.getvalue(), mtime=0))

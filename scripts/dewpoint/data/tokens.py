@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from dewpoint.errors import UserError
 from dewpoint.progress import Progress
 
 Special = dict[str, int | None]  # the ids of cls, sep, pad, mask; a tokenizer may have no cls and no mask
+RIGHT, LEFT = "right", "left"  # the ends of a text
 BATCH = 4096  # texts tokenised at once; an encoding takes some hundred bytes a token while it lasts
 SENTENCE_END = re.compile(r"[.!?]['\"”’)\]]*\s+|[。！？]\s*|\n\s*\n\s*")
 
@@ -111,6 +113,12 @@ class Ragged:
         return np.diff(self.offsets)
 
 
+def ragged(ids: list[list[int]]) -> Ragged:
+    """Token sequences one after the other."""
+    offsets = np.concatenate([[0], np.cumsum([len(one) for one in ids], dtype=np.int64)])
+    return Ragged(np.array([token for one in ids for token in one], np.int64), offsets)
+
+
 @dataclass
 class TokenStore:
     """A dataset's tokens as one tokenizer made them, memory-mapped."""
@@ -132,16 +140,23 @@ class TokenStore:
         columns = [*titles, self.column("corpus", "text")]
         return Texts(columns, length, prefix, apart=title == "pair", leading=leading(self.special))
 
-    def queries(self, split: str, length: int, prefix: Sequence[int] = (), augmented: bool = False) -> "Texts":
-        """A split's queries as inputs; augmented ones are filled up with [MASK]."""
-        return self.as_queries(self.column(f"queries.{split}"), length, prefix, augmented)
+    def queries(self, split: str, length: int, prefix: Sequence[int] = (), **how: Any) -> "Texts":
+        """A split's queries as inputs; `how` as in `as_queries`."""
+        return self.as_queries(self.column(f"queries.{split}"), length, prefix, **how)
 
-    def as_queries(self, texts: Ragged, length: int, prefix: Sequence[int], augmented: bool) -> "Texts":
-        """Any tokens as queries."""
+    def typed(self, questions: list[str], tokenizer, length: int, prefix: Sequence[int] = (), **how: Any) -> "Texts":
+        """Questions typed by hand, as queries; the tokenizer is the one that made the store."""
+        ids = tokenizer(questions, add_special_tokens=False)["input_ids"]
+        return self.as_queries(ragged(ids), length, prefix, **how)
+
+    def as_queries(
+        self, texts: Ragged, length: int, prefix: Sequence[int] = (), augmented: bool = False, cut: str = RIGHT
+    ) -> "Texts":
+        """Any tokens as queries: augmented ones are filled up with [MASK], `cut` is the end that long ones lose."""
         fill = self.special["mask"] if augmented else None
         if augmented and fill is None:
             raise UserError(f"{self.manifest}: its tokenizer has no [MASK] to fill queries up with; augmented: false")
-        return Texts([texts], length, prefix, leading=leading(self.special), fill=fill)
+        return Texts([texts], length, prefix, leading=leading(self.special), fill=fill, cut=cut)
 
     def examples(self, split: str, length: int, prefix: Sequence[int] = ()) -> list["Texts"]:
         """All first texts of a split's examples, all second ones, …"""
@@ -158,6 +173,16 @@ class TokenStore:
 
     def _array(self, name: str) -> np.ndarray:
         return np.load(member(self.manifest, f"{name}.npy"), mmap_mode="r")
+
+
+def fills_queries(settings) -> bool:
+    """Whether queries are filled up with [MASK], by settings of how a model reads texts; most have no such key."""
+    return getattr(settings, "augmented", False)
+
+
+def query_reading(settings) -> dict[str, Any]:
+    """How queries are read beyond their length and prefix, as far as the settings say it."""
+    return {"augmented": fills_queries(settings), "cut": getattr(settings, "query_cut", RIGHT)}
 
 
 @dataclass
@@ -186,12 +211,26 @@ class Texts:
     step: int = 1
     leading: int = 1  # special tokens before a text
     fill: int | None = None  # the token that fills a text up to its length
+    cut: str = RIGHT  # the end that a segment which is too long loses
 
     def __len__(self) -> int:
         return len(self.segments[0]) // self.step
 
     def __getitem__(self, rows: np.ndarray) -> list[Slices]:
         """The rows' pieces. Each segment but the last keeps at most half of the room; the last takes what is left."""
+        return self._cut(rows)[0]
+
+    def without(self, rows: np.ndarray, first: np.ndarray, last: np.ndarray) -> list[Slices]:
+        """The rows' pieces, of each one's last segment without the tokens `first` … `last` - 1, counted through all."""
+        (*before, text), limit = self._cut(rows)
+        end = self.segments[-1].offsets[self.first + self.step * rows + 1]
+        counts = np.minimum(first - text.starts, limit)
+        after = np.minimum(end - last, limit - counts)
+        parts = replace(text, counts=counts, closed=False), replace(text, starts=last, counts=after)
+        return [*before, *parts]
+
+    def _cut(self, rows: np.ndarray) -> tuple[list[Slices], np.ndarray]:
+        """(the rows' pieces, how many tokens the last segment may have)."""
         rows, prefix = self.first + self.step * rows, np.array(self.prefix, np.int64)
         cut = [Slices(prefix, np.zeros(len(rows), np.int64), np.full(len(rows), len(prefix)), False)]
         cut = cut if len(prefix) else []
@@ -199,14 +238,15 @@ class Texts:
         for segment in self.segments:
             last = segment is self.segments[-1]
             limit = room - 1 if last else room // 2
-            counts = np.minimum(segment.offsets[rows + 1] - segment.offsets[rows], limit)
+            starts, ends = segment.offsets[rows], segment.offsets[rows + 1]
+            counts = np.minimum(ends - starts, limit)
             closed = last or self.apart
-            cut.append(Slices(segment.values, segment.offsets[rows], counts, closed))
+            cut.append(Slices(segment.values, ends - counts if self.cut == LEFT else starts, counts, closed))
             room = room - np.where(counts > 0, counts + closed, 0)
         if self.fill is not None:
             left = room - (counts == 0)  # where the last segment is empty, a [SEP] stands for it
             cut.append(Slices(np.full(self.length, self.fill), np.zeros_like(left), left, False, tail=True))
-        return cut
+        return cut, limit
 
 
 def leading(special: Special) -> int:

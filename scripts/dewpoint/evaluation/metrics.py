@@ -20,6 +20,8 @@ from dewpoint.evaluation.registry import (
     JUDGEMENTS,
     OF_EXAMPLES,
     OF_RUNS,
+    OF_SETS,
+    PAGE_SETS,
     PAGES,
     SCORES,
     TRIPLETS,
@@ -27,6 +29,7 @@ from dewpoint.evaluation.registry import (
     goes_by,
     known,
 )
+from dewpoint.evaluation.sets import Evidence, Sets
 
 CUTOFFS = (10, 100, 1000)
 
@@ -108,6 +111,9 @@ def measure(run: Run, dataset: Dataset, split: str, metrics: list[str]) -> pd.Da
         if by == ANSWERS:
             parts.append(answered(run, dataset, split, asked))
             continue
+        if by in OF_SETS:
+            parts.append(proven(run, dataset, split, asked, pages=by == PAGE_SETS))
+            continue
         judged = Judgements.of(dataset, split, by)
         if asked and not len(judged.query):
             folder, other = dataset.manifest.parent, ", ".join(known(ANSWERS)).replace("@10", "@k")
@@ -134,6 +140,22 @@ def answered(run: Run, dataset: Dataset, split: str, metrics: list[str]) -> pd.D
     number, ones = np.searchsorted(queries, run.query[right]), np.ones(int(right.sum()), np.int32)
     of = Ranks(number, ones, rank[right], 1, len(queries))
     return pd.DataFrame({m: of.value(m) for m in metrics}, index=pd.Index(queries, name="query"))
+
+
+def proven(run: Run, dataset: Dataset, split: str, metrics: list[str], pages: bool) -> pd.DataFrame:
+    """One row a query of the split, one column a metric of its sets of evidence; 0 where it has none, as in KILT."""
+    if split not in dataset.proven_splits:
+        folder = dataset.manifest.parent
+        raise UserError(
+            f"{folder}: {split} has no sets of evidence, so there is no {metrics[0]}; KILT's splits have them"
+        )
+    evidence = Evidence.of(dataset, split, pages)
+    found, rows = by_document(run, evidence.part_of), np.flatnonzero(evidence.key >= 0)
+    rank = np.zeros(len(evidence.key), np.int64)
+    rank[rows] = ranks(found, Judgements(evidence.query[rows], evidence.key[rows], np.ones(len(rows))))
+    sets, queries = Sets(evidence, rank), np.arange(dataset.rows(f"queries.{split}"))
+    values = pd.DataFrame({m: sets.value(m) for m in metrics}, index=pd.Index(sets.queries, name="query"))
+    return values.reindex(pd.Index(queries, name="query"), fill_value=0.0)
 
 
 def measure_examples(predicted: np.ndarray, dataset: Dataset, split: str, metrics: list[str]) -> dict[str, float]:

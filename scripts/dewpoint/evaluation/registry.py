@@ -1,6 +1,7 @@
 """The metrics: a function each, entered by `@metric` under its name; `names`, `pattern` and the rest follow from that.
 
-Functions get what they need as arrays, so the names can be had without numpy. Those of a run get `Ranks` (metrics.py).
+Functions get what they need as arrays, so the names can be had without numpy. Those of a run get `Ranks` (metrics.py),
+or of sets of evidence `Sets` (sets.py).
 """
 
 from collections.abc import Callable
@@ -10,11 +11,14 @@ from dewpoint.errors import UserError
 
 JUDGEMENTS = "judgements"  # the ranks of what is judged
 PAGES = "pages"  # the same of documents, judged by their passages and ranked by the best of them
+SETS = "sets"  # the ranks of paragraphs that a query's sets of evidence name, as KILT has them
+PAGE_SETS = "page sets"  # the same of documents
 ANSWERS = "answers"  # the ranks of passages that contain an answer
 TIME = "time"
 SCORES = "scores"  # predicted scores of examples, and given ones
 TRIPLETS = "triplets"  # similarities of the three texts of examples: of 1 and 2, 1 and 3, 2 and 3
-OF_RUNS = (JUDGEMENTS, PAGES, ANSWERS)
+OF_SETS = (SETS, PAGE_SETS)
+OF_RUNS = (JUDGEMENTS, PAGES, *OF_SETS, ANSWERS)
 OF_EXAMPLES = (SCORES, TRIPLETS)
 HIT, RPREC, LATENCY = "Hit", "Rprec", "latency"
 BATCHES = {1: 300, 10: 100, 2000: 5}  # queries at once: how often latency is measured
@@ -30,17 +34,19 @@ class Metric:
     name: str
     by: str  # what it goes by
     cutoff: bool  # MRR@10, not MRR
-    value: Callable | None  # Ranks, and the cutoff if it takes one → a value a query; arrays of examples → one value
+    value: (
+        Callable | None
+    )  # Ranks or Sets, and the cutoff if it takes one → a value a query; arrays of examples → one value
 
 
-METRICS: dict[str, Metric] = {}
+METRICS: dict[tuple[str, bool], Metric] = {}  # by name, and whether with a cutoff
 
 
 def metric(name: str, by: str = JUDGEMENTS, cutoff: bool = True) -> Callable:
     """Enter a function as a metric."""
 
     def entered(value: Callable | None) -> Callable | None:
-        METRICS[name] = Metric(name, by, cutoff, value)
+        METRICS[name, cutoff] = Metric(name, by, cutoff, value)
         return value
 
     return entered
@@ -49,8 +55,8 @@ def metric(name: str, by: str = JUDGEMENTS, cutoff: bool = True) -> Callable:
 def entry(written: str) -> tuple[Metric, int | None]:
     """(metric, cutoff) of what is written, such as MRR@10."""
     name, at, cutoff = written.partition("@")
-    found = METRICS.get(name)
-    if found is None or found.cutoff != bool(at) or (at and not (cutoff.isdecimal() and int(cutoff))):
+    found = METRICS.get((name, bool(at)))
+    if found is None or (at and not (cutoff.isdecimal() and int(cutoff))):
         raise UserError(f"unknown metric '{written}', write {', '.join(known())}")
     return found, int(cutoff) if at else None
 
@@ -66,7 +72,7 @@ def is_latency(written: str) -> bool:
 
 def names(*by: str, cutoff: bool) -> list[str]:
     """The metrics that go by any of these, with a cutoff or without."""
-    return [name for name, one in METRICS.items() if one.by in by and one.cutoff == cutoff]
+    return [one.name for one in METRICS.values() if one.by in by and one.cutoff == cutoff]
 
 
 def known(*by: str) -> list[str]:
@@ -121,6 +127,26 @@ def precision(of, k: int):
 def r_precision(of):
     """Precision at as many as are relevant."""
     return of.found(of.relevant_of_each) / of.relevant_or_one
+
+
+@metric("PageSetR", PAGE_SETS)
+@metric("SetR", SETS)
+def recall_of_sets(of, k: int):
+    """Sets of evidence that are whole among the first k, as a share of all; what is of one set counts as one."""
+    return of.recall(k)
+
+
+@metric("PageSetRprec", PAGE_SETS, cutoff=False)
+@metric("SetRprec", SETS, cutoff=False)
+def r_precision_of_sets(of):
+    """Precision at as many as a set of evidence has, of the set of which it is highest."""
+    return of.precision()
+
+
+@metric("MRR", cutoff=False)
+def reciprocal_rank_of_all(of):
+    """1 / the rank of the first relevant one, of all that were ranked, such as the candidates of a dialogue."""
+    return of.best(len(of.rank) and int(of.rank.max()))
 
 
 for name in TIMES:  # latency@10: milliseconds until a batch of 10 queries is answered; measured, not computed

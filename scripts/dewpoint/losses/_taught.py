@@ -20,6 +20,12 @@ class TaughtShares(Taught):
     temperature: float = Field(1.0, gt=0, description="τ, by which both scores are divided")
 
 
+class TaughtMargins(Taught):
+    teacher_scale: float = Field(
+        1.0, gt=0, description="γ, by which the teacher's scores are multiplied, so that its margins are a student's"
+    )
+
+
 def at_targets(values: "Tensor", known: Known) -> "Tensor":
     """[queries, 1], each query's positive."""
     return values.gather(1, known["targets"][:, None])
@@ -32,10 +38,10 @@ def listed(known: Known) -> "Tensor":
     return scored & ~known["masked"] & at_targets(scored, known)
 
 
-def squared_margins(scores: "Tensor", known: Known, part: "Tensor") -> "Tensor":
-    """((s_i+ - s_ij) - (t_i+ - t_ij))² where passages have a part, elsewhere 0 and without gradient."""
+def squared_margins(scores: "Tensor", known: Known, part: "Tensor", scale: float) -> "Tensor":
+    """((s_i+ - s_ij) - γ (t_i+ - t_ij))² where passages have a part, elsewhere 0 and without gradient; γ is `scale`."""
     taught = known["teacher"].masked_fill(~part, 0)
-    wanted = at_targets(known["teacher"], known).nan_to_num() - taught
+    wanted = scale * (at_targets(known["teacher"], known).nan_to_num() - taught)
     return (at_targets(scores, known) - scores - wanted).square().masked_fill(~part, 0)
 
 

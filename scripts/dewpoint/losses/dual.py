@@ -1,7 +1,8 @@
 """`dual`: a pairwise and an in-batch loss together, L = L_pair + α · L_inb.
 
 L_pair is `margin-mse`; L_inb any other loss of the whole batch (Hofstätter et al. 2021, whose α is .75). With an
-in-batch teacher L_inb follows that one, and L_pair the scores of `teacher` where there are some.
+in-batch teacher L_inb follows that one, and L_pair the scores of `teacher` where there are some. `teacher_scale` is
+L_pair's γ; L_inb may have one of its own.
 """
 
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from dewpoint.losses import margin_mse
-from dewpoint.losses._taught import Taught
+from dewpoint.losses._taught import TaughtMargins
 from dewpoint.losses.in_batch_margin_mse import InBatchMarginMse
 from dewpoint.study.bases import Loss
 from dewpoint.study.kind import OF_FOLDER, work_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Dual(Taught):
+class Dual(TaughtMargins):
     """margin-mse, plus a loss over all passages of the batch."""
 
     pairwise: ClassVar[bool] = True

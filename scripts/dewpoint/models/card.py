@@ -1,4 +1,4 @@
-"""The card of a retriever or a cross-encoder: what it is made from and with, and how it is used."""
+"""The card of a retriever, a cross-encoder or a mono-T5: what it is made from and with, and how it is used."""
 
 import json
 import re
@@ -30,17 +30,34 @@ from sentence_transformers import CrossEncoder
 
 model = CrossEncoder("{name}")
 scores = model.predict([("query", "passage")])"""
+MONO_T5 = """\
+from transformers import AutoModelForSeq2SeqLM, AutoTokenizer
+
+model, tokenizer = AutoModelForSeq2SeqLM.from_pretrained("{name}"), AutoTokenizer.from_pretrained("{name}")
+answers = [ids[0] for ids in tokenizer(["true", "false"], add_special_tokens=False).input_ids]
+question = tokenizer("Query: … Document: … Relevant:", return_tensors="pt")
+written = model.generate(**question, max_new_tokens=1, output_logits=True, return_dict_in_generate=True)
+score = written.logits[0][0, answers].log_softmax(0)[0]"""
 
 
-DENSE = "sentence-similarity", "feature-extraction, dense-retrieval"
-KINDS = {  # task, tags, what it is, how it is used
+LIBRARY = "sentence-transformers"
+DENSE = LIBRARY, "sentence-similarity", "feature-extraction, dense-retrieval"
+KINDS = {  # library, task, tags, what it is, how it is used
     "retriever": (*DENSE, "A dense passage retriever, scored by inner product.", RETRIEVER),
     "late": (*DENSE, "A passage retriever by late interaction: a vector for each token, scored by max-sim.", LATE),
     "crossencoder": (
+        LIBRARY,
         "text-ranking",
         "cross-encoder, reranker",
         "A cross-encoder: a query and a passage, read together, get a score.",
         CROSS_ENCODER,
+    ),
+    "monot5": (
+        "transformers",
+        "text-ranking",
+        "monot5, reranker",
+        "A mono-T5: asked whether a passage is relevant to a query it writes true or false, and P(true) is the score.",
+        MONO_T5,
     ),
 }
 
@@ -48,16 +65,16 @@ KINDS = {  # task, tags, what it is, how it is used
 def card(artifact: Artifact, settings, dataset: Path | None, kind: str = "retriever") -> str:
     """Markdown with the front matter of model hubs; `kind` is one of KINDS."""
     name, facts = artifact.folder.name, artifact.facts
-    task, tags, about, use = KINDS[kind]
-    head = ["---", "library_name: sentence-transformers", f"pipeline_tag: {task}"]
-    head += [f"tags: [sentence-transformers, {tags}]"]
+    library, task, tags, about, use = KINDS[kind]
+    head = ["---", f"library_name: {library}", f"pipeline_tag: {task}", f"tags: [{library}, {tags}]"]
     if settings.source != "study" and not is_folder(settings.source):
         head.append(f"base_model: {json.dumps(hub_name(settings.source))}")
     lines = [*head, "---", "", f"# {name}", "", about, ""]
     if dataset:
         held = read_manifest(dataset)["facts"]
-        queries = f"{facts['queries']:,} queries of `{settings.split}`"
-        lines += ["## Data", "", f"`{dataset.parent.name}`: {held['passages']:,} passages; trained on {queries}.", ""]
+        what = next(what for what in ("queries", "pairs", "sentences") if what in facts)
+        trained = f"{facts[what]:,} {what}" + (f" of `{settings.split}`" if what != "sentences" else "")
+        lines += ["## Data", "", f"`{dataset.parent.name}`: {held['passages']:,} passages; trained on {trained}.", ""]
     lines += ["## Made from", "", *_inputs(artifact), ""]
     lines += ["## Settings", "", "| | |", "|---|---|"]
     shown = {key: value for key, value in artifact.settings.items() if key not in NOT_SHOWN and value is not None}

@@ -68,7 +68,8 @@ class Encoder(Reader):
         self.pooling = pooling or self.pooling
         self.normalize = self.normalize if normalize is None else normalize
         if wanted:
-            self.projection = projection(parts.width(self.backbone.config), wanted, self.projection)
+            hidden = parts.width(self.backbone.config)
+            self.projection = projection(hidden, wanted, self.projection) if wanted.size else None
 
     def encode(
         self,

@@ -12,6 +12,7 @@ from typing import Any
 from torch import nn
 
 from dewpoint.data.pretrained import inside, is_folder, located, read_json
+from dewpoint.data.tokens import fills_queries, query_reading
 from dewpoint.errors import UserError
 from dewpoint.models import parts
 from dewpoint.models.backbone import load_encoder
@@ -141,9 +142,10 @@ Module = tuple[str, str, dict[str, Any], nn.Module | None, str]  # kind, folder,
 def write_retriever(folder: Path, model: Retriever, tokenizers: tuple, settings, card: str) -> None:
     """`tokenizers` are of passages and of queries; the card becomes the folder's README."""
     augmented = {"strategy": "fixed", "attend": True, "length": settings.query_length}
-    more = {"query_expansion": augmented} if getattr(settings, "augmented", False) else {}
+    more = {"query_expansion": augmented} if fills_queries(settings) else {}
     _write_encoder(folder, model.passages, tokenizers[0], settings.passage_length, more)
     if not model.tied:
+        _cut_from(tokenizers[1], query_reading(settings)["cut"])
         _write_encoder(folder / QUERY, model.queries, tokenizers[1], settings.query_length, more)
         _write_router(folder, model)
     prompts = {"query": settings.query_prefix, "document": settings.passage_prefix}
@@ -152,6 +154,12 @@ def write_retriever(folder: Path, model: Retriever, tokenizers: tuple, settings,
         score = {"model_type": "MultiVectorEncoder", "similarity_fn_name": "maxsim"}
     _write(folder / "config_sentence_transformers.json", score | {"prompts": prompts})
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _cut_from(tokenizer, end: str) -> None:
+    """Say in a tokenizer's files which end texts lose that are too long; of encoders that share one they cannot."""
+    if tokenizer.truncation_side != end:
+        tokenizer.truncation_side = tokenizer.init_kwargs["truncation_side"] = end
 
 
 def _write_encoder(folder: Path, encoder: Encoder, tokenizer, length: int, more: dict[str, Any]) -> None:

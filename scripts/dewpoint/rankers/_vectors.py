@@ -6,9 +6,14 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from dewpoint.rankers._indexes import Flat, Index, parameters, smaller
-from dewpoint.study.bases import Inputs, Ranker
+from dewpoint.study.bases import TEXTS, Inputs, Ranker
 from dewpoint.study.kind import For, Names
+from dewpoint.study.sizes import Cost, Sizes, of_core
 from dewpoint.study.types import Label
+
+QUESTIONS = ("query_length", "query_prefix", "query_cut")  # how the model reads them, of what it says of texts
+ADDED = 50_000  # vectors of 768 that a core gives an index of lists or codes in a second; reckoned
+GRAPH_ADDED = 500  # that it gives a graph of neighbours; reckoned
 
 
 class SearchesVectors(Ranker):
@@ -56,8 +61,36 @@ class SearchesVectors(Ranker):
     def rank_settings(self, graph, split: str) -> dict[str, Any]:
         return {"depth": self.depth} | ({"parameters": parameters(self.index)} if self.approximate else {})
 
+    def latency_settings(self, graph, split: str) -> dict[str, Any]:
+        texts = graph.study.models[self.model].settings(*TEXTS.stages)
+        how = {key: texts[key] for key in QUESTIONS if key in texts}
+        how |= {"precision": graph.config.precision, "parameters": parameters(self.index)}
+        return super().latency_settings(graph, split) | how
+
+    def rank_inputs(self, graph, name: str, dataset: str, split: str) -> Inputs:
+        queries = graph.embeddings(self.model, dataset, f"queries.{split}")
+        return {"queries": queries} | self.searched(graph, name, dataset)
+
+    def live_inputs(self, graph, name: str, dataset: str) -> Inputs:
+        return {"model": [graph.model(self.model)]} | self.searched(graph, name, dataset)
+
+    def searched(self, graph, name: str, dataset: str) -> Inputs:
+        """What is searched: the index, or the vectors themselves."""
+        if self.approximate:
+            return {"index": [graph.index(name, dataset)]}
+        return {"corpus": graph.embeddings(self.model, dataset, "corpus")}
+
     def index_inputs(self, graph, name: str, dataset: str) -> Inputs:
         return {"corpus": graph.embeddings(self.model, dataset, "corpus")}
+
+    def vectors(self, sizes: Sizes, dataset: str) -> float:
+        """How many are searched."""
+        return sizes.passages(dataset)
+
+    def index_cost(self, sizes: Sizes, dataset: str) -> Cost:
+        vectors, (_, width) = self.vectors(sizes, dataset), sizes.shape(self.model)
+        graph = self.index.name == "hnsw" or "HNSW" in getattr(self.index, "factory", "")
+        return of_core(vectors * width / 768, GRAPH_ADDED if graph else ADDED, vectors * width * 4)
 
     def small(self) -> dict[str, Any]:
         return {"index": smaller(self.index)}

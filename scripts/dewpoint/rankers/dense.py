@@ -2,20 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dewpoint.artifact import Artifact
-from dewpoint.rankers._indexes import parameters
 from dewpoint.rankers._vectors import SearchesVectors
-from dewpoint.study.bases import Inputs, Resources
-from dewpoint.study.sizes import Cost, of_core
+from dewpoint.study.bases import Resources
+from dewpoint.study.sizes import Cost
 
 if TYPE_CHECKING:
     from dewpoint.search.live import Live
 
 SEARCHED = 0.03  # exact search's share of what a GPU sustains in training
-ADDED = 50_000  # vectors of 768 that a core gives an index of lists or codes in a second; reckoned
-GRAPH_ADDED = 500  # that it gives a graph of neighbours; reckoned
 PROBED = 0.02  # share of the vectors that an index looks at; reckoned
 
 
@@ -39,29 +36,6 @@ class Dense(SearchesVectors):
         if model.several:
             yield "model", f"'{self.model}' gives a vector for each token; rank with it by kind: late-interaction"
 
-    def latency_settings(self, graph, split: str) -> dict[str, Any]:
-        node = graph.study.models[self.model]
-        how = {"query_length": node.query_length, "query_prefix": node.query_prefix}
-        how |= {"precision": graph.config.precision, "parameters": parameters(self.index)}
-        return super().latency_settings(graph, split) | how
-
-    def rank_inputs(self, graph, name: str, dataset: str, split: str) -> Inputs:
-        queries = graph.embeddings(self.model, dataset, f"queries.{split}")
-        return {"queries": queries} | self._searched(graph, name, dataset)
-
-    def live_inputs(self, graph, name: str, dataset: str) -> Inputs:
-        return {"model": [graph.model(self.model)]} | self._searched(graph, name, dataset)
-
-    def _searched(self, graph, name: str, dataset: str) -> Inputs:
-        if self.approximate:
-            return {"index": [graph.index(name, dataset)]}
-        return {"corpus": graph.embeddings(self.model, dataset, "corpus")}
-
-    def index_cost(self, sizes, dataset: str) -> Cost:
-        passages, (_, width) = sizes.passages(dataset), sizes.shape(self.model)
-        graph = self.index.name == "hnsw" or "HNSW" in getattr(self.index, "factory", "")
-        return of_core(passages * width / 768, GRAPH_ADDED if graph else ADDED, passages * width * 4)
-
     def rank_cost(self, sizes, dataset: str, split: str) -> Cost:
         queries, passages = sizes.queries(dataset, split), sizes.passages(dataset)
         products = 2 * queries * passages * sizes.shape(self.model)[1] / SEARCHED
@@ -80,9 +54,11 @@ def rank(artifact: Artifact, settings, queries: Path, corpus: list[Path]) -> Non
     from dewpoint.search import exact
     from dewpoint.search.vectors import Vectors
 
+    workspace = artifact.workspace()
     with RunWriter(artifact) as file:
-        for found in exact.search(Vectors([queries]), Vectors(corpus), settings.depth):
+        for found in exact.search(Vectors([queries]), Vectors(corpus), settings.depth, workspace=workspace):
             file.write(found)
+    artifact.finished = workspace
 
 
 def probe(artifact: Artifact, settings, queries: Path, index: Path) -> None:
@@ -111,11 +87,13 @@ def live(
     precision: str = "float32",
     device: str = "cpu",
 ) -> "Live":
+    from dewpoint.data.tokens import query_reading
     from dewpoint.search import indexes
     from dewpoint.search.encode import QuestionEncoder
     from dewpoint.search.live import Dense as Answering
     from dewpoint.search.vectors import Vectors
 
-    encoder = QuestionEncoder(model.parent, settings.query_length, settings.query_prefix, precision, device)
+    how = {"precision": precision, "device": device, "cut": query_reading(settings)["cut"]}
+    encoder = QuestionEncoder(model.parent, settings.query_length, settings.query_prefix, **how)
     search = indexes.Searcher(index, vars(settings.parameters)) if index else indexes.in_memory(Vectors(corpus))
     return Answering(encoder, search)

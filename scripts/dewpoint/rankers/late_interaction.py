@@ -5,19 +5,21 @@ these are scored exactly. Without one all passages are.
 """
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from dewpoint.artifact import Artifact
 from dewpoint.rankers._vectors import SearchesVectors
-from dewpoint.study.bases import Inputs, Resources
+from dewpoint.study.bases import QUERIES, Inputs, Resources
 from dewpoint.study.kind import For
 from dewpoint.study.sizes import QUERY_TOKENS, Cost, of_core
 from dewpoint.study.types import Count
 
+if TYPE_CHECKING:
+    from dewpoint.search.live import Live
+
 MULTIPLIED = 2e10  # operations of a core in a second, in float64; reckoned
-ADDED = 50_000  # vectors of 768 that a core gives an index in a second; reckoned
 SEEN = 0.25  # of the candidates' passages, how many differ; reckoned
 
 
@@ -28,6 +30,7 @@ class LateInteraction(SearchesVectors):
         "index": Resources(mem_mb=64_000, runtime=720, threads="half"),
         "rank": Resources(mem_mb=8000, runtime=1440, threads="half"),
         "probe": Resources(mem_mb=64_000, runtime=720, threads="half"),
+        "latency": Resources(mem_mb=64_000, runtime=720, threads="all", gpu=1),
     }
 
     kind: Literal["late-interaction"]
@@ -43,24 +46,26 @@ class LateInteraction(SearchesVectors):
     def rank_settings(self, graph, split: str) -> dict[str, Any]:
         return super().rank_settings(graph, split) | ({"candidates": self.candidates} if self.approximate else {})
 
-    def rank_inputs(self, graph, name: str, dataset: str, split: str) -> Inputs:
-        made = {"queries": graph.embeddings(self.model, dataset, f"queries.{split}")}
-        made |= {"corpus": graph.embeddings(self.model, dataset, "corpus")}
-        return made | ({"index": [graph.index(name, dataset)]} if self.approximate else {})
+    def latency_settings(self, graph, split: str) -> dict[str, Any]:
+        how = {"augmented": graph.study.models[self.model].fills_queries, "candidates": self.candidates}
+        return super().latency_settings(graph, split) | how
 
-    def index_cost(self, sizes, dataset: str) -> Cost:
-        vectors, width = self._vectors(sizes, dataset), sizes.shape(self.model)[1]
-        return of_core(vectors * width / 768, ADDED, vectors * width * 4)
+    def live_inputs(self, graph, name: str, dataset: str) -> Inputs:
+        return super().live_inputs(graph, name, dataset) | {"tokens": [graph.tokens(self.model, dataset, QUERIES)]}
+
+    def searched(self, graph, name: str, dataset: str) -> Inputs:
+        """Passages that an index finds are scored by their vectors."""
+        return super().searched(graph, name, dataset) | {"corpus": graph.embeddings(self.model, dataset, "corpus")}
 
     def rank_cost(self, sizes, dataset: str, split: str) -> Cost:
-        vectors, width = self._vectors(sizes, dataset), sizes.shape(self.model)[1]
+        vectors, width = self.vectors(sizes, dataset), sizes.shape(self.model)[1]
         if self.approximate:
             each = sizes.passage_tokens(dataset, sizes.graph.study.models[self.model].passage_length)
             vectors = min(vectors, SEEN * QUERY_TOKENS * self.candidates * each)
         products = 2 * sizes.queries(dataset, split) * QUERY_TOKENS * vectors * width
         return super().rank_cost(sizes, dataset, split) + of_core(products, MULTIPLIED)
 
-    def _vectors(self, sizes, dataset: str) -> float:
+    def vectors(self, sizes, dataset: str) -> float:
         length = sizes.graph.study.models[self.model].passage_length
         return sizes.passages(dataset) * sizes.passage_tokens(dataset, length)
 
@@ -106,3 +111,40 @@ def probe(artifact: Artifact, settings, queries: Path, corpus: list[Path], index
     with RunWriter(artifact) as file:
         for found in late.probe(Vectors([queries]), Vectors(corpus), nearest, counts, settings.depth):
             file.write(found)
+
+
+def latency(
+    artifact: Artifact,
+    settings,
+    dataset: Path,
+    model: Path,
+    tokens: Path,
+    corpus: list[Path],
+    index: Path | None,
+) -> None:
+    from dewpoint.models.device import take_device
+    from dewpoint.search.latency import measure
+
+    ask = live(settings, model, tokens, corpus, index, settings.precision, take_device())
+    measure(artifact, settings, dataset, ask)
+
+
+def live(
+    settings,
+    model: Path,
+    tokens: Path,
+    corpus: list[Path],
+    index: Path | None,
+    precision: str = "float32",
+    device: str = "cpu",
+) -> "Live":
+    """`tokens` is the store of the dataset's queries."""
+    from dewpoint.search.late_live import Late, Questions
+    from dewpoint.search.vectors import Vectors
+
+    encoder, vectors = Questions(model, tokens, settings, precision, device), Vectors(corpus)
+    if not index:
+        return Late(encoder, vectors)
+    from dewpoint.search.indexes import Searcher
+
+    return Late(encoder, vectors, Searcher(index, vars(settings.parameters)), settings.candidates)

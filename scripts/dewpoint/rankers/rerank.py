@@ -1,6 +1,7 @@
 """`rerank`: another ranker's candidates in the order of a model's scores, or of several's mean.
 
-A model is a cross-encoder, which reads a query and a passage together, or a colbert, which scores their vectors.
+A model is a cross-encoder, which reads a query and a passage together, or a retriever or colbert, which scores their
+vectors: so it ranks candidates that came with the queries, and nothing else of the corpus is encoded.
 """
 
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ def listed(written: Any) -> Any:
 
 
 class Rerank(Reranking):
-    """Another ranker's candidates in the order of a cross-encoder's or a colbert's scores, or of several's mean."""
+    """Another ranker's candidates in the order of a cross-encoder's or a retriever's scores, or of several's mean."""
 
     resources: ClassVar[dict[str, Resources]] = {
         "rank": Resources(mem_mb=16_000, runtime=1440, threads="all", gpu=1),
@@ -36,7 +37,8 @@ class Rerank(Reranking):
 
     kind: Literal["rerank"]
     by: Annotated[list[Label], BeforeValidator(listed, Label | list[Label]), Names("models"), Once] = Field(
-        min_length=1, description="the crossencoder or colbert that scores them, or several, whose scores are averaged"
+        min_length=1,
+        description="the crossencoder, retriever or colbert that scores them; of several the mean",
     )
     judged: Annotated[bool, For("rank")] = Field(
         False, description="a query's positives are scored and kept, too, as a teacher needs; no table may then show it"
@@ -68,8 +70,8 @@ class Rerank(Reranking):
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
         for model in self.by:
-            if not (study.models[model].pairs or study.models[model].several):
-                yield "by", f"'{model}' scores no pairs; name a crossencoder or a colbert"
+            if not (study.models[model].pairs or study.models[model].ranker):
+                yield "by", f"'{model}' scores no pairs; name a crossencoder, a retriever or a colbert"
 
     def check_on(self, study, name: str, dataset: str, split: str, shown: bool) -> Iterator[tuple[str, str]]:
         if self.judged:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from dewpoint.batches.random import Random
 from dewpoint.losses.contrast import Contrast
-from dewpoint.study.bases import PUBLISHED, Asked, Inputs, Node, Resources, Trained
+from dewpoint.study.bases import PUBLISHED, QUERIES, Asked, Inputs, Node, Resources, Trained
 from dewpoint.study.kind import For, Names, Strict, any_of, work_of
 from dewpoint.study.types import Amount, Count, Label, Name, Once, Row, Seed
 from dewpoint.training.given import Instances
@@ -20,8 +20,14 @@ NEGATIVES = For("negatives")
 class Projection(Strict):
     """A linear map of the pooled vector."""
 
-    size: Count = Field(description="dimensions of the vectors")
+    size: Amount = Field(description="dimensions of the vectors; 0: no map, also where `from` has one")
     norm: bool = Field(False, description="with a LayerNorm after it")
+
+    @model_validator(mode="after")
+    def a_norm_of_something(self):
+        if self.norm and not self.size:
+            raise ValueError("size: 0 is no projection, so there is nothing for norm to follow")
+        return self
 
 
 class Development(Strict):
@@ -95,8 +101,36 @@ class Pooled(Vectors):
     pooling: Literal["cls", "mean"] | None = Field(None, description="left out: as `from` does, the CLS otherwise")
 
 
-class Ranking(Trained):
-    """What is trained on queries, each with its positive and its negatives."""
+class Sided(Vectors):
+    """What is trained (so it is `Trained`, too) on queries and passages by vectors of each text alone."""
+
+    projection: Projection | None = Field(None, description="left out: as `from` has it, none otherwise")
+
+    def inputs(self, graph, name: str) -> Inputs:
+        """What its two sides read comes twice, by side."""
+        made = super().inputs(graph, name)
+        passages = {what: made.pop(what) for what in ("tokens", "tokenizer", "parent")}
+        parent = graph.parent(name, QUERIES)
+        queries = {
+            "tokens": [graph.tokens(name, self.data, QUERIES)],
+            "tokenizer": [graph.tokenizer(name, QUERIES)],
+            "parent": [graph.model(parent)] if parent else [],
+        }
+        return {
+            **made,
+            **{f"passages_{what}": made for what, made in passages.items()},
+            **{f"queries_{what}": made for what, made in queries.items()},
+        }
+
+    def small(self) -> dict[str, Any]:
+        projection = self.projection
+        return super().small() | {
+            "projection": projection and projection.model_copy(update={"size": min(projection.size, 16)})
+        }
+
+
+class Mined(Trained):
+    """What is trained on queries with negatives that rankers find."""
 
     resources: ClassVar[Resources] = Resources(mem_mb=16_000, runtime=1440, threads="training", gpu=1, all_gpus=True)
 
@@ -124,26 +158,7 @@ class Ranking(Trained):
     negatives_per_query: Amount | None = Field(
         None, description="negatives beside each query's positive in a batch; 7, or none without rankers"
     )
-    teacher: Annotated[Label | None, Names("rankers")] = Field(
-        None, description="a ranker whose scores of the training queries' passages losses and batches may follow"
-    )
-    unscored: Literal["refused", "skipped"] = Field(
-        "refused", description="a query's own passages that the teacher's run lacks; skipped: they have no part"
-    )
-    loss: any_of("losses", by_name=True) = Field(
-        Contrast(name="contrast"), description="a name, or {name: …} with what the loss can be told"
-    )
-    batches: any_of("batches", by_name=True) = Field(
-        Random(name="random"), description="how instances come together in batches"
-    )
-    positives: Literal["rotating", "first"] = Field(
-        "rotating", description="which of a query's positives: the next at each visit, or the first judged"
-    )
-    train_queries: Count | Literal["all"] = Field("all", description="drawn at random; fewer are a part of more")
     split: Annotated[Name, For("work", "negatives")] = Field("train", description="whose queries are trained on")
-    epochs: Count = Field(3, description="times that all instances are trained on")
-    batch_size: Count = Field(8, description="queries")
-    learning_rate: float = Field(5e-6, gt=0, description="the highest, after warm-up")
 
     @model_validator(mode="after")
     def negatives_that_are_left(self):
@@ -160,16 +175,8 @@ class Ranking(Trained):
         """Negatives of each query in a batch."""
         return (7 if self.negatives else 0) if self.negatives_per_query is None else self.negatives_per_query
 
-    @property
-    def follows(self) -> bool:
-        """Whether the loss reads the scores of `teacher`."""
-        return self.loss.taught
-
     def work_settings(self, config) -> dict[str, Any]:
-        return super().work_settings(config) | {
-            "negatives_per_query": self.beside,
-            "train_queries": None if self.train_queries == "all" else self.train_queries,
-        }
+        return super().work_settings(config) | {"negatives_per_query": self.beside}
 
     def negatives_settings(self, config) -> dict[str, Any]:
         settings = {key.removeprefix("negatives_"): value for key, value in self.settings("negatives").items()}
@@ -177,30 +184,22 @@ class Ranking(Trained):
         return settings | {"seed": next(seed for seed in seeds if seed is not None)}
 
     def inputs(self, graph, name: str) -> Inputs:
-        """Of what it is trained on, in training's own words; the texts of its sides come with the recipe."""
-        return super().inputs(graph, name) | {
-            "negatives": [graph.negatives(name)] if self.negatives else [],
-            "teacher": [graph.run(*of) for key, *of in self.asks() if key == "teacher"],
-            **self.batches.inputs(graph, self.data, self.split),
-        }
+        return super().inputs(graph, name) | {"negatives": [graph.negatives(name)] if self.negatives else []}
 
     def asks(self) -> Iterator[Asked]:
         yield from (("negatives", ranker, self.data, self.split) for ranker in self.negatives)
-        for key, ranker in (("teacher", self.teacher), ("negatives_by", self.negatives_by)):
-            if ranker:
-                yield key, ranker, self.data, self.split
+        if self.negatives_by:
+            yield "negatives_by", self.negatives_by, self.data, self.split
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
-        if wrong := study.lacks_split(self.data, self.split):
+        if wrong := self.lacks(study):
             yield "split", wrong
-        follow = [key for key, does in (("loss", self.follows), ("batches", self.batches.needs_teacher)) if does]
-        for key in follow if not self.teacher else ():
-            name = getattr(self, key).name
-            yield key, f"'{name}' follows a teacher; name the ranker whose scores it takes: teacher: …"
-        if self.teacher and not follow:
-            yield "teacher", f"loss '{self.loss.name}' does not follow it, nor do the batches; margin-mse would"
         yield from self.too_deep(study, "negatives_depth", self.negatives_depth, self.negatives)
+
+    def lacks(self, study) -> str | None:
+        """What is wrong with the split that it is trained on."""
+        return study.lacks_split(self.data, self.split)
 
     def too_deep(self, study, key: str, wanted: int, rankers: list[str]) -> Iterator[tuple[str, str]]:
         """What is wrong where ranks are wanted that a ranker does not keep."""
@@ -209,8 +208,64 @@ class Ranking(Trained):
                 yield key, f"{wanted}, but ranker '{ranker}' keeps {depth}"
 
     def small(self) -> dict[str, Any]:
-        fewer = {"train_queries": few(self.train_queries), "negatives_per_query": min(self.beside, 2)}
-        return super().small() | fewer | {"epochs": 1, "unscored": "skipped"}
+        return super().small() | {"negatives_per_query": min(self.beside, 2)}
+
+
+class Ranking(Mined):
+    """What is trained on queries, each with its positive and its negatives."""
+
+    teacher: Annotated[Label | None, Names("rankers")] = Field(
+        None, description="a ranker whose scores of the training queries' passages losses and batches may follow"
+    )
+    unscored: Literal["refused", "skipped"] = Field(
+        "refused", description="a query's own passages that the teacher's run lacks; skipped: they have no part"
+    )
+    loss: any_of("losses", by_name=True) = Field(
+        Contrast(name="contrast"), description="a name, or {name: …} with what the loss can be told"
+    )
+    batches: any_of("batches", by_name=True) = Field(
+        Random(name="random"), description="how instances come together in batches"
+    )
+    positives: Literal["rotating", "first"] = Field(
+        "rotating", description="which of a query's positives: the next at each visit, or the first judged"
+    )
+    train_queries: Count | Literal["all"] = Field("all", description="drawn at random; fewer are a part of more")
+    epochs: Count = Field(3, description="times that all instances are trained on")
+    batch_size: Count = Field(8, description="queries")
+    learning_rate: float = Field(5e-6, gt=0, description="the highest, after warm-up")
+
+    @property
+    def follows(self) -> bool:
+        """Whether the loss reads the scores of `teacher`."""
+        return self.loss.taught
+
+    def work_settings(self, config) -> dict[str, Any]:
+        queries = None if self.train_queries == "all" else self.train_queries
+        return super().work_settings(config) | {"train_queries": queries}
+
+    def inputs(self, graph, name: str) -> Inputs:
+        """Of what it is trained on, in training's own words; the texts of its sides come with the recipe."""
+        return super().inputs(graph, name) | {
+            "teacher": [graph.run(*of) for key, *of in self.asks() if key == "teacher"],
+            **self.batches.inputs(graph, self.data, self.split),
+        }
+
+    def asks(self) -> Iterator[Asked]:
+        yield from super().asks()
+        if self.teacher:
+            yield "teacher", self.teacher, self.data, self.split
+
+    def check(self, study) -> Iterator[tuple[str, str]]:
+        yield from super().check(study)
+        follow = [key for key, does in (("loss", self.follows), ("batches", self.batches.needs_teacher)) if does]
+        for key in follow if not self.teacher else ():
+            name = getattr(self, key).name
+            yield key, f"'{name}' follows a teacher; name the ranker whose scores it takes: teacher: …"
+        if self.teacher and not follow:
+            yield "teacher", f"loss '{self.loss.name}' does not follow it, nor do the batches; margin-mse would"
+
+    def small(self) -> dict[str, Any]:
+        return super().small() | {"train_queries": few(self.train_queries), "epochs": 1, "unscored": "skipped"}
 
     def instances(self, sizes) -> float:
         """How many queries with their passages are trained on, all epochs together."""

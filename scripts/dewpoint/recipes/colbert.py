@@ -6,9 +6,8 @@ Padding has no part. Khattab and Zaharia (2020) have a projection to 128 dimensi
 filled up with [MASK]; each is a setting. Punctuation has its vectors here; [MASK] is seen by the other tokens.
 """
 
-from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,16 +27,20 @@ class ColBERT(Encoding):
     recipe: Literal["colbert"]
     augmented: Annotated[bool, TEXTS] = Field(True, description="queries are filled up with [MASK] to query_length")
 
+    @property
+    def fills_queries(self) -> bool:
+        return self.augmented
 
-@dataclass(frozen=True)
-class Given(Encoded):
-    pass
+    def work_settings(self, config) -> dict[str, Any]:
+        """Where nothing is measured on the way nothing says so."""
+        made = super().work_settings(config)
+        return made if self.development else {key: value for key, value in made.items() if key != "development"}
 
 
-def work(artifact: Artifact, settings, given: Given, pace: Pace) -> None:
+def work(artifact: Artifact, settings, given: Encoded, pace: Pace) -> None:
     from dewpoint.models.encoder import TOKENS
     from dewpoint.training.ranking import train
 
-    fixed = {"pooling": TOKENS, "train_query_length": settings.query_length, "development": None}
-    settings = SimpleNamespace(**vars(settings) | fixed)
+    fixed = {"pooling": TOKENS, "train_query_length": settings.query_length}
+    settings = SimpleNamespace(**{"development": None} | vars(settings) | fixed)
     train(artifact, settings, given, pace, *loss_and_batches(settings, given))

@@ -27,6 +27,7 @@ class TrainedMonoT5(Ranking):
 
     recipe: Literal["monot5"]
     query_length: Annotated[Count, TEXTS] = Field(64, ge=3, description="tokens of a query in a question")
+    query_cut: Annotated[Literal["right"], TEXTS] = Field("right", description="a query that is too long loses its end")
     passage_length: Annotated[Count, TEXTS] = Field(
         512, ge=5, description="tokens of a question, the query, the passage and its own words included"
     )

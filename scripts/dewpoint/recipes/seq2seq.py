@@ -20,6 +20,7 @@ class Seq2seq(Node):
     recipe: Literal["seq2seq"]
     query_length: Annotated[Count, TEXTS] = Field(64, ge=3, description="tokens of a query, special ones included")
     passage_length: Annotated[Count, TEXTS] = Field(512, ge=5, description="tokens of a passage, special ones included")
+    query_cut: Annotated[Literal["right"], TEXTS] = Field("right", description="a query that is too long loses its end")
     title: Annotated[Literal["prefix", "none"], TEXTS] = Field(
         "prefix", description="a passage's title: right before the text, or left out"
     )

@@ -1,5 +1,6 @@
 """Texts to vectors: sorted by length so that little is padded, in batches of so many tokens, written in row order."""
 
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -7,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import Slices, Texts, input_lengths, ragged_range
+from dewpoint.data.tokenizer import load_tokenizer, prefix_ids, special_tokens
+from dewpoint.data.tokens import RIGHT, Slices, Texts, assemble, input_lengths, leading, ragged, ragged_range
 from dewpoint.errors import UserError
 from dewpoint.models.device import precision_in_use
 from dewpoint.models.encoder import Encoder, TokenVectors
@@ -100,17 +101,27 @@ def _stored(vectors: Tensor, type: str) -> np.ndarray:
 class QuestionEncoder:
     """Vectors of questions typed by hand."""
 
-    def __init__(self, folder: Path, length: int, prefix: str = "", precision: str = "float32", device="cpu"):
+    def __init__(
+        self,
+        folder: Path,
+        length: int,
+        prefix: str = "",
+        precision: str = "float32",
+        device="cpu",
+        cut: str = RIGHT,
+    ):
         folder = query_folder(folder)
         self.encoder, self.tokenizer = ready(read_encoder(folder).to(device), precision), load_tokenizer(folder)
         if self.encoder.several:
             raise UserError(f"{folder}: gives a vector for each token; questions are answered by one vector a text")
-        self.length, self.prefix = length, prefix
+        self.special = special_tokens(self.tokenizer)
+        how = {"prefix": prefix_ids(self.tokenizer, prefix, length), "leading": leading(self.special), "cut": cut}
+        self.texts = partial(Texts, length=length, **how)
 
     @torch.inference_mode()
     def __call__(self, questions: list[str]) -> np.ndarray:
         """float32 [questions, dimension]."""
-        texts = [self.prefix + question for question in questions]
-        ids = self.tokenizer(texts, truncation=True, max_length=self.length, padding=True, return_tensors="pt")
-        ids = ids.to(self.encoder.device)
-        return self.encoder(ids["input_ids"], ids["attention_mask"]).float().cpu().numpy()
+        tokens = self.tokenizer(questions, add_special_tokens=False)["input_ids"]
+        texts = self.texts([ragged(tokens)])[np.arange(len(questions))]
+        ids = torch.from_numpy(assemble(texts, self.special)).to(self.encoder.device)
+        return self.encoder(ids, (ids != self.special["pad"]).long()).float().cpu().numpy()

@@ -20,24 +20,33 @@ from dewpoint.search.vectors import Vectors, cuts, refuse_another_model
 MULTIPLIED = 4096  # vectors of each side at once
 ASKED = 2**18  # query vectors whose candidates are held at once
 
+Blocks = Iterator[tuple[int, np.ndarray, np.ndarray]]  # as `Vectors.token_blocks` gives them
+
 
 def search(queries: Vectors, corpus: Vectors, depth: int, block: int | None = None) -> Iterator[Run]:
     """The best `depth` passages of consecutive blocks of queries; ties rank by passage row."""
     refuse_another_model(queries.manifests[0], queries.model, corpus.manifests[0], corpus.model)
     progress = Progress(len(queries) * len(corpus), "pairs", rate="pairs")
     for first, asked, starts in queries.token_blocks(block):
-        counts = np.diff(starts)
-        best, least = NOTHING, np.full(len(counts), -np.inf, np.float32)
-        for row, shown, of in corpus.token_blocks(block):
-            score = max_sim(asked, counts, shown, np.diff(of))
-            query, passage = np.nonzero(score > least[:, None])  # an equal score of a later row ranks below
-            found = (query, passage + row, score[query, passage])
-            pairs = zip((best.query, best.passage, best.score), found, strict=True)
-            best = ranked(*map(np.concatenate, pairs), depth)
-            last = best.rank == depth
-            least[best.query[last]] = best.score[last]
+        run = best(asked, starts, corpus.token_blocks(block), depth, progress)
+        yield Run(run.query + first, run.passage, run.score)
+
+
+def best(asked: np.ndarray, starts: np.ndarray, blocks: Blocks, depth: int, progress: Progress | None = None) -> Run:
+    """The best `depth` of all passages in `blocks`, of queries whose vectors begin at `starts`."""
+    counts, found = np.diff(starts), NOTHING
+    least = np.full(len(counts), -np.inf, np.float32)
+    for row, shown, of in blocks:
+        score = max_sim(asked, counts, shown, np.diff(of))
+        query, passage = np.nonzero(score > least[:, None])  # an equal score of a later row ranks below
+        more = (query, passage + row, score[query, passage])
+        pairs = zip((found.query, found.passage, found.score), more, strict=True)
+        found = ranked(*map(np.concatenate, pairs), depth)
+        last = found.rank == depth
+        least[found.query[last]] = found.score[last]
+        if progress:
             progress.add(score.size)
-        yield Run(best.query + first, best.passage, best.score)
+    return found
 
 
 def max_sim(
@@ -60,23 +69,28 @@ def max_sim(
 
 @dataclass
 class AllVectors:
-    """All passages' vectors one after another, as an index is built from them."""
+    """All passages' vectors one after another, as an index is built from them.
+
+    `counts` says how many are each passage's, once `blocks` was read to its end.
+    """
 
     corpus: Vectors
 
     def __post_init__(self):
         self.model, self.dimension = self.corpus.model, self.corpus.dimension
-        self.counts = self.corpus.counts()
+        self.counts, self.total = np.zeros(0, np.int64), self.corpus.total()
 
     def __len__(self) -> int:
-        return int(self.counts.sum())
+        return self.total
 
     def blocks(self, size: int | None = None) -> Iterator[tuple[int, np.ndarray]]:
         """(first vector, float32 vectors)."""
-        first = 0
-        for _, vectors, _ in self.corpus.token_blocks(size):
+        first, counts = 0, [self.counts[:0]]
+        for _, vectors, starts in self.corpus.token_blocks(size):
+            counts.append(np.diff(starts))
             yield first, vectors
             first += len(vectors)
+        self.counts = np.concatenate(counts)
 
 
 def probe(
@@ -96,21 +110,26 @@ def probe(
     ends, progress = np.cumsum(counts), Progress(len(queries), "queries", rate="queries")
     for first, asked, starts in queries.token_blocks(block or ASKED):
         found = nearest(asked)
-        query = np.searchsorted(starts, found.query, "right") - 1
-        pairs = np.unique(np.searchsorted(ends, found.passage, "right") * len(starts) + query)  # by passage
-        passage, query = np.divmod(pairs, len(starts))
-        score = _scored(corpus, asked, starts, query, passage, block)
+        query, passage = candidates(found, starts, ends)
+        score = scored(corpus.token_blocks(block), asked, starts, query, passage)
         run = ranked(query, passage, score, depth)
         progress.add(len(starts) - 1)
         yield Run(run.query + first, run.passage, run.score)
 
 
-def _scored(
-    corpus: Vectors, asked: np.ndarray, starts: np.ndarray, query: np.ndarray, passage: np.ndarray, block: int | None
-) -> np.ndarray:
-    """float32, one a pair; the corpus is read once. Pairs are by passage."""
+def candidates(found: Run, starts: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of query and passage, each once, by passage, of a run of vectors: queries' begin at `starts`, passages'
+    end before `ends`."""
+    query = np.searchsorted(starts, found.query, "right") - 1
+    pairs = np.unique(np.searchsorted(ends, found.passage, "right") * len(starts) + query)
+    passage, query = np.divmod(pairs, len(starts))
+    return query, passage
+
+
+def scored(blocks: Blocks, asked: np.ndarray, starts: np.ndarray, query: np.ndarray, passage: np.ndarray) -> np.ndarray:
+    """float32, one a pair. Pairs are by passage."""
     scores = np.empty(len(query), np.float32)
-    for row, shown, of in corpus.token_blocks(block):
+    for row, shown, of in blocks:
         part = slice(*np.searchsorted(passage, [row, row + len(of) - 1]))
         scores[part] = score_pairs(asked, starts, shown, np.diff(of), query[part], passage[part] - row)
     return scores

@@ -1,4 +1,4 @@
-"""What scores pairs of query and passage: a cross-encoder, or a late interaction's vectors."""
+"""What scores pairs of query and passage: a cross-encoder, or a retriever's vectors, one a text or one a token."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +10,15 @@ from torch import Tensor
 
 from dewpoint.data.pairs import joint, pair_length, pairs
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import Ragged, Texts, TokenStore, input_lengths
+from dewpoint.data.tokens import Texts, TokenStore, input_lengths, query_reading
 from dewpoint.models.crossencoder import read_crossencoder
-from dewpoint.models.encoder import prefix_tokens
+from dewpoint.models.encoder import Encoder, prefix_tokens
 from dewpoint.models.folder import is_retriever, query_folder, read_encoder
-from dewpoint.search.encode import BATCH_TOKENS, HELD, encode_tokens, ready
+from dewpoint.search.encode import BATCH_TOKENS, HELD, encode_tokens, encode_window, ready
 from dewpoint.search.late import score_pairs
 from dewpoint.search.vectors import cuts
+
+PAIRS = 4096  # scored at once, so that their vectors stay in the cache
 
 
 @dataclass
@@ -32,17 +34,15 @@ class Reads:
         self.words, self.query_words = load_tokenizer(self.folder), load_tokenizer(query_folder(self.folder))
         self.prefix, self.query_prefix = prefix_tokens(self.words, self.query_words, self.texts)
         self.passages = self.store.passages(self.texts.passage_length, self.prefix, self.texts.title)
-        self.augmented = getattr(self.texts, "augmented", False)
+        self.reading = query_reading(self.texts)
 
     def queries(self, split: str) -> Texts:
-        return self.query_store.queries(split, self.texts.query_length, self.query_prefix, self.augmented)
+        return self.query_store.queries(split, self.texts.query_length, self.query_prefix, **self.reading)
 
     def typed(self, questions: list[str]) -> Texts:
         """Questions typed by hand, as queries."""
-        ids = self.query_words(questions, add_special_tokens=False)["input_ids"]
-        offsets = np.concatenate([[0], np.cumsum([len(one) for one in ids])])
-        typed = Ragged(np.array([token for one in ids for token in one], np.int64), offsets)
-        return self.query_store.as_queries(typed, self.texts.query_length, self.query_prefix, self.augmented)
+        how = self.texts.query_length, self.query_prefix
+        return self.query_store.typed(questions, self.query_words, *how, **self.reading)
 
 
 class Pairwise:
@@ -66,15 +66,35 @@ class Pairwise:
         return scores
 
 
-class Late:
-    """Max-sim of a late interaction's vectors; each text is encoded once in a block of pairs."""
+@dataclass
+class Encoders:
+    """Those of a retriever; each text is encoded once in a block of pairs."""
 
-    def __init__(self, reads: Reads, precision: str, device: torch.device | str):
-        self.reads = reads
-        folders = (query_folder(reads.folder), reads.folder)
-        self.queries, self.passages = (ready(read_encoder(folder).to(device), precision) for folder in folders)
-        self.queries.check_fits(reads.query_store.vocabulary, reads.texts.query_length, "queries")
-        self.passages.check_fits(reads.store.vocabulary, reads.texts.passage_length, "passages")
+    reads: Reads
+    queries: Encoder
+    passages: Encoder
+
+
+class OneVector(Encoders):
+    """Inner products of a retriever's vectors."""
+
+    def score(self, queries: Texts, query: np.ndarray, passage: np.ndarray) -> np.ndarray:
+        """float32, one for each pair of rows: products are summed in float64 and rounded once."""
+        scores = np.empty(len(query), np.float32)
+        asked, query = np.unique(query, return_inverse=True)
+        shown, passage = np.unique(passage, return_inverse=True)
+        vectors = encode_window(self.queries, queries[asked], self.reads.query_store.special, "float32")
+        texts = self.reads.passages[shown]
+        theirs = encode_window(self.passages, texts, self.reads.store.special, "float32")
+        for first in range(0, len(scores), PAIRS):
+            part = slice(first, first + PAIRS)
+            ours, other = (of.astype(np.float64) for of in (vectors[query[part]], theirs[passage[part]]))
+            scores[part] = (ours * other).sum(1)
+        return scores
+
+
+class Late(Encoders):
+    """Max-sim of a late interaction's vectors."""
 
     def score(self, queries: Texts, query: np.ndarray, passage: np.ndarray) -> np.ndarray:
         """float32, one for each pair of rows."""
@@ -94,7 +114,7 @@ class Late:
         return scores
 
 
-Scorer = Pairwise | Late
+Scorer = Pairwise | OneVector | Late
 
 
 def open_scorers(
@@ -105,6 +125,14 @@ def open_scorers(
     made = []
     for model, store, query_store, texts in zip(models, tokens, query_tokens or tokens, settings.texts, strict=True):
         reads = Reads(model.parent, TokenStore(store), TokenStore(query_store), texts)
-        kind = Late if is_retriever(model.parent) else Pairwise
+        kind = encoded if is_retriever(model.parent) else Pairwise
         made.append(kind(reads, settings.precision, device))
     return made
+
+
+def encoded(reads: Reads, precision: str, device: torch.device | str) -> OneVector | Late:
+    folders = (query_folder(reads.folder), reads.folder)
+    queries, passages = (ready(read_encoder(folder).to(device), precision) for folder in folders)
+    queries.check_fits(reads.query_store.vocabulary, reads.texts.query_length, "queries")
+    passages.check_fits(reads.store.vocabulary, reads.texts.passage_length, "passages")
+    return (Late if passages.several else OneVector)(reads, queries, passages)

@@ -127,9 +127,22 @@ class Vectors:
                 yield row + first, block, offsets[first : end + 1] - offsets[first]
             row += len(offsets) - 1
 
-    def counts(self) -> np.ndarray:
-        """How many vectors each text has."""
-        return np.concatenate([np.zeros(0, np.int64), *(np.diff(of) for _, _, of in self.token_blocks())])
+    def total(self) -> int:
+        """How many vectors all texts have, as the files' footers say; none is read."""
+        footers = (pq.read_metadata(file) for file in self.files)
+        groups = (footer.row_group(group) for footer in footers for group in range(footer.num_row_groups))
+        return sum(group.column(0).num_values for group in groups) // self.dimension
+
+    def in_memory(self) -> tuple[np.ndarray, np.ndarray]:
+        """(vectors as they are stored, offsets [texts + 1] of each text's) of all texts, which have several."""
+        self._expect(several=True)
+        type = pq.read_schema(self.files[0]).field("vectors").type.value_type.value_type.to_pandas_dtype()
+        vectors, ends, first = np.empty((self.total(), self.dimension), type), [np.zeros(1, np.int64)], 0
+        for some, offsets in self._groups():
+            vectors[first : first + len(some)] = some
+            ends.append(first + offsets[1:].astype(np.int64))
+            first += len(some)
+        return vectors, np.concatenate(ends)
 
     def _expect(self, several: bool) -> None:
         if several != self.several:

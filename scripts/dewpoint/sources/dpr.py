@@ -1,7 +1,7 @@
 """`dpr`: Wikipedia in passages of 100 words and the questions of Natural Questions and TriviaQA, as DPR has them.
 
-What their readers do is done here: quotes around a passage's text go, a question's typographic apostrophes become plain
-ones, a training or development question without a positive is left out.
+What their readers do is done here: quotes around a passage's text go (`_dpr.py`), a question's typographic apostrophes
+become plain ones, a training or development question without a positive is left out.
 """
 
 import ast
@@ -17,6 +17,8 @@ from dewpoint.data import tiny
 from dewpoint.data.catalogue import Download, licensed
 from dewpoint.data.reading import counted, json_array, objects, quoted, text, texts
 from dewpoint.errors import UserError
+from dewpoint.sources import _dpr
+from dewpoint.sources._dpr import CORPUS, DPR, LICENCE
 from dewpoint.study.bases import Source
 from dewpoint.study.types import Once
 
@@ -25,14 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CORPUS = "psgs_w100.tsv.gz"
 ADVERSARIAL = "biencoder-nq-adv-hn-train.json.gz"
-DPR = "https://dl.fbaipublicfiles.com/dpr/"
-LICENCE = "CC BY-NC 4.0; in it Natural Questions and Wikipedia, CC BY-SA 3.0"
 DOWNLOADS = {  # sizes and sums as ir_datasets checks them
-    "psgs_w100.tsv.gz": Download(
-        f"{DPR}wikipedia_split/psgs_w100.tsv.gz", 4_694_541_059, "md5:612fe66e0b6b41ee28f806140226c563"
-    ),
+    CORPUS: _dpr.CORPUS_FILE,
     "biencoder-nq-train.json.gz": Download(
         f"{DPR}data/retriever/biencoder-nq-train.json.gz", 2_314_892_908, "md5:a1c927b5adae71388eb064329387709f"
     ),
@@ -67,7 +64,7 @@ class Dpr(Source):
     Its curated negatives are the lists `negatives` (negative_ctxs) and `hard` (hard_negative_ctxs).
     """
 
-    average_words: ClassVar[float] = 100
+    average_words: ClassVar[float] = _dpr.WORDS
 
     source: Literal["dpr"]
     questions: Annotated[list[Literal["nq", "triviaqa"]], Once] = Field(
@@ -106,7 +103,7 @@ class Dpr(Source):
         known = {"nq": {"train": 58_880, "dev": 6_515, "test": 3_610}, "triviaqa": {"train": 60_413, "test": 11_313}}
         asked = {name: splits for name, splits in known.items() if name in self.questions}
         queries = {f"{name}-{split}": count for name, splits in asked.items() for split, count in splits.items()}
-        return {"passages": 21_015_324, "queries": queries}
+        return {"passages": _dpr.PASSAGES, "queries": queries}
 
     def expected_small(self) -> dict[str, int | dict[str, int]]:
         sizes = {"train": tiny.TRAIN, "dev": tiny.DEV, "test": tiny.TEST}
@@ -117,12 +114,7 @@ class Dpr(Source):
 
 def write(writer: "DatasetWriter", files: dict[str, Path], questions: list[str], adversarial: bool = False) -> None:
     """Passages, an article's one after the other; then the questions, each named after its split and row."""
-    for place, fields in counted(quoted(files[CORPUS], "\t", strict=False), "passages"):
-        if len(fields) != 3:
-            raise UserError(f"{place}: {len(fields)} fields, expected id, text, title separated by tabs")
-        if fields[0] != "id":
-            writer.passage(place, fields[0], fields[1].strip('"'), fields[2], fields[2])
-    writer.end_of_corpus(str(files[CORPUS]))
+    _dpr.write_passages(writer, files[CORPUS])
     for name in questions:
         for part in ("train", "dev"):
             split, path = f"{name}-{part}", files[f"biencoder-{FILES[name]}-{part}.json.gz"]
@@ -207,10 +199,7 @@ def _id(context: dict[str, Any]) -> str:
 
 def rehearse(folder: Path, words: tiny.Words, questions: list[str], adversarial: bool = False) -> None:
     """All files, tiny: quotes, tabs, an article without a title, questions asked twice or without a known positive."""
-    corpus = words.corpus()
-    corpus[-1] = "", f"{corpus[-1][1]} {tiny.SPACED}"
-    rows = [[str(row), content, title] for row, (title, content) in enumerate(corpus, 1)]
-    tiny.write_text(folder / CORPUS, tiny.separated([["id", "text", "title"], *rows]))
+    rows = _dpr.rehearse_passages(folder, words)
     for name in questions:
         entries = {
             part: _entries(words, rows, size, "passage_id" if name == "nq" else "psg_id")

@@ -32,7 +32,7 @@ class PairFiles(Strict):
     columns: dict[Literal["query", "passage", "title"], str] = Field({}, description="our name: the files' name")
 
 
-class Pairs(Source):
+class TextPairs(Source):
     """Pairs of texts: .csv, .tsv, .jsonl (each plain, .gz or .zst) or .parquet; all second texts are the passages."""
 
     source: Literal["pairs"]

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field
 
 from dewpoint.errors import UserError
+from dewpoint.sources._joined import nested, rows
 from dewpoint.study.bases import Source
 from dewpoint.study.kind import Names
 from dewpoint.study.types import Name
 
 if TYPE_CHECKING:
     from dewpoint.data.dataset import DatasetWriter
-
-BATCH = 10_000  # rows held at once
 
 
 class Union(Source):
@@ -34,8 +33,8 @@ class Union(Source):
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         for name in self.of:
-            if any(section == "datasets" for _, section, _ in study.datasets[name].names()):
-                yield "of", f"'{name}' is made of others itself; name what it is made of"
+            if wrong := nested(study, name):
+                yield "of", wrong
         if len(set(self.of)) < len(self.of):
             yield "of", "a dataset is in it once"
 
@@ -63,8 +62,3 @@ def write(writer: "DatasetWriter", of: list[str], files: list[Path]) -> None:
                 writer.query(str(data.manifest), split, f"{name}:{id}", text, tuple(answers))
             query, passage, grade = data.judgements(split)
             writer.pairs(str(data.manifest), split, query + start, passage + first[name], grade)
-
-
-def rows(data, table: str, columns: list[str]) -> Iterator[tuple]:
-    for batch in data.batches(table, columns, BATCH):
-        yield from zip(*(batch[column].to_pylist() for column in columns), strict=True)

@@ -61,6 +61,11 @@ class Source(Kind):
         return []
 
     @property
+    def proven(self) -> list[str]:
+        """The splits whose queries have sets of evidence."""
+        return []
+
+    @property
     def lists(self) -> dict[str, list[str]]:
         """The lists of passages that come with it, each with the splits whose queries have it."""
         return {}
@@ -91,6 +96,10 @@ class Source(Kind):
         """How many `passages`, `queries` and `judgements` it must have, the latter two by split, as far as known."""
         return {}
 
+    def roughly(self) -> dict[str, int | dict[str, int]]:
+        """The same where it is known about, for `make plan`."""
+        return {"passages": self.estimated, "queries": {}}
+
     def expected_small(self) -> dict[str, int | dict[str, int]]:
         """How many its tiny files hold."""
         return {}
@@ -116,6 +125,7 @@ class Source(Kind):
 
 
 TEXTS = For("texts")
+UNSAID = {"query_cut": "right"}  # what is in no settings while it is so
 
 
 class Node(Kind):
@@ -133,6 +143,10 @@ class Node(Kind):
     )
     query_length: Annotated[Count, TEXTS] = Field(32, ge=3, description="tokens of a query, special ones included")
     passage_length: Annotated[Count, TEXTS] = Field(128, ge=5, description="tokens of a passage, special ones included")
+    query_cut: Annotated[Literal["right", "left"], TEXTS] = Field(
+        UNSAID["query_cut"],
+        description="the end that a query which is too long loses; the left of a dialogue",
+    )
     query_prefix: Annotated[str, TEXTS] = Field("", description="what every query begins with")
     passage_prefix: Annotated[str, TEXTS] = Field("", description="what every passage begins with")
     title: Annotated[Literal["pair", "prefix", "none"], TEXTS] = Field(
@@ -149,6 +163,10 @@ class Node(Kind):
         """What it starts from, by key."""
         found = {(type(self).model_fields[name].alias or name): getattr(self, name) for name in self.source_fields()}
         return {key: source for key, source in found.items() if source}
+
+    def settings(self, *stages: str) -> dict[str, Any]:
+        found = super().settings(*stages)
+        return {key: value for key, value in found.items() if key not in UNSAID or value != UNSAID[key]}
 
     def work_settings(self, config) -> dict[str, Any]:
         """What its work reads; `config` is config.yaml's."""
@@ -184,6 +202,11 @@ class Node(Kind):
     @property
     def encoders(self) -> int:
         return 1
+
+    @property
+    def fills_queries(self) -> bool:
+        """Whether queries are filled up with [MASK], as a key of some recipes says."""
+        return False
 
 
 class Trained(Node):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
 
-from dewpoint.evaluation.registry import ANSWERS, goes_by, is_latency
+from dewpoint.evaluation.registry import ANSWERS, OF_SETS, goes_by, is_latency
 from dewpoint.study.bases import Asked, Node
 from dewpoint.study.kind import Names, Strict, any_of, kinds
 from dewpoint.study.types import Amount, Count, Folder, Label, Metric, Name, Once, Place, Seed
@@ -219,10 +219,12 @@ class Study(Strict):
                 yield key, f"{length} tokens, but the model has {shape.positions} positions"
 
     def lacks_split(self, dataset: str, split: str, metrics: list[str] | tuple[str, ...] = ("MRR@10",)) -> str | None:
-        """What is wrong when a dataset has no such split for these metrics."""
-        for what in sorted({"answered" if goes_by(metric) == ANSWERS else "judged" for metric in metrics}):
-            asked = self.datasets[dataset]
-            known = asked.answered if what == "answered" else asked.judged
+        """What is wrong when there is no such dataset, or it has no such split for these metrics."""
+        if dataset not in self.datasets:
+            return f"no dataset '{dataset}'{nearest(dataset, [*self.datasets])}"
+        needed = {ANSWERS: "answered", **dict.fromkeys(OF_SETS, "proven")}
+        for what in sorted({needed.get(goes_by(metric), "judged") for metric in metrics}):
+            known = getattr(self.datasets[dataset], what)
             if known is not None and split not in known:
                 near = nearest(split, known) or f"; dataset '{dataset}' has none"
                 return f"no {what} split '{split}'{near}"

@@ -384,7 +384,8 @@ class Graph:
         node, side = self.study.models[model], "passage" if part == "corpus" else "query"
         settings = {"length": getattr(node, f"{side}_length"), "prefix": getattr(node, f"{side}_prefix")}
         settings |= {"title": node.title} if part == "corpus" else {}
-        settings |= {"augmented": True} if part != "corpus" and getattr(node, "augmented", False) else {}
+        settings |= {"augmented": True} if part != "corpus" and node.fills_queries else {}
+        settings |= {"query_cut": "left"} if part != "corpus" and node.query_cut == "left" else {}
         settings |= {"part": part, "shard": shard, "shards": shards}
         return dump(settings | {"precision": self.config.precision, "vectors": self.config.vectors})
 

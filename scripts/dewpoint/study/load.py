@@ -64,7 +64,7 @@ def _load(path: Path, known: Loaded) -> tuple[Study, dict[str, Any]]:
 
 def _join_datasets(written: dict[str, Any], path: str) -> None:
     """`data: [a, b]` of a model is `a--b`, a dataset that joins the two."""
-    joining = next(name for name, kind in kinds("sources").items() if kind.joins())
+    joining = next(name for name, kind in kinds("sources").items() if kind.joins() and "of" in kind.model_fields)
     for name, model in written["models"].items():
         data = model.get("data") if isinstance(model, dict) else None
         if isinstance(data, list):
@@ -337,7 +337,7 @@ def _expected(pattern: str, found: str) -> str:
     """What a pattern stands for, in words."""
     if "MRR" in pattern:
         known = [metric for metric in registry.known() if re.match(pattern, metric)]
-        kinds = {metric.split("@")[0].lower(): metric for metric in known}
+        kinds = {metric.split("@")[0].lower(): metric for metric in reversed(known)}  # rather one with a cutoff
         kind, _, cutoff = found.partition("@")
         close = difflib.get_close_matches(kind.lower(), kinds, 1, 0.5)
         close = close and kinds[close[0]].replace("@10", f"@{cutoff or 10}")
@@ -403,8 +403,6 @@ def _table_mistakes(study: Study) -> Mistakes:
     for name, table in study.tables.items():
         place = f"tables.{name}"
         for (dataset, split), metrics in table.columns.items():
-            if dataset not in study.datasets:
-                yield f"{place}.on", f"no dataset '{dataset}'" + nearest(dataset, [*study.datasets])
             if wrong := study.lacks_split(dataset, split, metrics):
                 yield f"{place}.on", wrong
             for ranker, metric in itertools.product(table.rankers, metrics):

@@ -19,14 +19,15 @@ from dewpoint.study.written import Yaml, nearest, parse
 PUBLISHED = Path(__file__).parents[3] / "studies" / "published"
 
 Figure = Annotated[Decimal, Field(ge=0)]
-AnyMetric = Metric | Literal["Spearman", "Accuracy"]  # the last two are only shown here, nothing measures them
+SHOWN = Literal["Spearman", "Accuracy", "Share", "Edits"]  # of no run; Edits are words
+AnyMetric = Metric | SHOWN
 Figures = dict[Place, dict[AnyMetric, Figure]]
 
 
 class PrintedRow(Strict):
     row: Row = Field(description="what a study says as `published:`")
     printed: str | None = Field(None, description="its name in print, where that is not the system's")
-    on: Figures = Field(min_length=1, description="shares of one, latencies in ms; without the cells that are empty")
+    on: Figures = Field(min_length=1, description="shares of one, latencies in ms, edits; without cells that are empty")
     sd: Figures = Field({}, description="standard deviations, of figures that are means")
     suspect: dict[Place, list[AnyMetric]] = Field({}, description="figures that look like misprints: shown, not judged")
     inferred: bool = Field(False, description="part of `row` is not said in the paper, but follows from it")
@@ -36,7 +37,7 @@ class PrintedRow(Strict):
     def shares_are_of_one(self):
         for place, metrics in self.on.items():
             for metric, figure in metrics.items():
-                if figure > 1 and not is_latency(metric):
+                if figure > 1 and not (is_latency(metric) or metric == "Edits"):
                     raise ValueError(f"on: {metric} on {place} is {figure}; write it as a share of one")
         return self
 

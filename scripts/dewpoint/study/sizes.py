@@ -63,7 +63,7 @@ class Sizes:
         manifest, definition = Path(self.graph.dataset(dataset)), self.graph.study.datasets[dataset]
         if manifest.is_file():
             return {"passages": 0, "queries": {}} | read_manifest(manifest)["facts"]
-        known = {"passages": definition.estimated, "queries": {}} | definition.expected()
+        known = definition.roughly() | definition.expected()
         for part in (self.rows(name) for _, _, name in definition.names()):  # of several joined
             known["passages"] += part["passages"]
             for split, queries in part["queries"].items():

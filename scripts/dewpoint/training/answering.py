@@ -16,23 +16,23 @@ from torch import Tensor
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
-from dewpoint.data.instances import RetrieverBatches
 from dewpoint.data.pretrained import revisions
 from dewpoint.data.prompts import Prompts
 from dewpoint.data.streams import Epochs
 from dewpoint.data.tokenizer import load_tokenizer, prefix_ids
-from dewpoint.data.tokens import Slices, Special, TokenStore, leading
+from dewpoint.data.tokens import Slices, TokenStore, leading
 from dewpoint.models import dropout
 from dewpoint.models.backbone import load_seq2seq
+from dewpoint.models.card import card
 from dewpoint.models.device import precision, precision_in_use, take_device
 from dewpoint.models.reader import Reader
 from dewpoint.models.seq2seq import first_state
 from dewpoint.models.weights import write_model
 from dewpoint.training import gradient_cache, loop
-from dewpoint.training.chunks import Batch, Chunk, Room, batch, chunks, room
+from dewpoint.training.chunks import Batch, Chunk, room
 from dewpoint.training.devices import summed
 from dewpoint.training.given import Pace
-from dewpoint.training.scoring import instances
+from dewpoint.training.scoring import Rows, Together, instances
 
 OTHER_WORDS = "other_words"
 
@@ -47,7 +47,7 @@ def train(
     model.check_fits(len(words), settings.passage_length, "a question")
     stream = instances(data, settings, given, *texts(store, words, settings), compose)
     space = room(pace.chunk, take_device(), model.backbone.config)
-    rows = Rows(stream, store.special, prompts, space, settings.seed)
+    rows = Rows(stream, store.special, partial(questions, prompts), space, settings.seed)
     objective = Objective(model, settings, loss, prompts.answers)
     steps = settings.epochs * stream.epochs.steps
     loop.train(model, rows.batch, objective, settings, steps, artifact, pace.checkpoint)
@@ -55,6 +55,7 @@ def train(
     artifact.facts |= stream.facts | revisions(revision=settings.source)
     write_model(model.backbone, artifact.path("."))
     words.save_pretrained(artifact.path("."))
+    artifact.path("README.md").write_text(card(artifact, settings, given.dataset, "monot5"), encoding="utf-8")
 
 
 def start(settings, parent: Path | None) -> "Answering":
@@ -82,22 +83,11 @@ def texts(store: TokenStore, words, settings) -> tuple:
     return store.queries(settings.split, length), passages
 
 
-class Rows:
-    """A step's rows: the question about each passage and its query."""
-
-    def __init__(self, stream: RetrieverBatches, special: Special, prompts: Prompts, room: Room, seed: int):
-        self.stream, self.special, self.prompts, self.room, self.seed = stream, special, prompts, room, seed
-
-    def batch(self, step: int) -> Batch:
-        made = self.stream.batch(step)
-        queries, rows = made.known["masked"].shape
-        asked, shown = tokens(made.queries), tokens(made.passages)
-        each = rows // queries
-        prompts = [self.prompts(asked[row // each], shown[row])[:-1] for row in range(rows)]
-        counts = np.array(list(map(len, prompts)))
-        questions = Slices(np.concatenate(prompts), np.cumsum(counts) - counts, counts)
-        parts = chunks([questions], self.special, self.room.chunk, self.seed, step)
-        return batch(rows, parts, self.room.held, made.known)
+def questions(prompts: Prompts, queries: list[Slices], passages: list[Slices]) -> Together:
+    """The question about each passage and its query, one text."""
+    asked = [prompts(*both)[:-1] for both in zip(tokens(queries), tokens(passages), strict=True)]
+    counts = np.array(list(map(len, asked)))
+    return [Slices(np.concatenate(asked), np.cumsum(counts) - counts, counts)], None
 
 
 def tokens(segments: list[Slices]) -> list[list[int]]:

@@ -31,6 +31,16 @@ class InBatchTeacher:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """What a model is measured on while it is trained, where that is another dataset; none where nothing is."""
+
+    dataset: Path | None
+    tokens: Path | None
+    query_tokens: Path | None
+    runs: list[Path]
+
+
+@dataclass(frozen=True)
 class Text:
     """What pre-training starts from and reads."""
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dewpoint.artifact import read_manifest
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import TokenStore
+from dewpoint.data.tokens import TokenStore, query_reading
 from dewpoint.models.device import precision, take_device
 from dewpoint.models.encoder import prefix_tokens
 from dewpoint.models.folder import query_folder, read_retriever
@@ -31,8 +31,7 @@ class InBatchTeacher:
         prefix, query_prefix = prefix_tokens(words, query_words, texts)
         store, query_store = TokenStore(of.tokens), TokenStore(of.query_tokens)
         self.passages = store.passages(texts.passage_length, prefix, texts.title)
-        augmented = getattr(texts, "augmented", False)
-        self.queries = query_store.queries(settings.split, texts.query_length, query_prefix, augmented)
+        self.queries = query_store.queries(settings.split, texts.query_length, query_prefix, **query_reading(texts))
         self.sides = Sides(query_store.special, store.special, self.model.passages.several)
         self.room = room(chunk, device, self.model.passages.backbone.config)
         self.precision = partial(precision, settings.precision, self.model.passages.backbone)

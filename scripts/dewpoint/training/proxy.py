@@ -6,6 +6,7 @@ itself, as Hofstätter et al. (2021) have it: what one ranker ranks high for it,
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,42 @@ from dewpoint.data.gains import normalised_gain
 from dewpoint.data.lots import rng
 from dewpoint.data.runs import find, pair_numbers, query_blocks
 from dewpoint.data.streams import PROXY
-from dewpoint.data.tokens import Texts
+from dewpoint.data.tokens import Texts, input_lengths, ragged_range
 from dewpoint.models.encoder import Encoder, Retriever
+from dewpoint.models.max_sim import max_sim
 from dewpoint.training import devices
 
 CUTOFF = 10
 SCORES = 2**24  # held at once
 Pairs = tuple[np.ndarray, np.ndarray]  # rows of queries, of passages
+
+
+@dataclass
+class Several:
+    """Vectors of texts that have several each, one after another; `counts` says how many are each text's."""
+
+    vectors: Tensor
+    counts: Tensor
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    def __getitem__(self, rows: Tensor | slice) -> "Several":
+        first, counts = (self.counts.cumsum(0) - self.counts)[rows], self.counts[rows]
+        text = torch.arange(len(counts), device=self.device).repeat_interleave(counts)
+        within = torch.arange(len(text), device=self.device) - (counts.cumsum(0) - counts)[text]
+        return Several(self.vectors[first[text] + within], counts)
+
+    @property
+    def device(self) -> torch.device:
+        return self.counts.device
+
+    @property
+    def most(self) -> int:
+        return int(self.counts.max())
+
+
+Vectors = Tensor | Several
 
 
 def development_queries(dataset: Dataset, settings) -> np.ndarray:
@@ -69,9 +99,10 @@ class Proxy:
         queries = vectors(model.queries, self.texts[0], query_special, tokens)
         passages = vectors(model.passages, self.texts[1], special, tokens)
         model.train()
-        return {self.name: self.value(queries, passages)}
+        with torch.autocast(queries.device.type, enabled=False):  # scores in bfloat16 would tie
+            return {self.name: self.value(queries, passages)}
 
-    def value(self, queries: Tensor, passages: Tensor) -> float:
+    def value(self, queries: Vectors, passages: Vectors) -> float:
         """The metric of these vectors, of the judged passages that are ranked at all."""
         query, at = (torch.from_numpy(rows).to(queries.device) for rows in (self.query[self.found], self.at))
         if self.candidates is None:
@@ -93,25 +124,49 @@ def first_ranks(run: Path, queries: np.ndarray, depth: int) -> Iterator[Pairs]:
         yield block.query[taken], block.passage[taken]
 
 
-def vectors(encoder: Encoder, texts: list, special: dict[str, int], tokens: int) -> Tensor:
-    """float32 [texts, dimension], made by all devices together."""
-    made = torch.zeros(len(texts[0].counts), encoder.dimension, device=encoder.device)
-    mine = np.arange(devices.RANK, len(made), devices.WORLD)
+def vectors(encoder: Encoder, texts: list, special: dict[str, int], tokens: int) -> Vectors:
+    """float32, made by all devices together: one a text, [texts, dimension], or several."""
+    counts = input_lengths(texts, special) if encoder.several else np.ones(len(texts[0].counts), np.int64)
+    made, first = torch.zeros(counts.sum(), encoder.dimension, device=encoder.device), np.cumsum(counts) - counts
+    mine = np.arange(devices.RANK, len(counts), devices.WORLD)
 
-    def keep(rows: np.ndarray, part: Tensor) -> None:
-        made[mine[rows]] = part.float()
+    def keep(rows: np.ndarray, part) -> None:
+        text, within = ragged_range(counts[mine[rows]])
+        made[first[mine[rows]][text] + within] = (part.flat()[0] if encoder.several else part).float()
 
     encoder.encode([segment[mine] for segment in texts], special, tokens, keep)
-    return devices.summed(made)
+    whole = devices.summed(made)
+    return Several(whole, torch.from_numpy(counts).to(whole.device)) if encoder.several else whole
+
+
+def all_scores(queries: Vectors, passages: Vectors) -> Tensor:
+    """[queries, passages]: inner products, or max-sim."""
+    if not isinstance(queries, Several):
+        return queries @ passages.T
+    size = max(1, SCORES // (passages.most * passages.vectors.shape[1]))
+    parts = (passages[first : first + size] for first in range(0, len(passages), size))
+    return torch.cat([max_sim(queries.vectors, queries.counts, part.vectors, part.counts) for part in parts], 1)
+
+
+def pair_scores(queries: Vectors, passages: Vectors, query: Tensor, passage: Tensor) -> Tensor:
+    """One a pair; those of a query lie together."""
+    if isinstance(queries, Several):
+        each, counts = query.unique_consecutive(return_counts=True)
+        parts = zip(each.split(1), passage.split(counts.tolist()), strict=True)
+        return torch.cat([all_scores(queries[one], passages[at])[0] for one, at in parts])
+    step = max(1, SCORES // passages.shape[1])
+    parts = zip(query.split(step), passage.split(step), strict=True)
+    return torch.cat([(queries[of] * passages[at]).sum(1) for of, at in parts])
 
 
 @torch.inference_mode()
-def corpus_ranks(queries: Tensor, passages: Tensor, query: Tensor, passage: Tensor) -> Tensor:
+def corpus_ranks(queries: Vectors, passages: Vectors, query: Tensor, passage: Tensor) -> Tensor:
     """The rank of each pair's passage among all passages; ties rank by row."""
-    found, step = torch.zeros_like(query), max(1, SCORES // len(passages))
+    each = queries.most if isinstance(queries, Several) else 1
+    found, step = torch.zeros_like(query), max(1, SCORES // (each * len(passages)))
     row = torch.arange(len(passages), device=queries.device)
     for first in range(0, len(queries), step):
-        scores = queries[first : first + step] @ passages.T
+        scores = all_scores(queries[first : first + step], passages)
         for pairs in torch.where((query >= first) & (query < first + step))[0].split(step):
             of, at = scores[query[pairs] - first], passage[pairs, None]
             own = of.gather(1, at)
@@ -120,11 +175,9 @@ def corpus_ranks(queries: Tensor, passages: Tensor, query: Tensor, passage: Tens
 
 
 @torch.inference_mode()
-def candidate_ranks(queries: Tensor, passages: Tensor, query: Tensor, passage: Tensor) -> Tensor:
+def candidate_ranks(queries: Vectors, passages: Vectors, query: Tensor, passage: Tensor) -> Tensor:
     """The rank of each candidate among its query's, which lie together, by rising row; ties rank by row."""
-    step = max(1, SCORES // passages.shape[1])
-    parts = zip(query.split(step), passage.split(step), strict=True)
-    scores = torch.cat([(queries[of] * passages[at]).sum(1) for of, at in parts])
+    scores = pair_scores(queries, passages, query, passage)
     order = scores.argsort(descending=True, stable=True)
     order = order[query[order].argsort(stable=True)]
     rank = torch.empty_like(query)

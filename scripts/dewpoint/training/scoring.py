@@ -18,7 +18,7 @@ from dewpoint.data.pairs import Joint, joint, pair_length, pairs
 from dewpoint.data.pretrained import revisions
 from dewpoint.data.streams import Epochs
 from dewpoint.data.tokenizer import load_tokenizer
-from dewpoint.data.tokens import Special, Texts, TokenStore
+from dewpoint.data.tokens import Slices, Special, Texts, TokenStore, query_reading
 from dewpoint.models import dropout
 from dewpoint.models.card import card
 from dewpoint.models.crossencoder import CrossEncoder, read_crossencoder, write_crossencoder
@@ -29,6 +29,8 @@ from dewpoint.training.chunks import Batch, Chunk, Room, batch, chunks, room
 from dewpoint.training.given import Pace
 
 log = logging.getLogger(__name__)
+
+Together = tuple[list[Slices], np.ndarray | None]  # each row's, and where its second text begins if it has two
 
 
 def train(
@@ -45,11 +47,12 @@ def train(
         data,
         settings,
         given,
-        store.queries(settings.split, settings.query_length, query_prefix),
+        store.queries(settings.split, settings.query_length, query_prefix, **query_reading(settings)),
         store.passages(settings.passage_length, prefix, settings.title),
         compose,
     )
-    rows = Rows(stream, store.special, joined, room(pace.chunk, take_device(), model.backbone.config), settings.seed)
+    space = room(pace.chunk, take_device(), model.backbone.config)
+    rows = Rows(stream, store.special, partial(both, store.special, joined), space, settings.seed)
     steps = settings.epochs * stream.epochs.steps
     loop.train(model, rows.batch, Objective(model, settings, loss), settings, steps, artifact, pace.checkpoint)
     artifact.facts |= {"precision": precision_in_use(settings.precision, model.backbone)}
@@ -87,18 +90,24 @@ def start(settings, parent: Path | None, joint: Joint) -> CrossEncoder:
 
 
 class Rows:
-    """A step's rows: each passage with its query."""
+    """A step's rows: each passage with its query, as `put` puts the two together."""
 
-    def __init__(self, stream: RetrieverBatches, special: Special, joint: Joint, room: Room, seed: int):
-        self.stream, self.special, self.joint, self.room, self.seed = stream, special, joint, room, seed
+    def __init__(self, stream: RetrieverBatches, special: Special, put: Callable[..., Together], room: Room, seed: int):
+        self.stream, self.special, self.put, self.room, self.seed = stream, special, put, room, seed
 
     def batch(self, step: int) -> Batch:
         made = self.stream.batch(step)
         queries, rows = made.known["masked"].shape
         asked = np.repeat(np.arange(queries), rows // queries)
-        both = pairs([segment[asked] for segment in made.queries], made.passages, self.special, self.joint)
-        parts = chunks(both.segments, self.special, self.room.chunk, self.seed, step, second=both.second)
+        segments, second = self.put([segment[asked] for segment in made.queries], made.passages)
+        parts = chunks(segments, self.special, self.room.chunk, self.seed, step, second=second)
         return batch(rows, parts, self.room.held, made.known)
+
+
+def both(special: Special, joint: Joint, queries: list[Slices], passages: list[Slices]) -> Together:
+    """Two texts, as a cross-encoder's tokenizer joins them."""
+    made = pairs(queries, passages, special, joint)
+    return made.segments, made.second
 
 
 class Objective:
