@@ -185,7 +185,7 @@ class Artifact:
         write_manifest(self.manifest, record)
         if self.code:
             notes.remember_made(self.key, self.manifest, record)
-        if self.finished and checked(self.manifest):
+        if self.finished and self.finished.exists() and checked(self.manifest):
             shutil.rmtree(self.finished)
         self.discard()
 

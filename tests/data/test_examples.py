@@ -182,6 +182,14 @@ def test_a_pair_of_a_passage_that_is_not_there(tmp_path):
         corpus_and_queries(tmp_path).paired("pairs.npy", "train", np.array([0, 4]))
 
 
+def test_grades_of_pairs_are_one(tmp_path):
+    writer = corpus_and_queries(tmp_path)
+    writer.paired("", "train", np.array([0, 1, 2]))
+    writer.relevant["train"] = 2
+    with pytest.raises(UserError, match="train has no grade above 1, and 2 is relevant"):
+        writer.refuse_nothing_relevant()
+
+
 def test_queries_without_their_passage_are_refused(tmp_path):
     writer = corpus_and_queries(tmp_path)
     writer.paired("", "train", np.array([0, 1]))

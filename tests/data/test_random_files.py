@@ -89,6 +89,15 @@ TEXT = {
     "a.txt": "First paragraph.\nSecond one.\n\nAnother document.\n",
     "b.jsonl": '{"text": "one\\ntwo", "title": "T"}\n{"text": ["a", "b"], "title": null}\n',
 }
+PAIRS = {
+    "a.jsonl": '{"query": "first?", "passage": "one", "title": "T"}\n{"query": 2, "passage": "two", "title": null}\n',
+    "b.csv": "query,passage\nthird?,three\n",
+}
+POSTS = {
+    "RS": '{"id": "a1", "title": "first", "selftext": "", "author": "y"}\n{"id": "a2", "title": "second"}\n',
+    "RC": '{"id": "c1", "parent_id": "t3_a1", "body": "one", "score": 3, "gildings": {"a": [null, 1]}}\n'
+    '{"id": "c2", "parent_id": "t3_a2", "body": "two", "score": null}\n{"id": "c3", "parent_id": "t1_c2"}\n',
+}
 PACKED = {"": lambda data: data, ".gz": lambda data: gzip.compress(data, 1, mtime=0), ".zst": zstd}
 
 
@@ -111,6 +120,18 @@ def of_text(folder: Path, files: dict[str, bytes]) -> dict:
     return {"source": "text", "paths": [f"{folder}/{name}" for name in files], "text": "text", "title": "title"}
 
 
+def of_pairs(folder: Path, files: dict[str, bytes]) -> dict:
+    write_files(folder, files)
+    return {"source": "pairs", "pairs": {"train": {"files": [f"{folder}/{name}" for name in files], "columns": {}}}}
+
+
+def of_posts(folder: Path, files: dict[str, bytes]) -> dict:
+    write_files(folder, files)
+    submissions, comments = ([f"{folder}/{name}"] for name in files)
+    given = {"subreddits": [], "without": ["x"], "least_words": 1, "most_words": 9, "comments_per_post": 1}
+    return {"source": "posts", "submissions": submissions, "comments": comments, "held_out": 0.0} | given
+
+
 OWN = {
     "csv": (of_table, TABLES),
     "tsv": (of_table, TSV),
@@ -119,6 +140,8 @@ OWN = {
     "beir": (of_beir, BEIR),
     "tevatron": (of_tevatron, TEVATRON),
     "text": (of_text, TEXT),
+    "pairs": (of_pairs, PAIRS),
+    "posts": (of_posts, POSTS),
 }
 
 

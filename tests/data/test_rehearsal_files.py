@@ -10,7 +10,7 @@ from dewpoint.artifact import read_manifest
 from dewpoint.data import tiny
 from dewpoint.data.reading import text_files
 from dewpoint.program import Settings
-from dewpoint.sources import beir, dpr, kilt, table, tevatron, text, wikipedia
+from dewpoint.sources import beir, dpr, kilt, pairs, posts, table, tevatron, text, wikipedia
 from dewpoint.study.kind import kind
 from programs import downloads, prepare
 
@@ -112,6 +112,54 @@ def test_tevatron(tmp_path):
     assert (found["passages"], found["queries"]) == (tiny.PASSAGES, {"train": both, "dev": both})
     assert found["judgements"] == {"train": both, "dev": both}
     assert 0 < found["lists"]["negatives"]["train"] < both * tiny.LISTED
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv.gz", ".jsonl.zst", ".parquet"])
+def test_pairs(tmp_path, suffix):
+    """Two files; the splits share one, in which other columns are theirs."""
+    files = [f"{tmp_path}/files/{name}{suffix}" for name in "ab"]
+    options = {
+        "pairs": {
+            "train": {"files": files, "columns": {"query": "question", "title": "heading"}},
+            "dev": {"files": files[:1], "columns": {"passage": "answer"}},
+        }
+    }
+    found = facts(tmp_path, pairs, options)
+    assert found["queries"] == found["judgements"] == {"train": tiny.TRAIN, "dev": tiny.DEV}
+    assert found["passages"] == tiny.TRAIN + tiny.DEV
+    assert min(count["empty"] for count in found["left_out"].values()) > 0
+
+
+POSTS = {
+    "submissions": ["RS_0.zst", "RS_1.zst"],
+    "comments": ["RC_0.zst"],
+    "subreddits": [],
+    "without": ["AutoModerator"],
+}
+POSTS |= {"least_words": 3, "most_words": 500, "comments_per_post": 1, "held_out": 0.001}
+
+
+@pytest.mark.parametrize(
+    ("fields", "dev"),
+    [
+        ({}, tiny.DEV),
+        ({"held_out": 0.0, "subreddits": ["wine"], "without": []}, 0),
+        ({"least_words": 30, "most_words": 30, "comments_per_post": 3}, tiny.DEV),
+        ({"least_words": 1, "most_words": 1}, tiny.DEV),
+    ],
+)
+def test_posts(tmp_path, fields, dev):
+    """Something is left out for most of the reasons."""
+    options = POSTS | fields
+    for part in ("submissions", "comments"):
+        options[part] = [f"{tmp_path}/files/{name}" for name in options[part]]
+    found = facts(tmp_path, posts, options)
+    most = options["comments_per_post"]
+    assert {split: count for split, count in found["queries"].items() if count} == {
+        split: most * count for split, count in {"train": tiny.TRAIN, "dev": dev}.items() if count
+    }
+    for reasons in found["left_out"].values():
+        assert {"incomplete", "deleted", "long"} <= {reason for reason, count in reasons.items() if count}
 
 
 def test_the_same_seed_writes_the_same_bytes(tmp_path):

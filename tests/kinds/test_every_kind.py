@@ -27,7 +27,8 @@ each_kind = pytest.mark.parametrize(("folder", "name"), ALL, ids=[f"{folder}-{na
 REQUIRED = {"from": "hub:some/model", "data": "d", "model": "m", "path": "folder", "on": "d/test", "list": "hard"}
 REQUIRED |= {"by": "m"}
 REQUIRED |= {"rankers": ["m", "w"], "of": ["m", "w"], "models": ["m", "v", "w"]}
-REQUIRED |= {"files": ["a.txt"], "corpus": ["c.jsonl"], "queries": {"dev": "q"}}
+REQUIRED |= {"files": ["a.txt"], "corpus": ["c.jsonl"], "queries": {"dev": "q"}, "pairs": {"dev": {"files": ["p.csv"]}}}
+REQUIRED |= {"submissions": ["RS.zst"], "comments": ["RC.zst"]}
 LARGE = {
     ("sources", "msmarco-passage"): {"triples": 30},
     ("sources", "questions"): {"queries": "d"},

@@ -151,3 +151,39 @@ def test_vectors_that_do_not_fit_are_refused(tmp_path, type, told):
 
     with VectorWriter(tmp_path / "v.parquet", 2, type) as file, pytest.raises(UserError, match=f"cannot hold.*{told}$"):
         file.write(np.array([[np.inf, 1]], type))
+
+
+def test_blocks_of_queries_that_are_done_are_not_searched_for_again(tmp_path, monkeypatch):
+    """Also where one was cut by the end of what wrote it."""
+    rng = np.random.default_rng(5)
+    corpus, queries = (rng.standard_normal((n, 8)).astype(np.float16) for n in (50, 23))
+    asked, passages = store(tmp_path, "q", queries), store(tmp_path, "c", corpus)
+    monkeypatch.setattr(exact, "HELD", 24 * 43 * 4)  # 4 queries at once
+    search_block, work = exact.search_block, tmp_path / "work"
+    searched = []
+
+    def search(stop: int = 1000):
+        def block(*of):
+            searched.append(len(of[0]))
+            if len(searched) > stop:
+                raise KeyboardInterrupt
+            return search_block(*of)
+
+        searched.clear()
+        monkeypatch.setattr(exact, "search_block", block)
+        return rows(exact.search(asked, passages, 10, workspace=work))
+
+    with pytest.raises(KeyboardInterrupt):
+        search(stop=3)
+    first, *_ = sorted(work.iterdir())
+    first.write_bytes(first.read_bytes()[:-9])
+    assert search() == list(oracle(queries, corpus, 10))
+    assert searched == [4, 4, 4, 3]
+    assert search() == list(oracle(queries, corpus, 10)) and not searched
+
+
+def test_a_single_block_is_not_kept(tmp_path):
+    vectors = np.eye(5, dtype=np.float16)
+    asked, passages = store(tmp_path, "q", vectors), store(tmp_path, "c", vectors)
+    assert rows(exact.search(asked, passages, 2, workspace=tmp_path / "work"))
+    assert not (tmp_path / "work").exists()

@@ -19,6 +19,7 @@ from dewpoint.models.folder import write_retriever
 from dewpoint.program import namespace
 from dewpoint.rankers import late_interaction
 from dewpoint.rankers.late_interaction import LateInteraction
+from dewpoint.recipes.colbert import ColBERT
 from dewpoint.search import late_live
 from models.families import TEXTS, make
 from programs import call
@@ -31,10 +32,11 @@ ALL = {"index": "flat"}
 SOME = {"index": {"name": "ivf", "nlist": 4, "nprobe": 3}, "candidates": 9}  # of some 400 vectors
 
 
-@pytest.fixture(scope="module", params=[(1, True), (2, False)], ids=["one encoder, filled up", "two, as they are"])
+@pytest.fixture(scope="module", params=[(1, True), (2, False)], ids=["one, filled up", "two, cut from the left"])
 def world(tmp_path_factory, request) -> SimpleNamespace:
     """A dataset, a late interaction with encoders of one family or two, its tokens, and all vectors in float32."""
     root, (encoders, filled) = tmp_path_factory.mktemp("late"), request.param
+    cut = "right" if filled else "left"
     data = corpus(root / "data", [f"{text} {TEXTS[row % 3]}" for row, text in enumerate(passages(40))])
     starts = [make(family, root / family) for family in ("bert", "distilbert")[:encoders]]
     words, tokens = [load_tokenizer(start) for start in starts], []
@@ -53,16 +55,17 @@ def world(tmp_path_factory, request) -> SimpleNamespace:
     vectors = {}
     for part, side, store in (("corpus", "passage", tokens[0]), ("queries.test", "query", tokens[-1])):
         how = {"length": READ[f"{side}_length"], "prefix": READ[f"{side}_prefix"], "title": "none", "part": part}
-        how |= {"augmented": True} if filled and side == "query" else {}
+        how |= {"augmented": filled, "query_cut": cut} if side == "query" else {}
         how |= {"shard": 0, "shards": 1, "precision": "float32", "vectors": "float32"}
         vectors[part] = call("encode", root / "vectors" / f"{part}.json", how, tokens=store, model=made.manifest)
-    return SimpleNamespace(data=data, tokens=tokens, model=made.manifest, vectors=vectors, filled=filled)
+    return SimpleNamespace(data=data, tokens=tokens, model=made.manifest, vectors=vectors, filled=filled, cut=cut)
 
 
 def ranker(world, folder, wanted: dict) -> tuple[dict, dict, list]:
     """(the settings of its run, what answers questions is told, what both read) of all vectors or by an index."""
     made = LateInteraction(kind="late-interaction", model="m", depth=7, **wanted)
-    node = SimpleNamespace(fills_queries=world.filled, **READ)
+    read = {"augmented": world.filled, "query_cut": world.cut} | READ
+    node = ColBERT.model_validate({"recipe": "colbert", "from": "scratch", "data": "d"} | read)
     config = SimpleNamespace(seed=1, threads=1, precision="float32")
     graph = SimpleNamespace(study=SimpleNamespace(models={"m": node}), config=config)
     files = {"corpus": [world.vectors["corpus"]]}

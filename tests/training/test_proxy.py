@@ -278,3 +278,12 @@ def test_queries_that_are_measured_are_not_trained_on(world, trained, bert, monk
     chosen = seen[0][4]
     held_out = development_queries(Dataset(world.dataset), options())
     assert sorted([*chosen.tolist(), *held_out.tolist()]) == list(range(20))
+
+
+def test_scores_are_not_rounded_as_vectors_are(world, bert, monkeypatch):
+    """In bfloat16 many would tie."""
+    measured, special, rounded = small(world), TokenStore(world.tokens).special, []
+    monkeypatch.setattr(measured, "value", lambda *of: rounded.append(torch.is_autocast_enabled("cpu")) or 0.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        measured.measure(read_retriever(bert.parent), special, special, tokens=50)
+    assert rounded == [False]

@@ -29,6 +29,8 @@ datasets:
   chat: {source: convai2}
   help: {source: ubuntu}
   challenge: {source: dstc7}
+  pairs: {source: pairs, pairs: {train: {files: [pairs/*.jsonl.zst]}, dev: {files: [pairs.csv]}}}
+  posts: {source: posts, submissions: [RS_2019-*.zst], comments: [RC_2019-*.zst]}
 models:
   new: {recipe: mlm, from: scratch, data: d, architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}}
   co: {recipe: cocondenser, from: pre, data: [w, wikipedia], early_layers: 1}
@@ -84,6 +86,7 @@ tables:
   chosen: {rankers: [chosen], on: {chat/dev: [R@1], help/test: [R@1, MRR], challenge/test: [MRR]}}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
   kilt: {rankers: [bm25], on: {kilt/hotpotqa-dev: [SetRprec, PageSetR@5], kilt/triviaqa-dev: [PageSetRprec]}}
+  pairs: {rankers: [bm25], on: {pairs/dev: [MRR@10], posts/dev: [MRR@10]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
   map: {kind: topics, model: one, data: b, clusters: 2}

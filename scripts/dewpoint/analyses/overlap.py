@@ -53,8 +53,6 @@ class Overlap(Analysis):
         dataset, split = self.on.split("/")
         if is_latency(self.metric):
             yield "metric", f"{self.metric} is no quality of a question's passages; write Hit@20, say"
-        elif dataset not in study.datasets:
-            yield "on", f"no dataset '{dataset}'"
         elif wrong := study.lacks_split(dataset, split, [self.metric]):
             yield "on", wrong
         elif wrong := study.lacks_split(self.among, split, ["Hit@1"]):

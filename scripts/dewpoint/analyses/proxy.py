@@ -36,10 +36,7 @@ class Proxy(Analysis):
         return super().inputs(graph) | {"dataset": [graph.dataset(self.on.split("/")[0])], "trained": trained}
 
     def check(self, study) -> Iterator[tuple[str, str]]:
-        dataset, split = self.on.split("/")
-        if dataset not in study.datasets:
-            yield "on", f"no dataset '{dataset}'"
-        elif wrong := study.lacks_split(dataset, split):
+        if wrong := study.lacks_split(*self.on.split("/")):
             yield "on", wrong
         for model in self.models:
             if not getattr(study.models.get(model), "development", None):

@@ -32,10 +32,7 @@ class Recall(Analysis):
         return super().inputs(graph) | {"dataset": [graph.dataset(self.on.split("/")[0])]}
 
     def check(self, study) -> Iterator[tuple[str, str]]:
-        dataset, split = self.on.split("/")
-        if dataset not in study.datasets:
-            yield "on", f"no dataset '{dataset}'"
-        elif wrong := study.lacks_split(dataset, split):
+        if wrong := study.lacks_split(*self.on.split("/")):
             yield "on", wrong
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import re
-import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.data.appended import Appended
 from dewpoint.data.ids import Ids
+from dewpoint.data.seen import are_blank, are_seen, is_blank, is_seen
 from dewpoint.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -73,8 +73,16 @@ class DatasetWriter:
     def paragraph(self, id: str, text: str, title: str, document: str) -> None:
         """A passage that nothing judges, with an id that its source made up to be unique; it is not remembered."""
         self.count += 1
-        self.empty += not text or text.isspace()
+        self.empty += is_blank(text)
         self._table("corpus", CORPUS).add(id, title, text, document)
+
+    def numbered_passages(self, text: pa.Array, title: pa.Array | None = None) -> None:
+        """Many at once, whose ids are their rows; each is its own document."""
+        ids = _numbers(self.count, len(text))
+        title = pa.array([""] * len(text)) if title is None else title
+        self.count += len(text)
+        self.empty += int(are_blank(text).sum())
+        self._table("corpus", CORPUS).write([ids, title, text, ids])
 
     def cut(self, passages: Iterable[tuple[str, str]], title: str, document: str) -> None:
         """The (id, text) of passages that one paragraph was cut into; all of a corpus come so, or none."""
@@ -90,10 +98,21 @@ class DatasetWriter:
         self.starts.append(self.count)
 
     def query(self, place: str, split: str, id: str, text: str, answers: tuple[str, ...] = ()) -> None:
-        if not any(map(seen, text)):
+        if not is_seen(text):
             raise UserError(f"{place}: query '{id}' has no text")
         _add(self.queries.setdefault(split, Ids()), place, id, f"{split} query")
         self._table(f"queries.{split}", QUERIES).add(id, text, list(answers))
+
+    def numbered_queries(self, place: str, split: str, text: pa.Array) -> None:
+        """Many queries at once, whose ids are their rows."""
+        known = self.queries.setdefault(split, Ids())
+        ids = _numbers(len(known), len(text))
+        if len(without := np.flatnonzero(~are_seen(text))):
+            raise UserError(f"{place}: query '{ids[int(without[0])]}' has no text")
+        if not known.add_rows(len(text)):
+            raise UserError(f"{place}: a {split} query's id was the number of another's row before")
+        answers = pa.ListArray.from_arrays(np.zeros(len(text) + 1, np.int32), pa.array([], pa.string()))
+        self._table(f"queries.{split}", QUERIES).write([ids, text, answers])
 
     def judgement(self, place: str, split: str, query: str, passage: str, grade: float = 1) -> None:
         """A judgement of a passage or document; a repeated one must agree with the first, and is kept once."""
@@ -138,6 +157,7 @@ class DatasetWriter:
         if split not in self.positives:
             self.positives[split] = Appended(self.artifact.path(f"positives.{split}.npy"), np.int32)
         self.positives[split].append(passage)
+        self.highest[split] = 1
 
     def provenance(self, place: str, split: str, query: int, sets: Iterable[Iterable[tuple[int, int | None]]]) -> None:
         """The sets of evidence of a query, by its row: whoever has found all that is in one has found enough.
@@ -154,6 +174,15 @@ class DatasetWriter:
                     if row >= len(self.paragraphs) or (row >= 0 and self.paragraphs[row] != row):
                         raise UserError(f"{place}: provenance names passage row {row}, where no paragraph begins")
                 table.add(query, number, document, paragraph)
+
+    def text_pairs(
+        self, place: str, split: str, query: pa.Array, passage: pa.Array, title: pa.Array | None = None
+    ) -> None:
+        """Many queries at once, each with its one relevant passage; the ids of both are their rows."""
+        rows = np.arange(self.count, self.count + len(passage))
+        self.numbered_passages(passage, title)
+        self.numbered_queries(place, split, query)
+        self.paired(place, split, rows)
 
     def example(self, place: str, split: str, texts: tuple[str, ...], score: float | None = None) -> None:
         """Texts that belong together, such as a pair or a triplet, and how alike they are, if that is known.
@@ -262,7 +291,10 @@ class TableWriter:
     def write(self, columns: Iterable) -> None:
         """Many rows at once, column by column."""
         self._flush()
-        arrays = [pa.array(column, type) for column, type in zip(columns, self.schema.types, strict=True)]
+        arrays = [
+            column if isinstance(column, pa.Array) else pa.array(column, type)
+            for column, type in zip(columns, self.schema.types, strict=True)
+        ]
         self.file.write_table(pa.Table.from_arrays(arrays, schema=self.schema))
         self.count += len(arrays[0])
 
@@ -281,9 +313,9 @@ def plain_number(value: float) -> float:
     return int(value) if value == int(value) else value
 
 
-def seen(letter: str) -> bool:
-    """Whether a reader sees it: neither space nor control nor of no width."""
-    return unicodedata.category(letter)[0] not in "ZC"
+def _numbers(first: int, count: int) -> pa.Array:
+    """So many whole numbers, as ids are written."""
+    return pa.array(np.arange(first, first + count)).cast(pa.string())
 
 
 def _add(ids: Ids, place: str, id: str, kind: str) -> None:

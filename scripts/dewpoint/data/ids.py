@@ -41,6 +41,13 @@ class Ids:
         self.count += 1
         return True
 
+    def add_rows(self, count: int) -> bool:
+        """The next rows' own numbers as their ids; whether all are new."""
+        if self.others is None and not self.first:
+            self.count += count
+            return True
+        return all([self.add(str(row)) for row in range(self.count, self.count + count)])
+
     def get(self, id: str) -> int | None:
         if self.others is not None:
             return self.others.get(id)

@@ -18,6 +18,7 @@ from glob import glob
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
+from dewpoint.data import zstd
 from dewpoint.errors import UserError
 
 T = TypeVar("T")
@@ -31,17 +32,9 @@ BETWEEN = re.compile(r"\s*([\[,]?)\s*(\]?)")  # what stands between the objects 
 SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 NUMBER = re.compile(r"\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*")
 TEXT_FORMATS = (".txt", ".jsonl", ".json")
-
-
-def _open_zstd(path: Path, mode: str) -> io.BufferedReader:
-    import pyarrow as pa
-
-    return io.BufferedReader(pa.CompressedInputStream(open(path, mode), "zstd"))
-
-
 BUFFER = 2**20
 BROKEN = (EOFError, OSError, zlib.error, tarfile.TarError)  # what reading a file that is cut or damaged raises
-OPENERS = {".gz": gzip.open, ".zst": _open_zstd}  # what a text file may be compressed with
+OPENERS = {".gz": gzip.open, ".zst": zstd.opened}  # what a text file may be compressed with
 
 
 def plain(path: Path) -> Path:
@@ -81,7 +74,7 @@ def text_files(patterns: list[str], formats: tuple[str, ...] = TEXT_FORMATS) -> 
     for path in paths:
         suffix = plain(path).suffix
         if suffix not in formats:
-            known = " or ".join(suffix for suffix in formats if suffix != ".json")
+            known = " or ".join(suffix for suffix in formats if suffix not in ("", ".json"))
             raise UserError(f"{path}: unknown format '{suffix}'; use {known}, plain, {' or '.join(OPENERS)}")
     return list(paths)
 
@@ -112,16 +105,29 @@ def members(path: Path, names: Iterable[str]) -> Iterator[tuple[str, BinaryIO]]:
     raise UserError(f"{path}: has no '{min(wanted)}', only {', '.join(found) or 'nothing'}; fetch it again")
 
 
-def lines_of(file: BinaryIO, path: Path) -> Iterator[tuple[str, str]]:
-    """(place, line) of a file that is open; `path` is what it is called."""
-    number = 0
+def lines_of(file: BinaryIO, path: Path, before: int = 0) -> Iterator[tuple[str, str]]:
+    """(place, line) of a file that is open; `path` is what it is called, `before` how many lines were read of it."""
+    number = before
     try:
-        for number, line in enumerate(iter(partial(file.readline, LARGEST), b""), 1):
+        for number, line in enumerate(iter(partial(file.readline, LARGEST), b""), before + 1):
             if len(line) == LARGEST:  # a few bytes may unpack to more than memory holds
                 raise UserError(f"{path}:{number}: more than {LARGEST:,} bytes without the end of a line; is it text?")
             yield f"{path}:{number}", line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}:{number}: not UTF-8 at byte {error.start + 1} of the line; re-encode it") from None
+    except BROKEN as error:
+        raise _broken(path, f"line {number}", error) from None
+
+
+def blocks_of_lines(path: Path, size: int) -> Iterator[tuple[int, bytes]]:
+    """A text file in pieces of about `size` bytes that end with a line, each with how many lines come before it."""
+    number = 0
+    try:
+        with _opened(path) as file:
+            while block := file.read(size):
+                block += b"" if block.endswith(b"\n") else file.readline(LARGEST)
+                yield number, block
+                number += block.count(b"\n")
     except BROKEN as error:
         raise _broken(path, f"line {number}", error) from None
 
@@ -151,7 +157,12 @@ def trec_judgements(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str,
 
 def json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """(place, object) of a JSON-lines file; empty lines are passed over."""
-    for place, line in lines(path):
+    return json_rows(lines(path))
+
+
+def json_rows(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(place, object) of JSON lines that come as (place, line)."""
+    for place, line in rows:
         if not line.strip():
             continue
         try:
@@ -300,17 +311,22 @@ def parquet(path: Path, columns: list[str] | None = None, size: int = 65_536) ->
         ValueError,
         OverflowError,
     ) as error:  # texts need not be UTF-8, nor dates be any
-        raise UserError(f"{path}: not a readable Parquet file ({(str(error).splitlines() or [''])[0]})") from None
+        raise not_parquet(path, error) from None
 
 
-def counted(rows: Iterable[T], what: str) -> Iterator[T]:
-    """The rows themselves; how many have come is logged now and then."""
-    logged = time.monotonic()
-    for number, row in enumerate(rows):
+def not_parquet(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path}: not a readable Parquet file ({(str(error).splitlines() or [''])[0]})")
+
+
+def counted(rows: Iterable[T], what: str, size: Callable[[T], int] = lambda row: 1) -> Iterator[T]:
+    """The rows themselves, or batches of some size; how many have come is logged now and then."""
+    logged, number = time.monotonic(), 0
+    for row in rows:
         if time.monotonic() - logged > LOG_SECONDS:
             logged = time.monotonic()
             log.info("%s %s", f"{number:,}", what)
         yield row
+        number += size(row)
 
 
 def objects(row: dict[str, Any], column: str, place: str) -> list[dict[str, Any]]:

@@ -93,6 +93,20 @@ def write_parquet(path: Path, rows: list[dict]) -> None:
     pq.write_table(pa.Table.from_pylist(rows), path)
 
 
+def write_rows(path: Path, rows: list[dict]) -> None:
+    """A table in the format that its name says; where that has no lists, the first of each."""
+    suffix = (path.with_suffix("") if path.suffix in (".gz", ".zst") else path).suffix
+    if suffix == ".parquet":
+        write_parquet(path, rows)
+    elif suffix in (".jsonl", ".json"):
+        write_text(path, json_text(rows))
+    else:
+        flat = [[value[0] if isinstance(value, list) else str(value) for value in row.values()] for row in rows]
+        table = [list(rows[0]), *flat]
+        verbatim = "".join("\t".join(fields) + "\n" for fields in table)
+        write_text(path, separated(table, ",") if suffix == ".csv" else verbatim)
+
+
 def json_text(rows: list[dict]) -> str:
     """JSON lines, characters beyond ASCII escaped in every other one."""
     return "".join(f"{json.dumps(row, ensure_ascii=number % 2 == 0)}\n" for number, row in enumerate(rows))

@@ -54,9 +54,11 @@ def rank(artifact: Artifact, settings, queries: Path, corpus: list[Path]) -> Non
     from dewpoint.search import exact
     from dewpoint.search.vectors import Vectors
 
+    workspace = artifact.workspace()
     with RunWriter(artifact) as file:
-        for found in exact.search(Vectors([queries]), Vectors(corpus), settings.depth):
+        for found in exact.search(Vectors([queries]), Vectors(corpus), settings.depth, workspace=workspace):
             file.write(found)
+    artifact.finished = workspace
 
 
 def probe(artifact: Artifact, settings, queries: Path, index: Path) -> None:

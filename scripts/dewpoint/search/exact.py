@@ -12,10 +12,12 @@ alone, and a run does not depend on shards, blocks, threads, the device or the l
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from dewpoint.data.runs import NOTHING, Run, ranked
+from dewpoint.data.kept import keep, kept
+from dewpoint.data.runs import COLUMNS, NOTHING, SCHEMA, Run, ranked
 from dewpoint.progress import Progress
 from dewpoint.search.vectors import Vectors, refuse_another_model
 
@@ -31,16 +33,35 @@ Nearest = Callable[[np.ndarray, Blocks, int], tuple[np.ndarray, np.ndarray]]
 
 
 def search(
-    queries: Vectors, corpus: Vectors, depth: int, nearest: Nearest | None = None, block: int | None = None
+    queries: Vectors,
+    corpus: Vectors,
+    depth: int,
+    nearest: Nearest | None = None,
+    block: int | None = None,
+    workspace: Path | None = None,
 ) -> Iterator[Run]:
-    """The best `depth` passages of consecutive blocks of queries; ties rank by passage row."""
+    """The best `depth` passages of consecutive blocks of queries; ties rank by passage row.
+
+    Where there are several blocks, those that are done lie in the workspace, and are not searched for again.
+    """
     refuse_another_model(queries.manifests[0], queries.model, corpus.manifests[0], corpus.model)
     wanted = min(depth + depth // 8 + SPARE, len(corpus))
     size = max(1, HELD // (24 * wanted))
     progress = Progress(len(corpus) * -(-len(queries) // size), "passages", rate="passages")
+    keeps = workspace is not None and size < len(queries)
+    if keeps:
+        workspace.mkdir(parents=True, exist_ok=True)
     for first, vectors in queries.blocks(size):
+        path = workspace / f"{size}-{first:09d}.parquet" if keeps else None
+        if path and (done := kept(path, SCHEMA)) is not None:
+            progress.add(len(corpus))
+            yield Run(*(done[name].to_numpy() for name in COLUMNS))
+            continue
         run = search_block(vectors, corpus, depth, wanted, nearest or pick(), block, progress)
-        yield Run(run.query + first, run.passage, run.score)
+        run = Run((run.query + first).astype(np.int32), run.passage.astype(np.int32), run.score)
+        if path:
+            keep(path, run.table)
+        yield run
 
 
 def search_block(

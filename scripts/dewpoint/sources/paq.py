@@ -92,7 +92,7 @@ class Paq(Source):
 
 def write(writer: "DatasetWriter", files: dict[str, Path], subset: str, dev: float) -> None:
     """Passages; then the questions as they come, numbered in their split, so that no id is remembered."""
-    from dewpoint.data.dataset import seen
+    from dewpoint.data.seen import seen
 
     _dpr.write_passages(writer, files[_dpr.CORPUS])
     path, found = files[QUESTIONS], Counter()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from dewpoint.data import tiny
-from dewpoint.data.reading import grade, plain, records, text, texts
+from dewpoint.data.reading import grade, records, text, texts
 from dewpoint.errors import UserError
 from dewpoint.study.bases import Source
 from dewpoint.study.kind import Strict
@@ -155,17 +155,4 @@ def rehearse(folder: Path, words: tiny.Words, corpus, queries, judgements) -> No
                 add(judged, query=f"{split}{row}", passage=f"p{positive}", grade=judged.relevant)
                 add(judged, query=f"{split}{row}", passage=f"p{other}", grade=0)
     for name, rows in content.items():
-        _write(folder / name, rows)
-
-
-def _write(path: Path, rows: list[dict[str, Any]]) -> None:
-    suffix = plain(path).suffix
-    if suffix == ".parquet":
-        tiny.write_parquet(path, rows)
-    elif suffix in (".jsonl", ".json"):
-        tiny.write_text(path, tiny.json_text(rows))
-    else:
-        flat = [[value[0] if isinstance(value, list) else str(value) for value in row.values()] for row in rows]
-        table = [list(rows[0]), *flat]
-        verbatim = "".join("\t".join(fields) + "\n" for fields in table)
-        tiny.write_text(path, tiny.separated(table, ",") if suffix == ".csv" else verbatim)
+        tiny.write_rows(folder / name, rows)

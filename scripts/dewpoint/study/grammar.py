@@ -219,7 +219,9 @@ class Study(Strict):
                 yield key, f"{length} tokens, but the model has {shape.positions} positions"
 
     def lacks_split(self, dataset: str, split: str, metrics: list[str] | tuple[str, ...] = ("MRR@10",)) -> str | None:
-        """What is wrong when a dataset has no such split for these metrics."""
+        """What is wrong when there is no such dataset, or it has no such split for these metrics."""
+        if dataset not in self.datasets:
+            return f"no dataset '{dataset}'{nearest(dataset, [*self.datasets])}"
         needed = {ANSWERS: "answered", **dict.fromkeys(OF_SETS, "proven")}
         for what in sorted({needed.get(goes_by(metric), "judged") for metric in metrics}):
             known = getattr(self.datasets[dataset], what)

@@ -403,8 +403,6 @@ def _table_mistakes(study: Study) -> Mistakes:
     for name, table in study.tables.items():
         place = f"tables.{name}"
         for (dataset, split), metrics in table.columns.items():
-            if dataset not in study.datasets:
-                yield f"{place}.on", f"no dataset '{dataset}'" + nearest(dataset, [*study.datasets])
             if wrong := study.lacks_split(dataset, split, metrics):
                 yield f"{place}.on", wrong
             for ranker, metric in itertools.product(table.rankers, metrics):

@@ -99,7 +99,8 @@ class Proxy:
         queries = vectors(model.queries, self.texts[0], query_special, tokens)
         passages = vectors(model.passages, self.texts[1], special, tokens)
         model.train()
-        return {self.name: self.value(queries, passages)}
+        with torch.autocast(queries.device.type, enabled=False):  # scores in bfloat16 would tie
+            return {self.name: self.value(queries, passages)}
 
     def value(self, queries: Vectors, passages: Vectors) -> float:
         """The metric of these vectors, of the judged passages that are ranked at all."""
@@ -144,8 +145,7 @@ def all_scores(queries: Vectors, passages: Vectors) -> Tensor:
         return queries @ passages.T
     size = max(1, SCORES // (passages.most * passages.vectors.shape[1]))
     parts = (passages[first : first + size] for first in range(0, len(passages), size))
-    with torch.autocast(queries.device.type, enabled=False):
-        return torch.cat([max_sim(queries.vectors, queries.counts, part.vectors, part.counts) for part in parts], 1)
+    return torch.cat([max_sim(queries.vectors, queries.counts, part.vectors, part.counts) for part in parts], 1)
 
 
 def pair_scores(queries: Vectors, passages: Vectors, query: Tensor, passage: Tensor) -> Tensor:
