@@ -117,12 +117,15 @@ def until_begun(project: ours.Project) -> float:
     """Seconds from the start of a training's process to its first step; then it is stopped."""
     target = ours.model("pairs")
     command = project.job(target)[1]
-    log_file = project.path(shlex.split(command)[2])
-    log_file.unlink(missing_ok=True)
+    named = project.path(shlex.split(command)[2])
+    log_file = named.with_name(f".{named.name}")  # of all attempts
     project.path(target).unlink()
+    before = log_file.read_text().count(BEGUN)
     began = time.perf_counter()
-    process = subprocess.Popen(["bash", "-c", command], cwd=project.folder, env=ours.environment())
-    while process.poll() is None and not (log_file.exists() and BEGUN in log_file.read_text()):
+    process = subprocess.Popen(
+        ["bash", "-c", command], cwd=project.folder, env=ours.environment() | {"DEWPOINT_REUSE": "no"}
+    )
+    while process.poll() is None and log_file.read_text().count(BEGUN) == before:
         time.sleep(0.02)
     seconds = time.perf_counter() - began
     if process.wait():

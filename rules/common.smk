@@ -126,11 +126,11 @@ CAPPED = set()  # what was said
 
 
 def growing(amount, setting, unit):
-    """A resource that grows with each attempt, as far as config.yaml lets it."""
+    """A resource that grows with each attempt, as far as config.yaml lets it; `amount` may be of a job's wildcards."""
     most = getattr(graph.config, setting)
 
     def asked(wildcards, attempt, rulename):
-        wanted = amount * attempt
+        wanted = (amount(wildcards) if callable(amount) else amount) * attempt
         if most is None or wanted <= most:
             return wanted
         if (rulename, wanted) not in CAPPED:

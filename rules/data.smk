@@ -13,8 +13,8 @@ rule prepare:
     conda:
         ENVIRONMENT
     resources:
-        mem_mb=memory(4000),
-        runtime=minutes(120),
+        mem_mb=memory(lambda w: graph.study.datasets[w.dataset].resources.mem_mb),
+        runtime=minutes(lambda w: graph.study.datasets[w.dataset].resources.runtime),
     params:
         settings=lambda w: in_words(graph.dataset_settings(w.dataset)),
         code=lambda w: fingerprint("prepare", *graph.study.datasets[w.dataset].roots("write")),

@@ -20,7 +20,7 @@ from dewpoint.data.reading import counted, json_lines, members, objects, text, w
 from dewpoint.data.tiny_marco import write_tar
 from dewpoint.data.windows import Span, Windows, cut
 from dewpoint.errors import UserError
-from dewpoint.study.bases import Source
+from dewpoint.study.bases import Resources, Source
 from dewpoint.study.types import Once
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ class Kilt(Source):
     Its test splits have neither answers nor provenance and are not fetched.
     """
 
+    resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=480)
     average_words: ClassVar[float] = 65
     estimated: ClassVar[int] = 36_000_000
 

@@ -4,13 +4,13 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from dewpoint.data import reading, tiny
 from dewpoint.errors import UserError
-from dewpoint.study.bases import Source
+from dewpoint.study.bases import Resources, Source
 from dewpoint.study.kind import Strict
 from dewpoint.study.types import Name
 
@@ -35,6 +35,7 @@ class PairFiles(Strict):
 class TextPairs(Source):
     """Pairs of texts: .csv, .tsv, .jsonl (each plain, .gz or .zst) or .parquet; all second texts are the passages."""
 
+    resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=720)
     source: Literal["pairs"]
     pairs: dict[Name, PairFiles] = Field(min_length=1, description="files for each split, with a pair a row")
 

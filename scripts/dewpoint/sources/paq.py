@@ -23,7 +23,7 @@ from dewpoint.data import tiny
 from dewpoint.data.catalogue import Download, licensed
 from dewpoint.data.reading import counted, json_lines, objects, text, texts
 from dewpoint.sources import _dpr
-from dewpoint.study.bases import Source
+from dewpoint.study.bases import Resources, Source
 from dewpoint.study.sizes import Cost, prepared
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ LEFT_OUT = {
 class Paq(Source):
     """65 million questions written from DPR's passages, with answers: split train, each with the one passage."""
 
+    resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=240)
     average_words: ClassVar[float] = _dpr.WORDS
 
     source: Literal["paq"]

@@ -5,13 +5,13 @@ import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from dewpoint.data import reading, tiny
 from dewpoint.errors import UserError
-from dewpoint.study.bases import Source
+from dewpoint.study.bases import Resources, Source
 from dewpoint.study.types import Count, Share
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ PARTS = "parts"  # where the ranges lie meanwhile
 class Posts(Source):
     """Posts of Reddit and the comments that answer them, from dumps in pushshift's format: JSON lines, mostly .zst."""
 
+    resources: ClassVar[Resources] = Resources(mem_mb=8000, runtime=2880)
     source: Literal["posts"]
     submissions: list[str] = Field(min_length=1, description="files of posts, or patterns such as RS_2019-*.zst")
     comments: list[str] = Field(min_length=1, description="files of comments, or patterns such as RC_2019-*.zst")

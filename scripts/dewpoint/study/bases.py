@@ -43,6 +43,7 @@ class Source(Kind):
     `rehearse(folder, words, …)`, which makes tiny ones of the same formats; both are called with the fields.
     """
 
+    resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=120)  # of preparing it
     average_words: ClassVar[float] = 80  # of a passage
     estimated: ClassVar[int] = 0  # passages, where no one says how many
 
