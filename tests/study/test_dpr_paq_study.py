@@ -11,23 +11,23 @@ NO_SPLIT = ("kilt/dev", "nq/test-in-paq")  # a mean, and part of a split, which 
 
 
 @cache
-def study():
-    return Graph.load({"study": "studies/dpr-paq.yaml"}).study
+def study(name: str = "dpr-paq"):
+    return Graph.load({"study": f"studies/{name}.yaml"}).study
 
 
 @pytest.mark.parametrize("name", ["table1", "table2", "table3", "table4", "figure2"])
 def test_each_figure_of_the_papers_own_systems_is_measured(name):
     """By one ranker; systems of others are said to be absent."""
-    measured, absent = [], set()
-    for table in study().tables.values():
+    measured, absent, of = [], set(), study("dialogue" if name == "table3" else "dpr-paq")
+    for table in of.tables.values():
         if table.paper == f"dpr-paq/{name}":
             absent |= {*table.absent}
             measured += [
-                (str(study().rankers[ranker].published), study().in_papers(table, *place), metric)
+                (str(of.rankers[ranker].published), of.in_papers(table, *place), metric)
                 for ranker in table.rankers
                 for place, metrics in table.columns.items()
                 for metric in metrics
-                if study().rankers[ranker].published
+                if of.rankers[ranker].published
             ]
     printed = {
         (str(one.row), on, metric)
@@ -56,23 +56,26 @@ def test_models_of_a_task_differ_in_their_data_alone():
 
 
 def test_dialogues_keep_their_ends_and_are_ranked_among_their_own_candidates():
-    tables = [table for table in study().tables.values() if table.paper == "dpr-paq/table3"]
+    of = study("dialogue")
+    tables = [table for table in of.tables.values() if table.paper == "dpr-paq/table3"]
     for table in tables:
         ((dataset, split),) = table.columns
         for name in table.rankers:
-            ranker = study().rankers[name]
-            assert study().rankers[ranker.of].list == "candidates"
-            assert split in study().datasets[dataset].lists["candidates"]
-            (model,) = (study().models[by] for by in ranker.by)
+            ranker = of.rankers[name]
+            assert of.rankers[ranker.of].list == "candidates"
+            assert split in of.datasets[dataset].lists["candidates"]
+            (model,) = (of.models[by] for by in ranker.by)
             assert (model.data, model.query_cut, model.query_length) == (dataset, "left", 256)
-            assert bool(model.negatives) == ("train" in study().datasets[dataset].lists["candidates"])
+            assert bool(model.negatives) == ("train" in of.datasets[dataset].lists["candidates"])
             assert model.from_.startswith("reddit-" if ranker.published.pretrained == "reddit" else "hub:")
     assert len(tables) == 3
 
 
-def test_no_model_is_chosen_by_what_a_table_measures():
-    places = {place for table in study().tables.values() for place in table.columns}
-    chosen = {(model.data, model.development.split) for model in study().models.values() if model.recipe == "retriever"}
+@pytest.mark.parametrize("name", ["dpr-paq", "dialogue"])
+def test_no_model_is_chosen_by_what_a_table_measures(name):
+    of = study(name)
+    places = {place for table in of.tables.values() for place in table.columns}
+    chosen = {(model.data, model.development.split) for model in of.models.values() if model.recipe == "retriever"}
     assert chosen and not chosen & places
 
 
