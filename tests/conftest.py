@@ -16,3 +16,8 @@ if "DEWPOINT_FUZZ" not in os.environ:
 def pytest_collection_modifyitems(items) -> None:
     """The longest first, so that of two processes none is left with them in the end."""
     items.sort(key=lambda item: "/workflow/" not in str(item.path))
+
+
+def pytest_make_parametrize_id(config, val, argname: str) -> str | None:
+    """What is packed holds the time, and two processes must call a test alike."""
+    return argname if isinstance(val, bytes) else None
