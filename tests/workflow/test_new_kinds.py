@@ -36,13 +36,13 @@ def test_new_kinds_rerun_nothing(project):
 EDITS = {  # none of these can change what was made
     "a description": ("rankers/bm25.py", 'description="how much less it', 'description="by how much less it'),
     "a default that is not used": ("recipes/_retrieval.py", "Field(200, description", "Field(201, description"),
-    "the small self of a kind": ("recipes/_retrieval.py", '{"epochs": 1,', '{"epochs": 2,'),
+    "the small self of a kind": ("recipes/_retrieval.py", '"epochs": 1,', '"epochs": 2,'),
     "a cost": ("rankers/bm25.py", "= 15_000, 4_000", "= 16_000, 4_000"),
     "tiny files": ("sources/dpr.py", '"dataset": "tiny"', '"dataset": "tinier"'),
     "a function that nobody calls": ("search/exact.py", "def pick()", "def unused():\n    return 1\n\n\ndef pick()"),
     "a class that nobody uses": ("study/grammar.py", "class Study(", "class Other:\n    pass\n\n\nclass Study("),
     "a purpose of random numbers": ("data/streams.py", "PROXY = 6", "PROXY = 6\nANOTHER = 7"),
-    "a check": ("recipes/retriever.py", "yield from super().check(study)", "yield from list(super().check(study))"),
+    "a check": ("recipes/_encoding.py", "yield from super().check(study)", "yield from list(super().check(study))"),
 }
 
 
