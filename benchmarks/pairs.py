@@ -10,7 +10,9 @@ line for each figure: name, value, goal, ok or short. Wants a quiet machine.
 import argparse
 import json
 import multiprocessing
+import os
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -125,14 +127,15 @@ def until_begun(project: ours.Project) -> float:
     project.path(target).unlink()
     before = log_file.read_text().count(BEGUN)
     began = time.perf_counter()
-    process = subprocess.Popen(
-        ["bash", "-c", command], cwd=project.folder, env=ours.environment() | {"DEWPOINT_REUSE": "no"}
-    )
+    asked = ours.environment() | {"DEWPOINT_REUSE": "no"}
+    process = subprocess.Popen(["bash", "-c", command], cwd=project.folder, env=asked, start_new_session=True)
     while process.poll() is None and log_file.read_text().count(BEGUN) == before:
         time.sleep(0.02)
     seconds = time.perf_counter() - began
-    if process.wait():
+    if process.poll():
         sys.exit(log_file.read_text())
+    os.killpg(process.pid, signal.SIGTERM)
+    process.wait()
     return seconds
 
 
