@@ -41,10 +41,8 @@ def main() -> None:
     turn = 0
     while kills < options.kills:
         turn += 1
-        study, config = (
-            ours.miniature(STEPS, EPOCHS),
-            {"checkpoint_steps": 20, "seed": turn, "threads": 1},
-        )  # so that two train at once
+        study = ours.miniature(STEPS, EPOCHS)
+        config = {"checkpoint_steps": 20, "seed": turn, "threads": 1}  # so that two train at once
         clean = ours.project(options.work / "clean" / str(turn), study, **config)
         clean.snakemake()
         tried = ours.project(options.work / "killed" / str(turn), study, **config)

@@ -53,13 +53,13 @@ def work(artifact: Artifact, settings, dataset: Path, trained: list[Path], runs:
     from dewpoint.evaluation.metrics import measure
     from dewpoint.report.chart import lines
 
-    rows, names = [], set()
+    data, rows, names = Dataset(dataset), [], set()
     for model, made, path in zip(settings.models, trained, runs, strict=True):
         facts = read_manifest(made)["facts"]
         name = next((key for key in facts if key.startswith(BEST)), None)
         if name is None:
             raise UserError(f"{made}: nothing was measured while it was trained; name a model with `development`")
-        full = measure(read_run(path), Dataset(dataset), settings.split, [settings.metric])[settings.metric].mean()
+        full = measure(read_run(path), data, settings.split, [settings.metric])[settings.metric].mean()
         rows.append({"model": model, "development": facts[name], "full": float(full)})
         names.add(name.removeprefix(BEST))
     if len(names) > 1:

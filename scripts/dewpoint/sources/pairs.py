@@ -36,6 +36,7 @@ class TextPairs(Source):
     """Pairs of texts: .csv, .tsv, .jsonl (each plain, .gz or .zst) or .parquet; all second texts are the passages."""
 
     resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=720)
+
     source: Literal["pairs"]
     pairs: dict[Name, PairFiles] = Field(min_length=1, description="files for each split, with a pair a row")
 
