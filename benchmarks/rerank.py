@@ -34,7 +34,7 @@ from dewpoint.data.tokenizer import load_tokenizer, train_tokenizer
 from dewpoint.data.tokens import TokenStore
 from dewpoint.models.weights import write_model
 from dewpoint.search.rerank import PAIRS
-from dewpoint.search.scorers import Late, Reads
+from dewpoint.search.scorers import Reads, encoded
 
 LENGTHS = {"query_length": 64, "passage_length": 192}
 WORDS = (8, 60)  # of a generated query and passage, on average
@@ -123,7 +123,7 @@ def late(project: ours.Project, run: Run, precision: str) -> tuple[Path, tuple[n
     model.set_output(TOKENS, True, SimpleNamespace(size=LATE, norm=False))
     write_retriever(folder, model, (load_tokenizer(start),) * 2, texts, "")
     (store,) = (TokenStore(path) for path in (project.folder / "data" / "texts" / "tokens").glob("*/manifest.json"))
-    scorer = Late(Reads(folder, store, store, SimpleNamespace(**vars(texts), title="pair")), precision, "cpu")
+    scorer = encoded(Reads(folder, store, store, SimpleNamespace(**vars(texts), title="pair")), precision, "cpu")
     queries, scores, size = scorer.reads.queries("test"), np.empty(len(run.query), np.float32), PAIRS
     began = time.perf_counter()
     for first in range(0, len(scores), size):
