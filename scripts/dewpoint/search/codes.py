@@ -1,11 +1,11 @@
 """Indexes that keep a code of each passage and look at all of them: in two bytes a dimension, one, or a bit.
 
-    p ≈ c + s ∘ code,    q·p ≈ q·c + (q ∘ s)·code        c, s [dimension]; the query stays in float32
+    q·p ≈ q·decoded(code)        the query stays in float32
 
-`int8`: codes are the integers from -127 to 127, which c and s spread from the least to the most that any passage has
-in a dimension. `bits`: codes are +1 above the mean of a dimension and -1 else; c + s and c - s are the means of the
-passages on the two sides, so that of such values the squared error is least. `float16` and `flat`, in float32, have no
-c and s. These are found from all passages, so nothing depends on a seed.
+`int8`: a byte says where a passage is between the least and the most that any has in a dimension. `bits`: a bit says
+whether it is above the dimension's mean, and stands for the mean of the passages on that side, so that of such values
+the squared error is least:  p ≈ c + s ∘ ±1,  q·p ≈ q·c + (q ∘ s)·±1.  `float16` and `flat`, in float32, mean what they
+say. What codes mean is found from all passages, so nothing depends on a seed.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,11 +20,9 @@ from dewpoint.progress import Progress
 from dewpoint.search.indexes import PIECE, as_run
 from dewpoint.search.vectors import BLOCK
 
-MOST = 127  # of an int8's code
 BYTE = 8  # bits
-INDEX, LEVELS = "index.faiss", "levels.npy"
-LEVELLED = ("int8", "bits")  # with c and s
-NAMES = ("flat", "float16", *LEVELLED)
+INDEX, LEVELS = "index.faiss", "levels.npy"  # c and s of bits
+NAMES = ("flat", "float16", "int8", "bits")
 
 Blocks = Callable[[], Iterator[tuple[int, np.ndarray]]]
 
@@ -33,7 +31,7 @@ Blocks = Callable[[], Iterator[tuple[int, np.ndarray]]]
 
 
 def write(place: Callable[[str], Path], corpus, name: str) -> int:
-    """Codes of all passages, with c and s, to the files that `place` gives a path for; how many bytes they are."""
+    """Codes of all passages, and what bits mean, to files that `place` gives a path for; how many bytes they are."""
     index, levels, code = begun(corpus, name)
     progress = Progress(len(corpus), "passages", rate="passages")
     for _, block in corpus.blocks(PIECE):
@@ -49,16 +47,17 @@ def write(place: Callable[[str], Path], corpus, name: str) -> int:
 
 def begun(corpus, name: str) -> tuple[faiss.Index, np.ndarray | None, Callable[[np.ndarray], np.ndarray]]:
     """(an empty index, (c, s), what makes a code of vectors)."""
-    dimension, product = corpus.dimension, faiss.METRIC_INNER_PRODUCT
+    dimension, scalar = corpus.dimension, faiss.ScalarQuantizer
     match name:
         case "flat":
             return faiss.IndexFlatIP(dimension), None, np.asarray
         case "float16":
-            return faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_fp16, product), None, np.asarray
+            return faiss.IndexScalarQuantizer(dimension, scalar.QT_fp16, faiss.METRIC_INNER_PRODUCT), None, np.asarray
         case "int8":
-            centre, step = levels = spread(corpus.blocks)
-            index = faiss.IndexScalarQuantizer(dimension, faiss.ScalarQuantizer.QT_8bit_direct_signed, product)
-            return index, levels, lambda block: integers(block, centre, step)
+            index = faiss.IndexScalarQuantizer(dimension, scalar.QT_8bit, faiss.METRIC_INNER_PRODUCT)
+            faiss.copy_array_to_vector(spread(corpus.blocks), index.sq.trained)
+            index.is_trained = True
+            return index, None, np.asarray
         case "bits":
             mean, levels = sides(corpus.blocks, len(corpus))
             return signs(dimension), levels, lambda block: bits(block, mean)
@@ -70,15 +69,10 @@ def add(index: faiss.Index, codes: np.ndarray) -> None:
 
 
 def spread(blocks: Blocks) -> np.ndarray:
-    """(c, s) that spread -127 … 127 from the least to the most of each dimension."""
-    ends = np.stack([(block.min(0), block.max(0)) for _, block in blocks()]).astype(np.float64)
+    """The least of each dimension, then how far from it the most is."""
+    ends = np.stack([(block.min(0), block.max(0)) for _, block in blocks()])
     least, most = ends[:, 0].min(0), ends[:, 1].max(0)
-    return np.stack([(most + least) / 2, (most - least) / (2 * MOST)]).astype(np.float32)
-
-
-def integers(block: np.ndarray, centre: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """float32 of whole numbers, as FAISS takes them."""
-    return np.rint((block - centre) / np.where(step > 0, step, 1)).clip(-MOST, MOST)
+    return np.concatenate([least, most - least])
 
 
 def sides(blocks: Blocks, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -120,7 +114,7 @@ class Codes:
         facts = read_manifest(manifest)["facts"]
         self.manifests, self.model, self.dimension = [manifest], facts["model"], facts["dimension"]
         self.index = faiss.read_index(str(member(manifest, INDEX)), faiss.IO_FLAG_MMAP_IFC)
-        self.levels = np.load(member(manifest, LEVELS)) if facts["codes"] in LEVELLED else None
+        self.levels = np.load(member(manifest, LEVELS)) if facts["codes"] == "bits" else None
 
     def __len__(self) -> int:
         return self.index.ntotal

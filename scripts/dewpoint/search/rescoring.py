@@ -73,20 +73,21 @@ def runs(index: Path, queries: Vectors, settings, workspace: Path | None = None)
     if not many:
         yield from found
         return
-    whole = opened(index, queries.dimension)
+    whole = opened(index)
     for run in found:
         first, vectors = asked.shown
         best = again(Run(run.query - first, run.passage, run.score), vectors, whole, settings.depth)
         yield Run(best.query + first, best.passage, best.score)
 
 
-def opened(index: Path, dimension: int) -> np.ndarray:
-    """The whole vectors beside an index [passages, dimension]."""
-    return np.load(member(index, WHOLE), mmap_mode="r").reshape(-1, dimension)
+def opened(index: Path) -> np.ndarray:
+    """The whole vectors beside an index, one after another."""
+    return np.asarray(np.load(member(index, WHOLE), mmap_mode="r"))
 
 
 def again(run: Run, queries: np.ndarray, whole: np.ndarray, depth: int) -> Run:
-    """The best `depth` of a run's passages by the whole vectors, those of a query's row in `queries`."""
+    """The best `depth` of a run's passages by whole vectors; its queries are rows of `queries`."""
+    whole = whole.reshape(-1, queries.shape[1])
     order = np.argsort(run.passage, kind="stable")  # as they lie on the disk
     query, passage = run.query[order], run.passage[order]
     return ranked(query, passage, products(queries, query, whole, passage), depth)
@@ -101,7 +102,7 @@ def answering(encode: Callable[[list[str]], np.ndarray], index: Path, settings) 
     def nearest(vectors: np.ndarray, depth: int) -> Run:
         return find(shortened(vectors, size, normalize), depth)
 
-    return Rescoring(encode, nearest, index, many) if many else Dense(encode, nearest)
+    return Rescoring(encode, nearest, opened(index), many) if many else Dense(encode, nearest)
 
 
 @dataclass
@@ -110,7 +111,7 @@ class Rescoring:
 
     encode: Callable[[list[str]], np.ndarray]
     nearest: Search
-    index: Path
+    whole: np.ndarray
     many: int
 
     def __call__(self, questions: list[str], depth: int) -> Timed:
@@ -119,6 +120,6 @@ class Rescoring:
         encoded = time.perf_counter()
         run = self.nearest(vectors, max(self.many, depth))
         found = time.perf_counter()
-        run = again(run, vectors, opened(self.index, vectors.shape[1]), depth)
+        run = again(run, vectors, self.whole, depth)
         times = {"encode": encoded - began, "search": found - encoded, "score": time.perf_counter() - found}
         return run, times
