@@ -210,6 +210,11 @@ def test_all_dimensions_are_exact_search(world, tmp_path):
         assert getattr(found, column).tolist() == getattr(world.best, column).tolist()
 
 
+def test_a_model_that_is_not_trained_for_it_is_said(world, tmp_path, caplog):
+    made(world, tmp_path, size=8)
+    assert "model-False says nothing of vectors of 8 dimensions" in caplog.text
+
+
 def test_more_dimensions_than_there_are(world, tmp_path):
     with pytest.raises(
         SystemExit, match=r"corpus-0of3.json: vectors have \d+ dimensions, but the first 49 are asked for"

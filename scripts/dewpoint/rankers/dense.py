@@ -1,5 +1,6 @@
 """`dense`: search by inner product over a model's vectors, exactly or by an index of FAISS."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -11,6 +12,8 @@ from dewpoint.study.sizes import Cost
 
 if TYPE_CHECKING:
     from dewpoint.search.live import Live
+
+log = logging.getLogger(__name__)
 
 SEARCHED = 0.03  # exact search's share of what a GPU sustains in training
 PROBED = 0.02  # share of the vectors that an index looks at; reckoned
@@ -82,6 +85,8 @@ def pack(artifact: Artifact, settings, corpus: list[Path], model: Path | None) -
     from dewpoint.search.vectors import Vectors
 
     made = read_manifest(model)["facts"] if model else {}
+    if model and settings.size not in made.get("sizes", ()):
+        log.warning("warning: %s says nothing of vectors of %d dimensions", model.parent, settings.size)
     rescoring.write(artifact, Vectors(corpus), settings, made.get("normalized", False))
 
 

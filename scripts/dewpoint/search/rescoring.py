@@ -75,7 +75,7 @@ def runs(index: Path, queries: Vectors, settings, workspace: Path | None = None)
         return
     whole = opened(index)
     for run in found:
-        first, vectors = asked.shown
+        first, vectors = asked.shown  # the block that this run is of
         best = again(Run(run.query - first, run.passage, run.score), vectors, whole, settings.depth)
         yield Run(best.query + first, best.passage, best.score)
 
