@@ -49,7 +49,7 @@ def test_tuned_weights_are_an_input_of_the_fusion(words):
     assert {path.split("/")[-1] for path in tuned["inputs"]} == {"manifest.json", "docs.dev.json"}
     fused = json.loads((results / "runs/best/docs.test.json").read_text())
     assert "results/words/indexes/best/docs/manifest.json" in fused["inputs"]
-    assert "Tuned weights" in (results / "report.html").read_text()
+    assert "tuned weights" in (results / "report.html").read_text()
 
 
 def test_a_table_with_a_baseline_is_told_how_its_rankers_compare(words):

@@ -124,7 +124,9 @@ class Fusion(Ranker):
 
     def built(self, facts: dict[str, Any], dataset: str) -> str:
         weights = ", ".join(f"{part} {weight:g}" for part, weight in zip(self.of, facts["weights"], strict=True))
-        return f"{weights} ({self.tune.metric} {facts[self.tune.metric]:.3f} on {dataset}/{self.tune.split})"
+        return (
+            f"tuned weights {weights} ({self.tune.metric} {facts[self.tune.metric]:.3f} on {dataset}/{self.tune.split})"
+        )
 
     def index_cost(self, sizes, dataset: str):
         return written(sizes.queries(dataset, self.tune.split) * self.depth * self.tune.steps)

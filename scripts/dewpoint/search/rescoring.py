@@ -69,7 +69,7 @@ def runs(index: Path, queries: Vectors, settings, workspace: Path | None = None)
     if "codes" in facts:
         found = search(asked, codes.Codes(index), many or settings.depth, workspace=workspace)
     else:
-        found = indexes.Searcher(index, vars(settings.parameters)).runs(asked, many or settings.depth)
+        found = searcher(index, settings.parameters, many).runs(asked, many or settings.depth)
     if not many:
         yield from found
         return
@@ -78,6 +78,13 @@ def runs(index: Path, queries: Vectors, settings, workspace: Path | None = None)
         first, vectors = asked.shown  # the block that this run is of
         best = again(Run(run.query - first, run.passage, run.score), vectors, whole, settings.depth)
         yield Run(best.query + first, best.passage, best.score)
+
+
+def searcher(index: Path, parameters, many: int | None) -> indexes.Searcher:
+    """A graph looks no further than its efSearch, however many are asked for; so that is as many at least."""
+    given = vars(parameters)
+    wider = {"efSearch": max(given["efSearch"], many)} if many and "efSearch" in given else {}
+    return indexes.Searcher(index, given | wider)
 
 
 def opened(index: Path) -> np.ndarray:
@@ -96,7 +103,7 @@ def again(run: Run, queries: np.ndarray, whole: np.ndarray, depth: int) -> Run:
 def answering(encode: Callable[[list[str]], np.ndarray], index: Path, settings) -> Live:
     """Questions to an index that was built here."""
     facts, many = read_manifest(index)["facts"], getattr(settings, "rescore", None)
-    find = codes.Codes(index) if "codes" in facts else indexes.Searcher(index, vars(settings.parameters))
+    find = codes.Codes(index) if "codes" in facts else searcher(index, settings.parameters, many)
     size, normalize = facts.get("size"), facts.get("normalized", False)
 
     def nearest(vectors: np.ndarray, depth: int) -> Run:
