@@ -42,7 +42,12 @@ def from_scratch(architecture, vocabulary: int, pad: int):
 def load_language_model(source: str | Path):
     """A masked language model from a folder or a hub id, in float32 masters; a head that it lacks is new."""
     from transformers import AutoModelForMaskedLM
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
+    if (kind := load_config(source).model_type) not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        raise UserError(
+            f"{source}: models of class '{kind}' are not trained on masked words; take one that is, as BERT"
+        )
     return _load_model(AutoModelForMaskedLM, located(source))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from dewpoint.data.pretrained import is_folder
-from dewpoint.data.tokenizer import train_tokenizer
+from dewpoint.data.tokenizer import special_tokens, train_tokenizer
 from dewpoint.errors import UserError
 from dewpoint.models.backbone import DECODED, load_config
 from dewpoint.models.weights import write_model
@@ -34,6 +34,9 @@ DISTIL = {
 }
 T5 = {"d_model": HIDDEN, "num_layers": LAYERS, "num_heads": HEADS, "d_kv": HIDDEN // HEADS, "d_ff": INTERMEDIATE}
 SAID = ["true", "false", "query document document0 document1 relevant"] * 100  # words that a T5 is asked with, and for
+MODERN = SHAPE | {"local_attention": 16, "cls_token_id": 2, "sep_token_id": 3}
+DECODER = SHAPE | {"num_key_value_heads": 1, "head_dim": HIDDEN // HEADS}
+DECODERS = ("qwen3", "qwen2", "mistral", "llama")
 RELATIVE = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "position_biased_input": False}
 SPECIAL = {"pad_token_id": "pad", "bos_token_id": "cls", "eos_token_id": "sep"}
 CLASSES = {  # transformers' name → tokenizer, what its configuration calls the shape; the first that a name holds
@@ -45,6 +48,11 @@ CLASSES = {  # transformers' name → tokenizer, what its configuration calls th
     "mpnet": ("bert", SHAPE),
     "ernie": ("bert", SHAPE | {"type_vocab_size": 4}),
     "t5": ("bert", T5),
+    "modernbert": ("modernbert", MODERN),
+    "qwen3": ("qwen", DECODER),
+    "qwen2": ("qwen", DECODER),
+    "mistral": ("llama", DECODER),
+    "llama": ("llama", DECODER),
     "bert": ("bert", SHAPE),
 }
 
@@ -61,15 +69,18 @@ def model_class(source: str) -> str:
 
 def stand_in(source: str, texts: Callable[[], Iterable[list[str]]], seed: int, folder: Path) -> str:
     """A model and tokenizer in `folder`, the words those of `texts`; returns its class."""
-    from transformers import AutoConfig, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoModelForSeq2SeqLM
 
     kind = model_class(source)
     words, shape = CLASSES[kind]
     tokenizer = train_tokenizer(words, lambda: chain(texts(), [SAID] if kind in DECODED else []), 1000)
-    special = {name: getattr(tokenizer, f"{like}_token_id") for name, like in SPECIAL.items()}
+    ids = special_tokens(tokenizer)
+    special = {name: ids[like] for name, like in SPECIAL.items()}
     torch.manual_seed(zlib.crc32(f"{source} {seed}".encode()))  # no two are the same
     config = AutoConfig.for_model(kind, vocab_size=len(tokenizer), **special, **shape)
-    auto = AutoModelForSeq2SeqLM if kind in DECODED else AutoModelForMaskedLM
+    auto = (
+        AutoModelForSeq2SeqLM if kind in DECODED else AutoModelForCausalLM if kind in DECODERS else AutoModelForMaskedLM
+    )
     write_model(auto.from_config(config), folder)
     tokenizer.save_pretrained(folder)
     return kind

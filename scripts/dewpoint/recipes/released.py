@@ -31,12 +31,14 @@ class Released(Pooled):
 
 
 def work(artifact: Artifact, settings, tokenizer: Path, query_tokenizer: Path) -> None:
+    from dewpoint.data.own_prompts import check_prompts
     from dewpoint.data.pretrained import revisions
     from dewpoint.data.tokenizer import load_tokenizer
     from dewpoint.models.card import card
     from dewpoint.models.encoder import prefix_tokens
     from dewpoint.models.folder import is_retriever, read_retriever, write_retriever
 
+    check_prompts(settings)
     model = read_retriever(settings.source, settings.query_source)
     model.set_output(settings.pooling, settings.normalize)
     words, query_words = (load_tokenizer(made.parent) for made in (tokenizer, query_tokenizer))

@@ -126,7 +126,7 @@ class Source(Kind):
 
 
 TEXTS = For("texts")
-UNSAID = {"query_cut": "right"}  # what is in no settings while it is so
+UNSAID = {"query_cut": "right", "prompts": "checked"}  # what is in no settings while it is so
 
 
 class Node(Kind):
