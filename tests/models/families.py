@@ -56,10 +56,10 @@ def words(known: list[str]) -> transformers.T5TokenizerFast:
     return transformers.T5TokenizerFast(vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *pieces.items()])
 
 
-def make(family: str, folder: Path) -> Path:
-    """A model of a family in `folder`."""
+def make(family: str, folder: Path, texts: list[str] = TEXTS) -> Path:
+    """A model of a family in `folder`, its words those of the texts."""
     tokens, name, shape = FAMILIES[family]
-    tokenizer = pieces(TEXTS) if tokens == "t5" else train_tokenizer(tokens, lambda: [TEXTS], 300)
+    tokenizer = pieces(texts) if tokens == "t5" else train_tokenizer(tokens, lambda: [texts], 300)
     ids = special_tokens(tokenizer)
     special = {"pad_token_id": ids["pad"], "bos_token_id": ids["cls"], "eos_token_id": ids["sep"]}
     config = getattr(transformers, f"{name}Config")(vocab_size=len(tokenizer), **special, **shape)
