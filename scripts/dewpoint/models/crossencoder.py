@@ -87,6 +87,8 @@ def read_crossencoder(source: str | Path, joint: Joint, seed: int | None = None)
     backbone = load_encoder(source)
     if parts.causal(backbone):
         raise UserError(f"{source}: models of class '{config.model_type}' read from left to right; take an encoder")
+    if parts.turned(backbone):  # whose classes have a norm before the last layer
+        raise UserError(f"models of class '{config.model_type}' have a head in which a linear layer has no place")
     return CrossEncoder(backbone, _linear(parts.width(backbone.config), path, seed), joint.typed)
 
 

@@ -194,7 +194,13 @@ class Node(Kind):
                     yield key, f"folder '{folder}' has no model in it, neither {' nor '.join(MODEL_FILES)}"
 
     def small(self) -> dict[str, Any]:
-        return {"query_length": min(self.query_length, 16), "passage_length": min(self.passage_length, 48)}
+        """Of a prefix that leaves no room for a text, were each of its bytes a token, the end is kept."""
+        lengths = {"query": min(self.query_length, 16), "passage": min(self.passage_length, 48)}
+        found = {f"{side}_length": length for side, length in lengths.items()}
+        for side, length in lengths.items():
+            prefix = getattr(self, f"{side}_prefix").encode()
+            found[f"{side}_prefix"] = prefix[max(0, len(prefix) - (length // 2 - 1)) :].decode(errors="ignore")
+        return found
 
     def operations(self, sizes: Sizes, name: str) -> float:
         """Floating-point operations of its whole work."""

@@ -17,6 +17,12 @@ PREPARED, TOKENISED, WRITTEN = 50_000, 30_000, 200_000
 # layers, width by what is in a name, the first that is
 SHAPES = {
     "deberta-v2-xlarge": (24, 1536),
+    "modernbert-large": (28, 1024),
+    "modernbert": (22, 768),
+    "0.6b": (28, 1024),
+    "-4b": (36, 2560),
+    "-7b": (32, 4096),
+    "-8b": (36, 4096),
     "large": (24, 1024),
     "-3b": (24, 2048),
     "minilm": (6, 384),
