@@ -66,7 +66,20 @@ GRAMMAR = [
     (
         "model: co",
         "model: co, index: hsnw",
-        "rankers.zero.index: unknown index 'hsnw', write flat, hnsw, ivf, ivf-pq, pq, sq8 or a factory string of FAISS",
+        "rankers.zero.index: unknown index 'hsnw', write flat, hnsw, ivf, ivf-pq, pq, sq8, float16, int8, "
+        "bits or a factory string of FAISS; did you mean 'hnsw'?",
+    ),
+    ("model: co", "model: co, index: byts", "rankers.zero.index: unknown index 'byts', write flat, hnsw, "),
+    ("model: co", "model: co, rescore: 2000", "rankers.zero: rescore: flat search of whole vectors is exact already"),
+    (
+        "model: co",
+        "model: co, index: bits, rescore: 999",
+        "rankers.zero: rescore: 999 candidates, but 1000 are kept; take as many at least",
+    ),
+    (
+        "[bm25]}",
+        "[bm25], sizes: [16, 32]}",
+        "models.first: sizes: [16, 32] do not fall; write the whole vectors' first",
     ),
     ("model: co", "model: co, index: {name: hsnw}", "rankers.zero.index: unknown name 'hsnw'; did you mean 'hnsw'?"),
     (

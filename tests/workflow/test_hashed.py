@@ -50,7 +50,7 @@ models:
     negatives: [bm25]
     loss: {name: dual, in_batch: {name: lambda, gains: rank}}
     batches: {name: tas-balanced, model: one, draw: by-size}
-  near: {recipe: retriever, from: balanced, data: b, teacher: one, negatives: [bm25], loss: kl}
+  near: {recipe: retriever, from: balanced, data: b, teacher: one, negatives: [bm25], loss: kl, sizes: [256, 64]}
   net: {recipe: retriever, from: near, data: b, teacher: one, negatives: [bm25], loss: listnet}
   soft: {recipe: retriever, from: net, data: b, teacher: one, negatives: [bm25], loss: soft-labels}
   margins: {recipe: retriever, from: soft, data: b, teacher: one, negatives: [bm25], loss: margin-mse}
@@ -73,15 +73,17 @@ rankers:
   judged: {kind: monot5, of: more, by: mono}
   compared: {kind: duot5, of: judged, by: t5}
   graph: {kind: dense, model: one, index: {name: hnsw}}
+  small: {kind: dense, model: near, index: bits, size: 64, rescore: 1000}
+  again-whole: {kind: dense, model: new, index: {name: ivf}, rescore: 1000}
   tuned: {kind: fusion, of: [one, bm25], method: weighted, tune: {split: train}}
   both: {kind: fusion, of: [mined, bm25]}
   candidates: {kind: given, list: candidates}
   chosen: {kind: rerank, of: candidates, by: chats, top: 100}
 tables:
-  d: {rankers: [bm25, raw, more], on: d/test, metrics: [nDCG@10, latency@1]}
+  d: {rankers: [bm25, raw, more, again-whole], on: d/test, metrics: [nDCG@10, latency@1]}
   again: {rankers: [again, lately, late, tokens], on: d/test, metrics: [nDCG@10]}
   asked: {rankers: [compared], on: d/test, metrics: [MRR@10]}
-  fused: {rankers: [bm25, tuned, graph, margins], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
+  fused: {rankers: [bm25, tuned, graph, margins, small], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
   chosen: {rankers: [chosen], on: {chat/dev: [R@1], help/test: [R@1, MRR], challenge/test: [MRR]}}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}

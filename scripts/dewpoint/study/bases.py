@@ -126,7 +126,7 @@ class Source(Kind):
 
 
 TEXTS = For("texts")
-UNSAID = {"query_cut": "right", "prompts": "checked"}  # what is in no settings while it is so
+UNSAID = {"query_cut": "right", "prompts": "checked", "sizes": None}  # what is in no settings while it is so
 
 
 class Node(Kind):
@@ -244,6 +244,11 @@ class Trained(Node):
 
     def small(self) -> dict[str, Any]:
         return super().small() | {"batch_size": min(self.batch_size, 8)}
+
+
+def few_dimensions(size: int) -> int:
+    """So many of a vector in a rehearsal; rankers and models come to the same."""
+    return size if size < 8 else 8 if size < 128 else 16
 
 
 def place(source: str) -> str:
