@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dewpoint.artifact import read_manifest
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.lots import rng
 from dewpoint.data.streams import QUERIES, Epochs
@@ -17,6 +18,15 @@ def pick(total: int, wanted: int | None, split: str, seed: int) -> np.ndarray:
     if wanted and wanted > total:
         raise UserError(f"train_examples: {wanted:,} are wanted, but {split} has {total:,}")
     return np.sort(rng(seed, QUERIES).permutation(total)[:wanted])
+
+
+def scores_of(data: Dataset, split: str) -> np.ndarray | None:
+    """The examples' scores, brought to 0 … 1; None where they have none."""
+    scores = data.column(f"examples.{split}", "score")
+    if scores.null_count:
+        return None
+    low, high = read_manifest(data.manifest)["facts"]["scale"]
+    return ((scores.to_numpy() - low) / (high - low)).astype(np.float32)
 
 
 class ExampleTexts:
@@ -42,15 +52,11 @@ class ExampleBatch(NamedTuple):
 class ExampleBatches:
     """A split's examples, or as many as are wanted of them, in a fresh order every epoch."""
 
-    def __init__(self, data: Dataset, texts: ExampleTexts, scale: tuple[float, float] | None, settings):
-        """`scale` is from where to where scores go; None where there are none."""
+    def __init__(self, data: Dataset, texts: ExampleTexts, settings):
         self.texts, self.total = texts, len(texts)
         self.chosen = pick(self.total, settings.train_examples, settings.split, settings.seed)
         self.epochs = Epochs(len(self.chosen), settings.batch_size, settings.seed)
-        self.scores = None
-        if scale:
-            _, scores = data.examples(settings.split)
-            self.scores = ((scores - scale[0]) / (scale[1] - scale[0])).astype(np.float32)
+        self.scores = scores_of(data, settings.split)
 
     @property
     def facts(self) -> dict[str, Any]:

@@ -30,9 +30,9 @@ class Regression(OnExamples):
 
 
 def work(artifact: Artifact, settings, given: Text, pace: Pace) -> None:
-    from dewpoint.training.examples import train
+    from dewpoint.training.examples import Aim, train
 
-    train(artifact, settings, given, pace, squared_error, SIMILARITY)
+    train(artifact, settings, given, pace, Aim("squared_error", squared_error, SIMILARITY))
 
 
 def squared_error(vectors: "Tensor", known: dict[str, "Tensor"]) -> "Tensor":

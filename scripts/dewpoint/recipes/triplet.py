@@ -32,9 +32,9 @@ class Triplet(OnExamples):
 
 
 def work(artifact: Artifact, settings, given: Text, pace: Pace) -> None:
-    from dewpoint.training.examples import train
+    from dewpoint.training.examples import Aim, train
 
-    train(artifact, settings, given, pace, partial(hinge, margin=settings.margin), SIMILARITY)
+    train(artifact, settings, given, pace, Aim("hinge", partial(hinge, margin=settings.margin), SIMILARITY))
 
 
 def hinge(vectors: "Tensor", known: dict[str, "Tensor"], margin: float) -> "Tensor":

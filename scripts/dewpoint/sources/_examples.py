@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dewpoint.data import reading, tiny
 from dewpoint.errors import UserError
@@ -34,6 +34,12 @@ class Examples(Source):
 
     has_passages: ClassVar[bool] = False
     average_words: ClassVar[float] = 20
+
+    @model_validator(mode="after")
+    def no_grades(self):
+        if self.relevant is not None:
+            raise ValueError("relevant is of judged passages, and examples have none")
+        return self
 
 
 class OwnExamples(Examples):

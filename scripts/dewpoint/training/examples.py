@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
-from dewpoint.artifact import Artifact, read_manifest
+from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.examples import ExampleBatches, ExampleTexts
 from dewpoint.data.pretrained import revisions
@@ -25,31 +26,33 @@ from dewpoint.training.given import Pace, Text
 
 log = logging.getLogger(__name__)
 
-Loss = Callable[[Tensor, dict[str, Tensor]], Tensor]
+
+class Aim(NamedTuple):
+    """What vectors should be."""
+
+    name: str
+    loss: Callable[[Tensor, dict[str, Tensor]], Tensor]  # of vectors [examples, texts, dimension], and what is known
+    similarity: str  # that it brings about
 
 
-def train(artifact: Artifact, settings, given: Text, pace: Pace, loss: Loss, similarity: str) -> None:
-    """`loss(vectors, known)` is of a batch's vectors [examples, texts, dimension]; `similarity` is what it is made for.
-
-    Scores, where the dataset says how far they go, are known of the batch, from 0 to 1.
-    """
+def train(artifact: Artifact, settings, given: Text, pace: Pace, aim: Aim) -> None:
+    """Of a batch its examples' scores are known, from 0 to 1, where they have some."""
     store, words = TokenStore(given.tokens), load_tokenizer(given.tokenizer.parent)
     model = start(settings, given.parent)
     model.check_fits(words, words, settings)
     prefix = prefix_ids(words, settings.passage_prefix, settings.passage_length)
     texts = ExampleTexts(store, settings.split, settings.passage_length, prefix)
-    scale = read_manifest(given.dataset)["facts"].get("scale")
-    stream = ExampleBatches(Dataset(given.dataset), texts, scale, settings)
+    stream = ExampleBatches(Dataset(given.dataset), texts, settings)
     log.info("%s", stream.summary)
     space = room(pace.chunk, take_device(), model.passages.backbone.config)
     rows = Rows(stream, store.special, space, settings.seed)
-    objective, steps = Objective(model, settings, texts.each, loss), settings.epochs * stream.epochs.steps
+    objective, steps = Objective(model, settings, texts.each, aim), settings.epochs * stream.epochs.steps
     loop.train(model, rows.batch, objective, settings, steps, artifact, pace.checkpoint)
     artifact.facts |= {"precision": precision_in_use(settings.precision, model.passages.backbone)}
     artifact.facts |= stream.facts | model.facts | {"retrieves": True} | revisions(revision=settings.source)
-    described = sentence_card(artifact, settings, given.dataset, similarity)
+    described = sentence_card(artifact, settings, given.dataset, aim.similarity)
     write_retriever(artifact.path("."), model, (words, words), settings, described)
-    say_similarity(artifact.path("."), similarity)
+    say_similarity(artifact.path("."), aim.similarity)
 
 
 def start(settings, parent: Path | None) -> Retriever:
@@ -79,15 +82,15 @@ class Rows:
 class Objective:
     """A loss over the vectors of a step's examples."""
 
-    def __init__(self, model: Retriever, settings, each: int, loss: Loss):
-        self.model, self.name, self.each, self.loss = model, settings.recipe, each, loss
+    def __init__(self, model: Retriever, settings, each: int, aim: Aim):
+        self.model, self.each, self.aim = model, each, aim
         self.precision = partial(precision, settings.precision, model.passages.backbone)
 
     def __call__(self, batch: Batch) -> dict[str, float]:
         def loss(vectors: Tensor) -> Tensor:
-            return self.loss(vectors.unflatten(0, (-1, self.each)), batch.labels)
+            return self.aim.loss(vectors.unflatten(0, (-1, self.each)), batch.labels)
 
-        return {self.name: gradient_cache.backward(batch, self._encode, self.model.dimension, loss)}
+        return {self.aim.name: gradient_cache.backward(batch, self._encode, self.model.dimension, loss)}
 
     def _encode(self, chunk: Chunk, whole: bool) -> tuple[Tensor, None]:
         with dropout.keyed(self.model, chunk.keys), self.precision():
