@@ -15,7 +15,6 @@ from dewpoint.evaluation.registry import (
     OF_EXAMPLES,
     OF_SETS,
     SCORES,
-    TIME,
     TRIPLETS,
     goes_by,
     is_latency,
@@ -249,7 +248,7 @@ class Study(Strict):
         """What is wrong with a split that has examples, or has none, for metrics of these sorts."""
         of = self.datasets[dataset].examples.get(split)
         for metric, by in sorts.items():
-            if of and by not in (of, TIME):
+            if of and by != of:
                 return f"{dataset}/{split} has {EXAMPLES[of]}, which have no {metric}; write {', '.join(known(of))}"
             if by in OF_EXAMPLES and (wrong := self.lacks_examples(dataset, split, by)):
                 return f"{metric}: {wrong}"
