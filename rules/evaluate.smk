@@ -10,6 +10,8 @@ rule evaluate:
         f"{RESULTS}/logs/evaluate/{{ranker}}/{{dataset}}.{{split}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/evaluate/{{ranker}}/{{dataset}}.{{split}}.jsonl"
+    wildcard_constraints:
+        ranker=one_of(graph.measured(examples=False)),
     conda:
         ENVIRONMENT
     resources:
@@ -21,6 +23,31 @@ rule evaluate:
     shell:
         f"{LOGGED} python {SCRIPTS}/evaluate.py --settings {{params.settings:q}} --code {{params.code}} --dataset {{input.dataset:q}}"
         " --run {input.run:q} --exact {input.exact:q} --latency {input.latency:q} --output {output:q}"
+
+
+rule evaluate_examples:
+    input:
+        dataset=f"{DATA}/{{dataset}}/manifest.json",
+        run=f"{RESULTS}/runs/{{ranker}}/{{dataset}}.{{split}}.json",
+    output:
+        f"{RESULTS}/scores/{{ranker}}/{{dataset}}.{{split}}.json",
+    log:
+        f"{RESULTS}/logs/evaluate/{{ranker}}/{{dataset}}.{{split}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/evaluate/{{ranker}}/{{dataset}}.{{split}}.jsonl"
+    wildcard_constraints:
+        ranker=one_of(graph.measured(examples=True)),
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    params:
+        settings=lambda w: graph.evaluate_settings(w.ranker, w.dataset, w.split),
+        code=lambda w: fingerprint("evaluate_examples"),
+    shell:
+        f"{LOGGED} python {SCRIPTS}/evaluate_examples.py --settings {{params.settings:q}} --code {{params.code}}"
+        " --dataset {input.dataset:q} --run {input.run:q} --output {output:q}"
 
 
 rule compare:

@@ -46,6 +46,7 @@ class Source(Kind):
     resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=120)  # of preparing it
     average_words: ClassVar[float] = 80  # of a passage
     estimated: ClassVar[int] = 0  # passages, where no one says how many
+    has_passages: ClassVar[bool] = True  # what can be searched, or read on its own
 
     relevant: Grade | None = Field(
         None, description="grade from which a passage counts as relevant, in all splits; left out: as the source has it"
@@ -65,6 +66,11 @@ class Source(Kind):
     def proven(self) -> list[str]:
         """The splits whose queries have sets of evidence."""
         return []
+
+    @property
+    def examples(self) -> dict[str, str]:
+        """The splits of examples, each with what these are: `scores`, pairs that have one, or `triplets`."""
+        return {}
 
     @property
     def lists(self) -> dict[str, list[str]]:
@@ -94,7 +100,8 @@ class Source(Kind):
         return []
 
     def expected(self) -> dict[str, int | dict[str, int]]:
-        """How many `passages`, `queries` and `judgements` it must have, the latter two by split, as far as known."""
+        """How many `passages`, `queries`, `judgements`, `examples` it must have, as far as known; but the first by
+        split."""
         return {}
 
     def roughly(self) -> dict[str, int | dict[str, int]]:
@@ -138,6 +145,7 @@ class Node(Kind):
     writes: ClassVar[bool] = False  # texts
     pairs: ClassVar[bool] = False  # reads a query and a passage together; gives a score, no vectors
     several: ClassVar[bool] = False  # gives a text a vector for each of its tokens
+    of_examples: ClassVar[bool] = False  # is made from examples of texts, not from passages
 
     from_: Annotated[str, Names("models", released=True)] = Field(
         alias="from", description="another model, other-study/model, hub:ORG/NAME, path:DIR, or scratch"
@@ -211,6 +219,11 @@ class Node(Kind):
         return 1
 
     @property
+    def ranked(self) -> dict[str, Any]:
+        """What its ranker is told beside the model."""
+        return {}
+
+    @property
     def fills_queries(self) -> bool:
         """Whether queries are filled up with [MASK], as a key of some recipes says."""
         return False
@@ -268,6 +281,7 @@ class Ranker(Kind):
 
     resources: ClassVar[dict[str, Resources]] = {}  # by function
     approximates: ClassVar[bool] = False
+    of_examples: ClassVar[bool] = False  # says how alike the texts of examples are, and ranks no passages
 
     depth: Annotated[Count, For("rank", "latency")] = Field(1000, description="passages kept for a query")
     published: Annotated[Row | None, For()] = PUBLISHED

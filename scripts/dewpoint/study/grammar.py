@@ -10,7 +10,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
 
-from dewpoint.evaluation.registry import ANSWERS, OF_SETS, goes_by, is_latency
+from dewpoint.evaluation.registry import (
+    ANSWERS,
+    OF_EXAMPLES,
+    OF_SETS,
+    SCORES,
+    TRIPLETS,
+    goes_by,
+    is_latency,
+    known,
+)
 from dewpoint.study.bases import Asked, Node
 from dewpoint.study.kind import Names, Strict, any_of, kinds
 from dewpoint.study.types import Amount, Count, Folder, Label, Metric, Name, Once, Place, Seed
@@ -18,6 +27,7 @@ from dewpoint.study.written import nearest
 
 SECTIONS = {"datasets": "sources", "models": "recipes", "rankers": "rankers", "analyses": "analyses"}  # with kinds
 Dataset, AnyModel, AnyRanker, AnyAnalysis = (any_of(folder) for folder in SECTIONS.values())
+EXAMPLES = {SCORES: "pairs with scores", TRIPLETS: "triplets"}
 
 
 # --- config.yaml --------------------------------------------------------------------------------
@@ -129,8 +139,8 @@ class Table(Strict):
         if self.baseline and self.baseline not in self.rankers:
             raise ValueError(f"baseline '{self.baseline}' is none of the table's rankers")
         measured = [metric for metrics in self.columns.values() for metric in metrics]
-        if self.baseline and (len(self.rankers) < 2 or all(map(is_latency, measured))):
-            raise ValueError("baseline needs another ranker, and a metric beside latency, to be compared on")
+        if self.baseline and (len(self.rankers) < 2 or not any(map(is_tested, measured))):
+            raise ValueError("baseline needs another ranker, and a metric that each query has, to be compared on")
         if self.absent and not self.paper:
             raise ValueError("`absent` goes with `paper`")
         if unknown := [place for place in self.published_on if tuple(place.split("/")) not in self.columns]:
@@ -222,13 +232,41 @@ class Study(Strict):
         """What is wrong when there is no such dataset, or it has no such split for these metrics."""
         if dataset not in self.datasets:
             return f"no dataset '{dataset}'{nearest(dataset, [*self.datasets])}"
+        sorts = {metric: goes_by(metric) for metric in metrics}
+        if wrong := self._lacks_examples(dataset, split, sorts):
+            return wrong
         needed = {ANSWERS: "answered", **dict.fromkeys(OF_SETS, "proven")}
-        for what in sorted({needed.get(goes_by(metric), "judged") for metric in metrics}):
+        others = {by for by in sorts.values() if by not in OF_EXAMPLES}
+        for what in sorted({needed.get(by, "judged") for by in others}):
             known = getattr(self.datasets[dataset], what)
             if known is not None and split not in known:
                 near = nearest(split, known) or f"; dataset '{dataset}' has none"
                 return f"no {what} split '{split}'{near}"
         return None
+
+    def _lacks_examples(self, dataset: str, split: str, sorts: dict[str, str]) -> str | None:
+        """What is wrong with a split that has examples, or has none, for metrics of these sorts."""
+        of = self.datasets[dataset].examples.get(split)
+        for metric, by in sorts.items():
+            if of and by != of:
+                return f"{dataset}/{split} has {EXAMPLES[of]}, which have no {metric}; write {', '.join(known(of))}"
+            if by in OF_EXAMPLES and (wrong := self.lacks_examples(dataset, split, by)):
+                return f"{metric}: {wrong}"
+        return None
+
+    def lacks_examples(self, dataset: str, split: str, wanted: str) -> str | None:
+        """What is wrong when a split has no examples of the wanted kind."""
+        examples = self.datasets[dataset].examples
+        if examples.get(split) == wanted:
+            return None
+        splits = [name for name, of in examples.items() if of == wanted]
+        near = nearest(split, splits) or f"; dataset '{dataset}' has none"
+        return f"no split '{split}' of {EXAMPLES[wanted]}{near}"
+
+
+def is_tested(metric: str) -> bool:
+    """Whether each query or example has a value, so that rankers can be compared beyond chance."""
+    return not is_latency(metric) and goes_by(metric) != SCORES
 
 
 # --- JSON schemas -------------------------------------------------------------------------------

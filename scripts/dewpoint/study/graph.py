@@ -17,7 +17,7 @@ from dewpoint.errors import UserError
 from dewpoint.evaluation.registry import BATCHES, entry, is_latency
 from dewpoint.study import rehearsal
 from dewpoint.study.bases import PASSAGES, QUERIES, QUERY, Inputs, Node, Ranker, place
-from dewpoint.study.grammar import Config, Study, Table
+from dewpoint.study.grammar import Config, Study, Table, is_tested
 from dewpoint.study.kind import Kind
 from dewpoint.study.load import load_config, load_study
 from dewpoint.study.published import cited, printed_table, setting_text
@@ -488,6 +488,10 @@ class Graph:
             "latency": [self.latency(ranker, dataset, split)] if timed else [],
         }
 
+    def measured(self, examples: bool) -> list[str]:
+        """The rankers whose runs are measured: of passages, or of the texts of examples."""
+        return [name for name, ranker in self.study.rankers.items() if ranker.of_examples == examples]
+
     def evaluate_settings(self, ranker: str, dataset: str, split: str) -> str:
         settings = {"split": split, "metrics": self.scores[ranker, dataset, split]}
         if exact := self.study.rankers[ranker].exact(self.study):
@@ -503,10 +507,10 @@ class Graph:
     # --- tables and the report ------------------------------------------------------------------
 
     def compare_settings(self, name: str) -> str:
-        """Latency is not compared."""
+        """What not each query has a value of is not compared."""
         table = self.study.tables[name]
         places = [
-            {"dataset": dataset, "split": split, "metrics": [metric for metric in metrics if not is_latency(metric)]}
+            {"dataset": dataset, "split": split, "metrics": [metric for metric in metrics if is_tested(metric)]}
             for (dataset, split), metrics in table.columns.items()
         ]
         settings = {"baseline": table.baseline, "rankers": table.rankers, "places": places}

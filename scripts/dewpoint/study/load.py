@@ -129,7 +129,8 @@ def _with_implied(study: Study, path: str) -> Study:
         implied |= ranker.implied()
     for name, model in study.models.items():
         if model.ranker:
-            implied[name] = known[model.ranker](kind=model.ranker, model=name, published=model.published)
+            told = {"kind": model.ranker, "model": name, "published": model.published, **model.ranked}
+            implied[name] = known[model.ranker](**told)
     implied = {name: implied[name] for name in study.models if name in implied}  # in the order of models
     taken = sorted(implied.keys() & study.rankers.keys())
     if taken:
@@ -356,6 +357,7 @@ def _cross_check(study: Study, path: str) -> None:
         _names_taken(study, path),
         _unknown_names(study),
         _cycles(study),
+        _without_passages(study),
         *(entry_mistakes(section, name, entry, study) for section, name, entry in study.entries()),
         _table_mistakes(study),
         _run_mistakes(study),
@@ -383,6 +385,14 @@ def _unknown_names(study: Study) -> Mistakes:
             if one not in getattr(study, of):
                 known = [*getattr(study, of)]
                 yield f"{section}.{name}.{key}", f"no {of.removesuffix('s')} '{one}'" + nearest(one, known)
+
+
+def _without_passages(study: Study) -> Mistakes:
+    """Entries that read the passages of a dataset that has none."""
+    for section, name, entry in study.entries():
+        for key, of, one in entry.names() if not getattr(entry, "of_examples", False) else ():
+            if of == "datasets" and not study.datasets[one].has_passages:
+                yield f"{section}.{name}.{key}", f"dataset '{one}' has examples and no passages"
 
 
 def _parts(entry: Strict, where: str) -> Iterator[tuple[Strict, str]]:
@@ -456,8 +466,23 @@ def _run_mistakes(study: Study) -> Mistakes:
     for place, *asked in study.asked():
         for name, dataset, split in study.below(*asked):
             shown = place.startswith("tables.")
+            if wrong := _of_other_texts(study, name, dataset, split):
+                yield place, wrong
             for key, message in study.rankers[name].check_on(study, name, dataset, split, shown):
                 yield f"rankers.{name}.{key}" if key else place, message
+
+
+def _of_other_texts(study: Study, ranker: str, dataset: str, split: str) -> str | None:
+    """What is wrong where passages are ranked for examples, or passages compared like the texts of examples."""
+    kind, examples = study.rankers[ranker], split in study.datasets[dataset].examples
+    if kind.of_examples and not examples:
+        return f"ranker '{ranker}', a {kind.tag()}, compares the texts of examples, and {dataset}/{split} has none"
+    if examples and not kind.of_examples:
+        of = [name for name, one in kinds("rankers").items() if one.of_examples]
+        return f"ranker '{ranker}', a {kind.tag()}, ranks passages, and {dataset}/{split} has none but examples; " + (
+            f"kind: {' or '.join(of)} compares their texts"
+        )
+    return None
 
 
 def notes(study: Study) -> Iterator[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dewpoint.artifact import read_manifest
+from dewpoint.evaluation.registry import SCORES, TRIPLETS
 
 # of one core, on a corpus of this many passages where it matters; measured
 PREPARED, TOKENISED, WRITTEN = 50_000, 30_000, 200_000
@@ -33,6 +34,7 @@ BASE, EMBEDDED = (12, 768), 31_000  # any other; vocabulary and positions
 PIECES, LETTERS, PACKED = 1.35, 6, 0.45  # tokens and bytes a word; share that compression leaves
 QUERY_TOKENS, RUN_BYTES = 10, 7
 HOUR = 3600
+EACH = {SCORES: 2, TRIPLETS: 3}  # texts of an example
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,15 @@ class Sizes:
 
     def queries(self, dataset: str, split: str) -> int:
         return self.rows(dataset)["queries"].get(split, 0)
+
+    def examples(self, dataset: str, split: str) -> int:
+        return self.rows(dataset).get("examples", {}).get(split, 0)
+
+    def texts(self, dataset: str) -> int:
+        """Its passages, and those of its examples."""
+        examples = self.graph.study.datasets[dataset].examples
+        each = {split: EACH[of] for split, of in examples.items()}
+        return self.passages(dataset) + sum(count * self.examples(dataset, split) for split, count in each.items())
 
     def passage_tokens(self, dataset: str, most: int) -> float:
         """Of a passage that is cut to `most`."""

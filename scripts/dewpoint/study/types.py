@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, StringConstraints
 
-from dewpoint.evaluation.registry import JUDGEMENTS, OF_RUNS, PAGES, TIME, pattern
+from dewpoint.evaluation.registry import JUDGEMENTS, OF_EXAMPLES, OF_RUNS, PAGES, TIME, pattern
 from dewpoint.study.kind import Strict
 
 LARGEST = 2**31 - 1  # rows are numbered so far
@@ -65,7 +65,7 @@ Seed = Annotated[int, Bounds(0, 2**63 - 1)]
 Share = Annotated[float, Bounds(0, 1)]
 
 Quality = Annotated[str, StringConstraints(pattern=pattern(JUDGEMENTS, PAGES))]  # what weights are tuned by
-Metric = Annotated[str, StringConstraints(pattern=pattern(*OF_RUNS, TIME))]
+Metric = Annotated[str, StringConstraints(pattern=pattern(*OF_RUNS, TIME, *OF_EXAMPLES))]
 Grade = Annotated[
     float, Field(gt=0, allow_inf_nan=False), AfterValidator(lambda grade: int(grade) if grade == int(grade) else grade)
 ]
