@@ -71,11 +71,8 @@ class Sizes:
         if manifest.is_file():
             return {"passages": 0, "queries": {}} | read_manifest(manifest)["facts"]
         known = definition.roughly() | definition.expected()
-        for part in (self.rows(name) for _, _, name in definition.names()):  # of several joined
-            known["passages"] += part["passages"]
-            for split, queries in part["queries"].items():
-                known["queries"] = known["queries"] | {split: known["queries"].get(split, 0) + queries}
-        return known
+        parts = [self.rows(name) for _, _, name in definition.names()]
+        return definition.joined(known, parts) if parts else known
 
     def passages(self, dataset: str) -> int:
         return self.rows(dataset)["passages"]
