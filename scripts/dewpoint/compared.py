@@ -61,9 +61,9 @@ def in_order(held: Inventory) -> list[str]:
 
 def is_measured(one: Held) -> bool:
     """Whether it says how long something took, which is never the same twice."""
-    if one.name == "report" or one.name.startswith("latency/"):
+    if one.name == "report" or one.name.startswith(("latency/", "turns/", "costs/")):
         return True
-    return re.search(r'"latency[a-z0-9-]*@', json.dumps(one.record["settings"])) is not None
+    return re.search(r'"(latency[a-z0-9-]*@|[a-z-]+-hours")', json.dumps(one.record["settings"])) is not None
 
 
 def largest_difference(ours: Inventory, earlier: Inventory) -> str | None:

@@ -15,8 +15,10 @@ STAGES = (  # after the training of models
     "derived",
     "indexes",
     "latency",
+    "turns",
     "runs",
     "scores",
+    "costs",
     "comparisons",
     "analyses",
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from dewpoint.artifact import member, read_manifest
-from dewpoint.evaluation.registry import is_latency
+from dewpoint.evaluation.costs import is_cost
 from dewpoint.report.reproduced import by_row, read_lines, row_notes, texts, verdict
 from dewpoint.report.tables import Key, differing, footnote, short
 
@@ -84,14 +84,13 @@ def measured(path: Path, table, marked: set[Key]) -> Measured:
     values = pd.read_csv(path, index_col="ranker", dtype={"ranker": str}, keep_default_na=False, na_values=[""])
     columns = [("/".join(place), metric) for place, metrics in table.columns.items() for metric in metrics]
     best = [
-        of.min() if is_latency(metric) else of.max()
-        for (_, metric), (_, of) in zip(columns, values.items(), strict=True)
+        of.min() if is_cost(metric) else of.max() for (_, metric), (_, of) in zip(columns, values.items(), strict=True)
     ]
     rows = [
         (
             ranker,
             [
-                Cell(number(value), number(value) == number(top), (ranker, *column) in marked)
+                Cell(number(value), number(value) == number(top) != "", (ranker, *column) in marked)
                 for value, top, column in zip(row, best, columns, strict=True)
             ],
         )
