@@ -27,7 +27,7 @@ rule cost:
     input:
         unpack(lambda w: graph.cost_inputs(w.ranker, w.dataset)),
     output:
-        f"{RESULTS}/costs/{{ranker}}/{{dataset}}.json",
+        f"{RESULTS}/scores/{{ranker}}/{{dataset}}.json",
     log:
         f"{RESULTS}/logs/cost/{{ranker}}/{{dataset}}.log",
     benchmark:

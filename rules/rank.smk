@@ -126,7 +126,7 @@ rule turns:
     input:
         unpack(lambda w: graph.turns_inputs(w.turns, w.dataset, w.split)),
     output:
-        f"{RESULTS}/turns/{{turns}}/{{dataset}}.{{split}}.json",
+        f"{RESULTS}/latency/{{turns}}/{{dataset}}.{{split}}.json",
     log:
         f"{RESULTS}/logs/turns/{{turns}}/{{dataset}}.{{split}}.log",
     benchmark:

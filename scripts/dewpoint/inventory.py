@@ -14,16 +14,7 @@ from dewpoint.errors import UserError
 
 # folders of results and of data with artifacts in them, and how deep they lie in each
 RESULTS = {"embeddings": 3, "derived": 3, "indexes": 2, "runs": 2, "latency": 2, "scores": 2, "models": 1}
-RESULTS |= {
-    "negatives": 1,
-    "clusters": 1,
-    "turns": 2,
-    "costs": 2,
-    "comparisons": 1,
-    "analyses": 1,
-    "tables": 1,
-    "report": 0,
-}
+RESULTS |= {"negatives": 1, "clusters": 1, "comparisons": 1, "analyses": 1, "tables": 1, "report": 0}
 DATA = {"tokenizers": 1, "downloads": 1, "files": 1, "stand-ins": 1}
 
 

@@ -50,7 +50,7 @@ def test_turns_have_all_rankers_of_a_table(tmp_path):
     graph = graph_of(tmp_path, COSTLY)
     [path] = graph.table_turns("costs")
     name = Path(path).parts[-2]
-    assert name.startswith("near+hybrid+bm25-") and path == f"results/s/turns/{name}/d.test.json"
+    assert name.startswith("turns+near+hybrid+bm25-") and path == f"results/s/latency/{name}/d.test.json"
     asked = name, "d", "test"
     settings = json.loads(graph.turns_settings(*asked))
     assert settings["turns"] == 5 and settings["batches"] == {"1": 300, "10": 100} and settings["split"] == "test"

@@ -15,10 +15,8 @@ STAGES = (  # after the training of models
     "derived",
     "indexes",
     "latency",
-    "turns",
     "runs",
     "scores",
-    "costs",
     "comparisons",
     "analyses",
 )

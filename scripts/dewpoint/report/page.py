@@ -101,9 +101,9 @@ def made_for(study, results: Path) -> list[Made]:
 
 
 def of_costs(table: Path) -> list[Path]:
-    """What a table was made from, beside scores."""
+    """What a table has costs from: scores of no split, and latencies of its own."""
     inputs = map(Path, read_manifest(table)["inputs"] if table.is_file() else ())
-    return [path for path in inputs if path.parts[-3] in ("turns", "costs")]
+    return [path for path in inputs if path.parts[-3] in ("latency", "scores")]
 
 
 def built(made: list[Made], study) -> list[str]:

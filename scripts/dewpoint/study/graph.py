@@ -89,10 +89,11 @@ class Graph:
 
     def turns(self, table: str, dataset: str, split: str) -> str:
         """How long the rankers of a table take by turns; named after what is measured, so that tables share it."""
-        return f"{self.results}/turns/{self.turns_name(table, dataset, split)}/{dataset}.{split}.json"
+        return f"{self.results}/latency/{self.turns_name(table, dataset, split)}/{dataset}.{split}.json"
 
     def cost(self, ranker: str, dataset: str) -> str:
-        return f"{self.results}/costs/{ranker}/{dataset}.json"
+        """A score that is of no split."""
+        return f"{self.results}/scores/{ranker}/{dataset}.json"
 
     def index(self, ranker: str, dataset: str) -> str:
         """What a ranker builds for a dataset: postings, vectors' neighbours, tuned weights."""
@@ -514,8 +515,9 @@ class Graph:
     # --- rankers that are timed in turns --------------------------------------------------------
 
     def turns_name(self, table: str, dataset: str, split: str) -> str:
+        """No ranker has a + in its name."""
         rankers = self.study.tables[table].rankers
-        return f"{'+'.join(rankers)[:60]}-{_digest([rankers, self._timed(table, dataset, split)])}"
+        return f"turns+{'+'.join(rankers)[:60]}-{_digest([rankers, self._timed(table, dataset, split)])}"
 
     def _timed(self, table: str, dataset: str, split: str) -> dict:
         """How often which batches are timed."""
