@@ -21,6 +21,8 @@ SHAPES = {
     "-3b": (24, 2048),
     "minilm": (6, 384),
     "distil": (6, 768),
+    "tinybert_general_4l": (4, 312),
+    "electra-small": (12, 256),
     "tiny": (2, 128),
 }
 BASE, EMBEDDED = (12, 768), 31_000  # any other; vocabulary and positions
