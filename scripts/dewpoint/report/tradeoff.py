@@ -12,7 +12,7 @@ from dewpoint.report.curves import ticks
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 520, 320, 48, 16, 26, 40
 WIDE = 20  # times that the dearest costs what the cheapest does, from which on the axis is logarithmic
-LETTER, LINE, NEAR = 6.1, 12, 8  # width and height of a letter, distance of a name from its dot
+LETTER, BOLD, LINE, NEAR = 6.1, 6.8, 12, 8  # width of a letter, height of a line, distance of a name from its dot
 SHIFTS = [(1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1)]  # of a name from its dot, best first
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
@@ -95,7 +95,8 @@ def names(
     short = shortened([point.name for point in points])
     order = sorted(range(len(points)), key=lambda number: points[number] not in best)
     for number in order:
-        boxes = _beside(places[number], LETTER * len(short[number]))
+        letter = BOLD if points[number] in best else LETTER
+        boxes = _beside(places[number], letter * len(short[number]))
         box = next((box for box in boxes if not any(_touch(box, other) for other in taken)), None)
         if box:
             taken.append(box)
