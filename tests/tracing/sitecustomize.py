@@ -5,6 +5,7 @@ of JSON lines there: first its arguments, then a line for each new pair of funct
 however a process ends.
 """
 
+import builtins
 import json
 import os
 import sys
@@ -53,6 +54,19 @@ def trace(folder: Path, program: Path) -> None:
         file = start(folder)
         seen.clear()
 
+    imported, ours = builtins.__import__, {path.stem for path in program.parent.iterdir()}
+
+    def importing(name: str, globals=None, locals=None, fromlist=(), level: int = 0):
+        """As ever; while a library is imported none of ours is called, and to look at all its calls takes long."""
+        if level or name.partition(".")[0] in ours or sys.getprofile() is not event:
+            return imported(name, globals, locals, fromlist, level)
+        sys.setprofile(None)
+        try:
+            return imported(name, globals, locals, fromlist, level)
+        finally:
+            sys.setprofile(event)
+
+    builtins.__import__ = importing
     os.register_at_fork(after_in_child=forked)
     threading.setprofile(event)
     sys.setprofile(event)
