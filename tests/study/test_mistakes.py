@@ -9,6 +9,8 @@ from sample_study import STUDY, load, write
 LATENCIES = ", ".join(f"latency{part}{p99}@10" for part in ("", "-encode", "-search") for p99 in ("", "-p99"))
 OTHER_METRICS = f"Success@10, P@10, SetR@10, PageSetR@10, {LATENCIES}, Rprec, PageRprec, SetRprec, PageSetRprec, MRR"
 OTHER_METRICS += ", Pearson, Spearman, Accuracy"
+OTHER_METRICS += ", train-hours, encode-index-hours, vector-megabytes, index-megabytes, latency-sd@10"
+OTHER_METRICS += ", latency-encode-sd@10, latency-search-sd@10"
 GRAMMAR = [
     # unknown keys, recipes, kinds, sources
     ("layers: 2", "layrs: 2", "models.bert.architecture.layrs: unknown key; did you mean 'layers'?"),

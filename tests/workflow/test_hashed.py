@@ -25,6 +25,7 @@ datasets:
   wikipedia: {source: wikipedia}
   paq: {source: paq, dev: 0.0001}
   asked: {source: questions, data: paq, split: train, queries: dpr}
+  reduced: {source: reduced, data: dpr, split: nq-dev, of_lists: [hard]}
   kilt: {source: kilt, tasks: [hotpotqa, triviaqa]}
   chat: {source: convai2}
   help: {source: ubuntu}
@@ -98,6 +99,7 @@ tables:
   kilt: {rankers: [bm25], on: {kilt/hotpotqa-dev: [SetRprec, PageSetR@5], kilt/triviaqa-dev: [PageSetRprec]}}
   sentences: {rankers: [scorer, alike], on: {sts/test: [Spearman], scored/test: [Pearson]}}
   sections: {rankers: [nearer, nearest, alike], on: {sections/test: [Accuracy], near/test: [Accuracy]}, baseline: alike}
+  reduced: {rankers: [bm25, raw], on: reduced/nq-dev, metrics: [MRR@10, latency@1, latency-sd@1, train-hours], turns: 3}
   pairs: {rankers: [bm25], on: {pairs/dev: [MRR@10], posts/dev: [MRR@10]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
@@ -134,6 +136,8 @@ def roots_of(arguments: tuple[str, ...]) -> list[str]:
         named = ((folder, part) for folder, part in written if part and "name" in part)  # not how often what is timed
         below = [kind(folder, part["name"]).module() for folder, part in named]
         return [f"dewpoint.{module}:{function}", *(f"{one}:work" for one in below)]
+    if program == "turns":
+        return [program, *(f"{kind('rankers', one['kind']).module()}:live" for one in settings["rankers"])]
     does = {"prepare": "write", "rehearse": "rehearse"}.get(program)
     return [program, *([f"{kind('sources', settings['source']).module()}:{does}"] if does else [])]
 

@@ -12,6 +12,10 @@ POOLED = ("bert", "ernie", "mpnet", "roberta", "xlm-roberta")  # have a pooler b
 DECODED = ("t5", "mt5", "umt5")  # have a decoder, which is left where it is
 WRITING = ("t5", "mt5")  # have one that is known here
 
+DPR = "dpr"
+OF_DPR = ("DPRContextEncoder", "DPRQuestionEncoder")
+UNSHARED = ("model_type", "architectures", "projection_dim")  # of DPR's configuration with BERT's
+
 
 def from_scratch(architecture, vocabulary: int, pad: int):
     """A new BERT or RoBERTa of the given shape. Its weights spread so that a layer's output varies as in BERT base."""
@@ -74,6 +78,21 @@ def load_classifier(source: str | Path):
     from transformers import AutoModelForSequenceClassification
 
     return _load_model(AutoModelForSequenceClassification, located(source), whole=True)
+
+
+def load_dpr(source: str | Path):
+    """(encoder, projection or None) of DPR's classes for questions and for contexts, which wrap a BERT."""
+    import transformers
+
+    config = load_config(source)
+    name = next(iter(config.architectures or []), "")
+    if name not in OF_DPR:
+        raise UserError(f"{source}: a DPR of class '{name}' gives no vectors; known: {', '.join(OF_DPR)}")
+    wrapped = _load_model(getattr(transformers, name), located(source)).base_model
+    shape = {key: value for key, value in config.to_dict().items() if key not in UNSHARED}
+    encoder = transformers.BertModel(transformers.BertConfig(**shape), add_pooling_layer=False)
+    encoder.load_state_dict(wrapped.bert_model.state_dict())
+    return encoder, wrapped.encode_proj if config.projection_dim else None
 
 
 def load_config(source: str | Path):

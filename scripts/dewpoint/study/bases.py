@@ -108,6 +108,13 @@ class Source(Kind):
         """The same where it is known about, for `make plan`."""
         return {"passages": self.estimated, "queries": {}}
 
+    def joined(self, known: dict[str, Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
+        """The same of a dataset that is made of others, from what is known of it and of these: all of theirs."""
+        queries = dict(known["queries"])
+        for split, count in (one for part in parts for one in part["queries"].items()):
+            queries[split] = queries.get(split, 0) + count
+        return known | {"passages": known["passages"] + sum(part["passages"] for part in parts), "queries": queries}
+
     def expected_small(self) -> dict[str, int | dict[str, int]]:
         """How many its tiny files hold."""
         return {}
