@@ -14,7 +14,7 @@ from pathlib import Path
 from dewpoint.artifact import read_manifest
 from dewpoint.data.catalogue import Download
 from dewpoint.errors import UserError
-from dewpoint.evaluation.costs import WHAT, is_timed
+from dewpoint.evaluation.costs import WHAT, is_tested, is_timed
 from dewpoint.evaluation.registry import BATCHES, entry, is_latency
 from dewpoint.study import rehearsal
 from dewpoint.study.bases import PASSAGES, QUERIES, QUERY, Inputs, Node, Ranker, place
