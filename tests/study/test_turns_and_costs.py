@@ -151,7 +151,7 @@ def test_mistakes_are_a_line(tmp_path, old, new, message):
     change = COSTLY[0], COSTLY[1].replace(old, new)
     if message is None:
         change = change[0], change[1].replace("on: d/test", "on: d/test, baseline: bm25")
-        message = "tables.costs: baseline needs another ranker, and a metric beside latency, to be compared on"
+        message = "tables.costs: baseline needs another ranker, and a metric that each query has, to be compared on"
     with pytest.raises(UserError) as error:
         load(tmp_path, NEAR, change)
     assert message in str(error.value) and len(str(error.value).splitlines()) == 1
