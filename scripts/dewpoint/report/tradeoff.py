@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from dewpoint.report.curves import ticks
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 520, 320, 48, 16, 26, 40
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 520, 320, 48, 26, 26, 40
 WIDE = 20  # times that the dearest costs what the cheapest does, from which on the axis is logarithmic
 LETTER, BOLD, LINE, NEAR = 6.1, 6.8, 12, 8  # width of a letter, height of a line, distance of a name from its dot
 SHIFTS = [(1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (-1, -1), (1, 1), (-1, 1)]  # of a name from its dot, best first
