@@ -26,7 +26,7 @@ FORMAT = 1
 BEGINS = b'{\n "format": 1,'  # a manifest
 LOCK = ".lock"
 MANIFEST = "manifest.json"
-ATTEMPTS = "attempts.json"  # in a folder for work in progress: how many began, and the seconds of those that ended
+ATTEMPTS = ".attempts.json"  # beside a folder for work in progress: how many began, the seconds of those that ended
 LIBRARIES = {  # module → the package that brings it, the first that is installed
     **{name: (name,) for name in ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "numba", "scipy")},
     "faiss": ("faiss-gpu", "faiss-cpu"),
@@ -88,16 +88,21 @@ class Artifact:
         key = _digest(json.dumps([self.settings, self.code, self.inputs], sort_keys=True).encode())
         return self.folder.parent / ".unfinished" / f"{self.folder.name}-{key[:16]}"
 
+    @property
+    def _attempts_note(self) -> Path:
+        workspace = self.workspace()
+        return workspace.with_name(workspace.name + ATTEMPTS)
+
     def _attempts(self) -> tuple[int, list[float]]:
         """How many began, and how long each took that did not end by being killed, as far as they left work behind."""
         try:
-            return tuple(json.loads((self.workspace() / ATTEMPTS).read_text()))
+            return tuple(json.loads(self._attempts_note.read_text()))
         except (OSError, ValueError):
             return 1, []
 
     def _note_attempts(self, begun: int, seconds: list[float]) -> None:
         with suppress(OSError):  # a disk that is full ends the work anyway
-            notes.write_at_once(self.workspace() / ATTEMPTS, json.dumps([begun, seconds]))
+            notes.write_at_once(self._attempts_note, json.dumps([begun, seconds]))
 
     def _earlier(self) -> dict[str, float]:
         """The seconds of the attempts before this one, where there were some and all are known."""
@@ -212,6 +217,7 @@ class Artifact:
             notes.remember_made(self.key, self.manifest, record)
         if self.finished and self.finished.exists() and checked(self.manifest):
             shutil.rmtree(self.finished)
+        self._attempts_note.unlink(missing_ok=True)
         self.discard()
 
     def discard(self) -> None:
