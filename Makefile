@@ -85,10 +85,10 @@ bench-plan: setup ## seeing what is to be done, for 100, 300 and 1,000 jobs (PRO
 bench-prepare: setup ## preparing at MS MARCO's size (PASSAGES=1000000)
 	$(BIN)/python benchmarks/prepare.py $(if $(PASSAGES),--passages $(PASSAGES))
 
-bench-search: setup ## encoding, search, mining at size (TEXT="file" FIELD=text MODEL=folder: encoding yours)
+bench-search: setup ## encoding, search, mining, smaller vectors (TEXT="file" FIELD=text MODEL=folder: encoding yours; ONLY=small)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r envs/rival.txt
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/search.py $(if $(TEXT),--text $(TEXT)) $(if $(FIELD),--field $(FIELD)) \
-	    $(if $(MODEL),--model $(MODEL))
+	    $(if $(MODEL),--model $(MODEL)) $(if $(ONLY),--only $(ONLY)) $(if $(VECTORS),--vectors $(VECTORS))
 
 bench-trust: setup ## what it costs that artifacts can be trusted: manifests and checks, of a quickstart's time
 	$(BIN)/python benchmarks/trust.py

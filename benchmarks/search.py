@@ -1,6 +1,7 @@
 """Encoding, search and mining against what others offer, at the sizes that matter; figures as name, value, goal.
 
-python benchmarks/search.py [--only encode exact mine scale] [--text articles.jsonl.gz --field text --model minilm]
+python benchmarks/search.py [--only encode exact mine scale small] [--vectors passages.npy queries.npy]
+                            [--text articles.jsonl.gz --field text --model minilm]
 """
 
 import argparse
@@ -20,7 +21,7 @@ sys.path[:0] = [str(HOME / "scripts"), str(HOME)]
 
 import numpy as np
 
-from benchmarks import ours
+from benchmarks import ours, small_vectors
 from benchmarks.common import WORDS, here, paragraphs, say, sentences
 
 LENGTH, SHORT = 256, 32  # tokens of a passage: as MiniLM's own, and of a generated one
@@ -38,18 +39,23 @@ class Size:
     mined: int  # passages
     scales: tuple[int, ...]  # passages
     turns: int
+    small: int  # passages in smaller vectors
+    asked: int  # of them
 
 
-FULL = Size(20_000, 1_000_000, 384, 10_000, 200, 100_000, (1_250_000, 2_500_000, 5_000_000), 3)
-SMOKE = Size(50, 2000, 64, 100, 20, 200, (100, 200), 1)
+FULL = Size(20_000, 1_000_000, 384, 10_000, 200, 100_000, (1_250_000, 2_500_000, 5_000_000), 3, 200_000, 1000)
+SMOKE = Size(50, 2000, 64, 100, 20, 200, (100, 200), 1, 3000, 20)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="*", default=["encode", "exact", "mine", "scale"])
+    parser.add_argument("--only", nargs="*", default=["encode", "exact", "mine", "scale", "small"])
     parser.add_argument("--text", type=Path, help="JSON lines to take the passages from that are encoded; or generated")
     parser.add_argument("--field", default="text", help="their field: a string, or a list of paragraphs")
     parser.add_argument("--model", type=Path, help="a folder of sentence-transformers; or a new BERT")
+    parser.add_argument(
+        "--vectors", type=Path, nargs=2, help="arrays of passages' and of queries' vectors; or generated"
+    )
     parser.add_argument("--work", type=Path, help="where files are written (a temporary folder)")
     parser.add_argument("--smoke", action="store_true", help="seconds, to see that it runs")
     parser.add_argument("--part", nargs="*", help="(a rival, in a process of its own)")
@@ -68,6 +74,8 @@ def main() -> None:
         mining(folder / "mining", size)
     if "scale" in arguments.only:
         scaling(folder / "scaling", size)
+    if "small" in arguments.only:
+        smaller(folder / "small", size, arguments.vectors)
     if not arguments.work:
         shutil.rmtree(folder)
     return None
@@ -292,6 +300,26 @@ def scaling(folder: Path, size: Size) -> None:
         if name != "negatives":  # which depend on the queries alone
             exponent = np.polyfit(np.log(size.scales), np.log(seconds), 1)[0]
             say(f"{name}, exponent of the corpus's size", exponent, 1.1, "", most=True)
+
+
+# --- smaller vectors ----------------------------------------------------------------------------
+
+
+def smaller(folder: Path, size: Size, files: list[Path] | None) -> None:
+    """What smaller vectors take and lose."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = map(np.load, files) if files else small_vectors.generated(size.small, size.dimension, size.asked)
+    passages, asked = made
+    print(f"{len(passages):,} × {passages.shape[1]} passages, {len(asked):,} queries", flush=True)
+    rows = []
+    for row in small_vectors.measured(folder, passages, asked.astype(np.float32)):
+        rows.append(row)
+        print(small_vectors.shown(row), flush=True)
+    titles = small_vectors.SHOWN
+    print(f"\n| {' | '.join(titles)} |\n{'|--' * len(titles)}|", *map(small_vectors.shown, rows), sep="\n")
+    for name, goal in (("float16", 1), ("int8", 0.999), ("bits", 0.95)):
+        found = next(row for row in reversed(rows) if row["index"] == name)
+        say(f"{name}, R@100 of {found['scored again']:,} candidates scored again", found["R@100"], goal)
 
 
 RIVALS = {"sentence-transformers": sentence_transformers, "bare": bare, "mine_hard_negatives": mine_hard_negatives}

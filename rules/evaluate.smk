@@ -50,6 +50,28 @@ rule evaluate_examples:
         " --dataset {input.dataset:q} --run {input.run:q} --output {output:q}"
 
 
+rule cost:
+    input:
+        unpack(lambda w: graph.cost_inputs(w.ranker, w.dataset)),
+    output:
+        f"{RESULTS}/scores/{{ranker}}/{{dataset}}.json",
+    log:
+        f"{RESULTS}/logs/cost/{{ranker}}/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/cost/{{ranker}}/{{dataset}}.jsonl"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(1000),
+        runtime=minutes(10),
+    params:
+        settings="{}",
+        code=lambda w: fingerprint("cost"),
+    shell:
+        f"{LOGGED} python {SCRIPTS}/cost.py --settings {{params.settings:q}} --code {{params.code}} --models {{input.models:q}}"
+        " --vectors {input.vectors:q} --derived {input.derived:q} --indexes {input.indexes:q} --output {output:q}"
+
+
 rule compare:
     input:
         scores=lambda w: graph.table_scores(w.table),
@@ -76,6 +98,8 @@ rule table:
     input:
         scores=lambda w: graph.table_scores(w.table),
         comparison=lambda w: graph.comparisons(w.table),
+        turns=lambda w: graph.table_turns(w.table),
+        costs=lambda w: graph.table_costs(w.table),
     output:
         csv=report(f"{RESULTS}/tables/{{table}}.csv", category="Tables"),
         md=f"{RESULTS}/tables/{{table}}.md",
@@ -94,4 +118,4 @@ rule table:
         code=lambda w: fingerprint("table"),
     shell:
         f"{LOGGED} python {SCRIPTS}/table.py --settings {{params.settings:q}} --code {{params.code}} --scores {{input.scores:q}}"
-        " --comparison {input.comparison:q} --output {output.manifest:q}"
+        " --comparison {input.comparison:q} --turns {input.turns:q} --costs {input.costs:q} --output {output.manifest:q}"

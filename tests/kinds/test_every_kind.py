@@ -268,11 +268,19 @@ def test_an_analysis_costs_something(name):
 UNREAD = set(TAGS.values())
 
 
+# the functions of a ranker's stages, and what an entry says that comes to those which are not for every one
+OF_STAGE = {"index": "index", "pack": "index", "rank": "rank", "probe": "rank", "scan": "rank", "refine": "rank"}
+SAYS = {
+    "rank": {},
+    "pack": {"index": {"name": "ivf"}, "size": 64, "rescore": 2000},
+    "scan": {"index": "bits", "rescore": 2000},
+    "refine": {"index": {"name": "ivf"}, "rescore": 2000},
+}
 WORKS = [
     (folder, name, function)
     for folder in TAGS
     for name, kind in kinds(folder).items()
-    for function in ("work", "derive", "index", "rank", "probe", "latency")
+    for function in ("work", "derive", *OF_STAGE, "latency")
     if kind.has(function) and folder != "sources"
 ]
 
@@ -284,9 +292,10 @@ def handed(entry: Kind, folder: str, function: str) -> dict[str, Any]:
     graph = SimpleNamespace(config=config, study=SimpleNamespace(models=models))
     if folder in ("recipes", "analyses"):
         return entry.work_settings(config)
-    if function in ("derive", "index", "rank", "probe", "latency"):
-        by = {"derive": (graph,), "index": (config,)}.get(function, (graph, "test"))
-        return getattr(entry, f"{function.replace('probe', 'rank')}_settings")(*by)
+    if function in ("derive", *OF_STAGE, "latency"):
+        stage = OF_STAGE.get(function, function)
+        by = {"derive": (graph,), "index": (config,)}.get(stage, (graph, "test"))
+        return getattr(entry, f"{stage}_settings")(*by)
     return entry.settings("work")
 
 
@@ -294,8 +303,9 @@ def handed(entry: Kind, folder: str, function: str) -> dict[str, Any]:
 def test_what_a_work_is_handed_it_reads(folder, name, function):
     """Whatever changes it is made anew for, which is in vain for what it does not read."""
     entry = large(folder, name)
-    if folder == "rankers" and function == "rank" and entry.function("rank") != "rank":
-        entry = made(folder, name)
+    if function in SAYS and entry.function(OF_STAGE[function]) != function:
+        entry = made(folder, name, **SAYS[function])
+    assert function not in OF_STAGE or entry.function(OF_STAGE[function]) == function
     given = json.loads(json.dumps(handed(entry, folder, function)))
     roots = [f"{entry.module()}:{function}", *entry.roots("work" if entry.has("work") else function)[1:]]
     assert not given.keys() - UNREAD - read_by(*roots)

@@ -9,6 +9,8 @@ from sample_study import STUDY, load, write
 LATENCIES = ", ".join(f"latency{part}{p99}@10" for part in ("", "-encode", "-search") for p99 in ("", "-p99"))
 OTHER_METRICS = f"Success@10, P@10, SetR@10, PageSetR@10, {LATENCIES}, Rprec, PageRprec, SetRprec, PageSetRprec, MRR"
 OTHER_METRICS += ", Pearson, Spearman, Accuracy"
+OTHER_METRICS += ", train-hours, encode-index-hours, vector-megabytes, index-megabytes, latency-sd@10"
+OTHER_METRICS += ", latency-encode-sd@10, latency-search-sd@10"
 GRAMMAR = [
     # unknown keys, recipes, kinds, sources
     ("layers: 2", "layrs: 2", "models.bert.architecture.layrs: unknown key; did you mean 'layers'?"),
@@ -67,7 +69,20 @@ GRAMMAR = [
     (
         "model: co",
         "model: co, index: hsnw",
-        "rankers.zero.index: unknown index 'hsnw', write flat, hnsw, ivf, ivf-pq, pq, sq8 or a factory string of FAISS",
+        "rankers.zero.index: unknown index 'hsnw', write flat, hnsw, ivf, ivf-pq, pq, sq8, float16, int8, "
+        "bits or a factory string of FAISS; did you mean 'hnsw'?",
+    ),
+    ("model: co", "model: co, index: byts", "rankers.zero.index: unknown index 'byts', write flat, hnsw, "),
+    ("model: co", "model: co, rescore: 2000", "rankers.zero: rescore: flat search of whole vectors is exact already"),
+    (
+        "model: co",
+        "model: co, index: bits, rescore: 999",
+        "rankers.zero: rescore: 999 candidates, but 1000 are kept; take as many at least",
+    ),
+    (
+        "[bm25]}",
+        "[bm25], sizes: [16, 32]}",
+        "models.first: sizes: [16, 32] do not fall; write the whole vectors' first",
     ),
     ("model: co", "model: co, index: {name: hsnw}", "rankers.zero.index: unknown name 'hsnw'; did you mean 'hnsw'?"),
     (

@@ -77,6 +77,23 @@ def test_a_model_that_is_small_already_stays_as_it_is(tmp_path):
     assert (first.batch_size, first.train_queries, first.query_length, first.passage_length) == (2, 3, 8, 9)
 
 
+@pytest.mark.parametrize(
+    ("written", "length", "kept"),
+    [
+        ("query: ", 32, "query: "),
+        ("Instruct: find\\nQuery:", 64, "\nQuery:"),
+        ("für Größen: ", 64, "ßen: "),
+        ("q:", 3, ""),
+        ("", 32, ""),
+    ],
+)
+def test_prefixes_leave_room_for_a_text(tmp_path, written, length, kept):
+    """Where each byte of them is a token; their end decides whether they come apart from it."""
+    change = ("data: d, negatives: [bm25]}", f'data: d, query_length: {length}, query_prefix: "{written}"}}')
+    first = graph(str(write(tmp_path, change))).study.models["first"]
+    assert first.query_prefix == kept and len(kept.encode()) <= first.query_length // 2
+
+
 def test_the_users_files_and_released_models_are_replaced(tmp_path):
     """By files of distinct names below the rehearsal's folder, none of which must be there."""
     (tmp_path / "own.yaml").write_text(OWN)

@@ -139,7 +139,7 @@ def test_more_examples_cost_more(tmp_path):
         (
             "[Spearman, Pearson]",
             "[Spearman, latency@1]",
-            "tables.pairs.on: sts/test has pairs with scores, which have no latency@1; write Pearson, Spearman",
+            "tables.pairs.metrics: latency@1 is not measured of a similarity, which cannot be asked a question",
         ),
         (
             "metrics: [Spearman, Pearson]",

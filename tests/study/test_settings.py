@@ -90,6 +90,7 @@ EVALUATE = {f"evaluate {name}" for name in ("bm25", "second", "hybrid", "weighte
         ("[bm25]}", "[bm25], pooling: mean}", {"retriever first"}),
         ("[bm25]}", "[bm25], normalize: true}", {"retriever first"}),
         ("[bm25]}", "[bm25], projection: {size: 8}}", {"retriever first"}),
+        ("[bm25]}", "[bm25], sizes: [32, 8]}", {"retriever first"}),
         ("[bm25]}", "[bm25], in_batch: false}", {"retriever first"}),
         ("[bm25]}", "[bm25], positives: first}", {"retriever first"}),
         ("[bm25]}", "[bm25], loss: {name: contrast, temperature: 0.1}}", {"retriever first"}),
@@ -194,6 +195,53 @@ INDEXED = [("model: co}", "model: co, index: {name: hnsw}}"), ("[bm25, second,",
 )
 def test_a_change_of_an_index(tmp_path, old, new, jobs):
     assert changed(tmp_path, (old, new), already=INDEXED) == jobs
+
+
+SMALL = [("model: co}", "model: co, index: {name: bits}, rescore: 2000}"), INDEXED[1]]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "jobs"),
+    [
+        ("index: {name: bits}", "index: bits", set()),
+        ("rescore: 2000", "rescore: 3000", {"scan_dense zero", "latency_dense zero"}),
+        ("rescore: 2000", "rescore: 2000, size: 16", {"pack_dense zero"}),
+        ("name: bits", "name: int8", {"pack_dense zero"}),
+        (", rescore: 2000", "", {"pack_dense zero", "scan_dense zero", "latency_dense zero"}),
+        (
+            "{name: bits}",
+            "{name: hnsw}",
+            {"pack_dense zero", "scan_dense zero", "refine_dense zero", "latency_dense zero"},
+        ),
+        ("rescore: 2000", "rescore: 2000, depth: 500", {"scan_dense zero", "latency_dense zero", "evaluate zero"}),
+    ],
+)
+def test_a_change_of_a_small_index(tmp_path, old, new, jobs):
+    """How many candidates there are builds nothing anew."""
+    assert changed(tmp_path, (old, new), already=SMALL) == jobs
+
+
+def test_a_small_index_does_not_depend_on_seed_and_threads(tmp_path):
+    """And whole vectors lie in it, so that a run needs nothing else; first dimensions need what the model says."""
+    graph = Graph(Config(study="s.yaml"), load(tmp_path, ("model: co}", "model: co, index: int8, rescore: 1000}")))
+    assert json.loads(graph.index_settings("zero")) == {"index": {"name": "int8"}, "rescored": True}
+    index = graph.index("zero", "d")
+    assert graph.rank_inputs("zero", "d", "test")["index"] == [index] == graph.live_inputs("zero", "d")["index"]
+    assert graph.index_inputs("zero", "d") == {"corpus": graph.embeddings("co", "d", "corpus")}
+    graph = Graph(Config(study="s.yaml"), load(tmp_path, ("model: co}", "model: co, size: 16}")))
+    assert json.loads(graph.index_settings("zero")) == {"index": {"name": "flat"}, "size": 16}
+    assert json.loads(graph.rank_settings("zero", "test")) == {"depth": 1000}
+    assert graph.index_inputs("zero", "d")["model"] == [graph.model("co")]
+    assert graph.study.rankers["zero"].exact(graph.study) == "co"
+
+
+def test_a_size_is_one_that_the_model_is_trained_for(tmp_path):
+    nested, ranker = ("[bm25]}", "[bm25], sizes: [32, 8]}"), ("model: co}", "model: first, size: {}}}")
+    assert load(tmp_path, nested, (ranker[0], ranker[1].format(8))).rankers["zero"].size == 8
+    with pytest.raises(UserError, match=r"rankers.zero.size: 16, but 'first' is trained for 32, 8; name one of these$"):
+        load(tmp_path, nested, (ranker[0], ranker[1].format(16)))
+    with pytest.raises(UserError, match=r"models.first.sizes: the first is 32, but the projection's size 16"):
+        load(tmp_path, ("[bm25]}", "[bm25], sizes: [32, 8], projection: {size: 16}}"))
 
 
 def test_an_index_is_compared_with_exact_search_of_its_model(tmp_path):
@@ -464,6 +512,7 @@ VALUES = {
     "pooling": ["cls", "mean", None],
     "projection": [None, {"size": 8}, {"size": 8, "norm": True}],
     "normalize": [True, False, None],
+    "sizes": [None, [32, 8], [32]],
     "negatives": [[], ["bm25"], ["bm25", "zero"]],
     "negatives_depth": [100, 200],
     "negatives_kept": [10, 30],
@@ -490,7 +539,7 @@ VALUES = {
 
 def test_every_key_of_a_retriever_is_varied():
     keys = {field.alias or name for name, field in Retriever.model_fields.items()}
-    assert VALUES.keys() == keys - {"recipe", "published", "gpus", "nodes"}  # which changes no work
+    assert VALUES.keys() == keys - {"recipe", "published", "gpus", "nodes", "prompts"}  # which change no work
 
 
 @pytest.mark.parametrize("key", VALUES)

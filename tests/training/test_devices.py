@@ -33,6 +33,7 @@ WAYS = [
     "untied retriever",
     "untied retriever of candidates",
     "distilled retriever",
+    "untied nested retriever",
     "taught colbert",
 ]
 
@@ -45,6 +46,7 @@ def test_one_process_equals_two(world, bert, t5, trained, tmp_path, way):
     values |= {"loss": {"name": "binary"}} if recipe == "crossencoder" else {}  # which minds how high scores are
     measured = development(depth=5, **CANDIDATES if "candidates" in way else {})
     values |= UNTIED | {"development": measured, "epochs": 2} if untied else {}
+    values |= {"sizes": [6, 3]} if "nested" in way else {}
     values |= DISTILLED if way.startswith("distilled") else {}
     taught = {"loss": DISTILLED["loss"], "augmented": True, "development": measured | {"keep": "last"}}
     values |= taught if way.startswith("taught") else {}

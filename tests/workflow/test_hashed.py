@@ -25,6 +25,7 @@ datasets:
   wikipedia: {source: wikipedia}
   paq: {source: paq, dev: 0.0001}
   asked: {source: questions, data: paq, split: train, queries: dpr}
+  reduced: {source: reduced, data: dpr, split: nq-dev, of_lists: [hard]}
   kilt: {source: kilt, tasks: [hotpotqa, triviaqa]}
   chat: {source: convai2}
   help: {source: ubuntu}
@@ -54,7 +55,7 @@ models:
     negatives: [bm25]
     loss: {name: dual, in_batch: {name: lambda, gains: rank}}
     batches: {name: tas-balanced, model: one, draw: by-size}
-  near: {recipe: retriever, from: balanced, data: b, teacher: one, negatives: [bm25], loss: kl}
+  near: {recipe: retriever, from: balanced, data: b, teacher: one, negatives: [bm25], loss: kl, sizes: [256, 64]}
   net: {recipe: retriever, from: near, data: b, teacher: one, negatives: [bm25], loss: listnet}
   soft: {recipe: retriever, from: net, data: b, teacher: one, negatives: [bm25], loss: soft-labels}
   margins: {recipe: retriever, from: soft, data: b, teacher: one, negatives: [bm25], loss: margin-mse}
@@ -80,22 +81,25 @@ rankers:
   judged: {kind: monot5, of: more, by: mono}
   compared: {kind: duot5, of: judged, by: t5}
   graph: {kind: dense, model: one, index: {name: hnsw}}
+  small: {kind: dense, model: near, index: bits, size: 64, rescore: 1000}
+  again-whole: {kind: dense, model: new, index: {name: ivf}, rescore: 1000}
   tuned: {kind: fusion, of: [one, bm25], method: weighted, tune: {split: train}}
   both: {kind: fusion, of: [mined, bm25]}
   candidates: {kind: given, list: candidates}
   chosen: {kind: rerank, of: candidates, by: chats, top: 100}
   alike: {kind: similarity, model: one, similarity: manhattan}
 tables:
-  d: {rankers: [bm25, raw, more], on: d/test, metrics: [nDCG@10, latency@1]}
+  d: {rankers: [bm25, raw, more, again-whole], on: d/test, metrics: [nDCG@10, latency@1]}
   again: {rankers: [again, lately, late, tokens], on: d/test, metrics: [nDCG@10]}
   asked: {rankers: [compared], on: d/test, metrics: [MRR@10]}
-  fused: {rankers: [bm25, tuned, graph, margins], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
+  fused: {rankers: [bm25, tuned, graph, margins, small], on: b/test, metrics: [MRR@10, Rprec], baseline: bm25}
   dpr: {rankers: [bm25, mined, both], on: dpr/nq-test, metrics: [Hit@20]}
   chosen: {rankers: [chosen], on: {chat/dev: [R@1], help/test: [R@1, MRR], challenge/test: [MRR]}}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
   kilt: {rankers: [bm25], on: {kilt/hotpotqa-dev: [SetRprec, PageSetR@5], kilt/triviaqa-dev: [PageSetRprec]}}
   sentences: {rankers: [scorer, alike], on: {sts/test: [Spearman], scored/test: [Pearson]}}
   sections: {rankers: [nearer, nearest, alike], on: {sections/test: [Accuracy], near/test: [Accuracy]}, baseline: alike}
+  reduced: {rankers: [bm25, raw], on: reduced/nq-dev, metrics: [MRR@10, latency@1, latency-sd@1, train-hours], turns: 3}
   pairs: {rankers: [bm25], on: {pairs/dev: [MRR@10], posts/dev: [MRR@10]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
@@ -132,6 +136,8 @@ def roots_of(arguments: tuple[str, ...]) -> list[str]:
         named = ((folder, part) for folder, part in written if part and "name" in part)  # not how often what is timed
         below = [kind(folder, part["name"]).module() for folder, part in named]
         return [f"dewpoint.{module}:{function}", *(f"{one}:work" for one in below)]
+    if program == "turns":
+        return [program, *(f"{kind('rankers', one['kind']).module()}:live" for one in settings["rankers"])]
     does = {"prepare": "write", "rehearse": "rehearse"}.get(program)
     return [program, *([f"{kind('sources', settings['source']).module()}:{does}"] if does else [])]
 

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Callable
 from math import gcd
 from typing import Annotated, Any, Literal
 
@@ -81,26 +82,57 @@ class Factory(Trained):
     )
 
 
+class Float16(Strict):
+    """Every passage is looked at, two bytes for each dimension."""
+
+    name: Literal["float16"]
+
+
+class Int8(Strict):
+    """Every passage is looked at, a byte for each dimension, from the least to the most that is found there."""
+
+    name: Literal["int8"]
+
+
+class Bits(Strict):
+    """Every passage is looked at, a bit for each dimension: above the mean or not."""
+
+    name: Literal["bits"]
+
+
 INDEXES = {"flat": Flat, "hnsw": Hnsw, "ivf": Ivf, "ivf-pq": IvfPq, "pq": Pq, "sq8": Sq8, "factory": Factory}
+CODES = {"float16": Float16, "int8": Int8, "bits": Bits}
+CODE_BYTES = {"flat": 4, "float16": 2, "int8": 1, "bits": 1 / 8}
 COMPONENTS = re.compile(r"^[A-Z]\w*(\(.*\))?(,[A-Z]\w*(\(.*\))?)*$")  # FAISS's all begin with a capital letter
 
 
-def _named(index: Any) -> Any:
+def _named(known: dict[str, type[Strict]]) -> Callable[[Any], Any]:
     """An index as a mapping, also where the study has just a name or a factory string."""
-    if not isinstance(index, str):
-        return index
-    if index in INDEXES:
-        return {"name": index}
-    if not COMPONENTS.match(index):
-        close = difflib.get_close_matches(index, INDEXES, 1, 0.5)
-        nearest = f"; did you mean '{close[0]}'?" if close else ""
-        known = ", ".join(name for name in INDEXES if name != "factory")
-        raise ValueError(f"unknown index '{index}', write {known} or a factory string of FAISS{nearest}")
-    return {"name": "factory", "factory": index}
+
+    def named(index: Any) -> Any:
+        if not isinstance(index, str):
+            return index
+        if index in known:
+            return {"name": index}
+        if not COMPONENTS.match(index):
+            close = difflib.get_close_matches(index, known, 1, 0.5)
+            nearest = f"; did you mean '{close[0]}'?" if close else ""
+            names = ", ".join(name for name in known if name != "factory")
+            raise ValueError(f"unknown index '{index}', write {names} or a factory string of FAISS{nearest}")
+        return {"name": "factory", "factory": index}
+
+    return named
 
 
 AnyIndex = Flat | Hnsw | Ivf | IvfPq | Pq | Sq8 | Factory
-Index = Annotated[AnyIndex, Field(discriminator="name"), BeforeValidator(_named, str | AnyIndex)]
+Index = Annotated[AnyIndex, Field(discriminator="name"), BeforeValidator(_named(INDEXES), str | AnyIndex)]
+AnySmall = AnyIndex | Float16 | Int8 | Bits
+SmallIndex = Annotated[AnySmall, Field(discriminator="name"), BeforeValidator(_named(INDEXES | CODES), str | AnySmall)]
+
+
+def code_bytes(index: AnySmall) -> float | None:
+    """Of a dimension, where every passage is looked at."""
+    return CODE_BYTES.get(index.name)
 
 
 def parameters(index: AnyIndex) -> dict[str, float]:

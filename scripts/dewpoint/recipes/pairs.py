@@ -17,7 +17,8 @@ from pydantic import Field, model_validator
 
 from dewpoint.artifact import Artifact
 from dewpoint.losses.contrast import Contrast
-from dewpoint.recipes._retrieval import Development, Mined, Pooled, Sided, few
+from dewpoint.recipes._nested import Nested
+from dewpoint.recipes._retrieval import Development, Mined, Pooled, few
 from dewpoint.study.bases import QUERIES, Asked, Inputs
 from dewpoint.study.kind import Names, any_of, work_of
 from dewpoint.study.sizes import QUERY_TOKENS
@@ -36,7 +37,7 @@ class Watching(Development):
     )
 
 
-class Pairs(Pooled, Sided, Mined):
+class Pairs(Pooled, Nested, Mined):
     """Pairs of texts that belong together, against all others of the batch: pre-training of a retriever."""
 
     recipe: Literal["pairs"]

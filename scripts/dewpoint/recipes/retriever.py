@@ -9,12 +9,13 @@ from pydantic import Field, model_validator
 
 from dewpoint.artifact import Artifact
 from dewpoint.recipes._encoding import Encoded, Encoding
+from dewpoint.recipes._nested import Nested
 from dewpoint.recipes._retrieval import Pooled, loss_and_batches
 from dewpoint.study.types import Count
 from dewpoint.training.given import Pace
 
 
-class Retriever(Pooled, Encoding):
+class Retriever(Pooled, Nested, Encoding):
     """A query's positive against its negatives and the other passages of the batch."""
 
     recipe: Literal["retriever"]

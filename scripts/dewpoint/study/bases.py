@@ -108,6 +108,13 @@ class Source(Kind):
         """The same where it is known about, for `make plan`."""
         return {"passages": self.estimated, "queries": {}}
 
+    def joined(self, known: dict[str, Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
+        """The same of a dataset that is made of others, from what is known of it and of these: all of theirs."""
+        queries = dict(known["queries"])
+        for split, count in (one for part in parts for one in part["queries"].items()):
+            queries[split] = queries.get(split, 0) + count
+        return known | {"passages": known["passages"] + sum(part["passages"] for part in parts), "queries": queries}
+
     def expected_small(self) -> dict[str, int | dict[str, int]]:
         """How many its tiny files hold."""
         return {}
@@ -133,7 +140,7 @@ class Source(Kind):
 
 
 TEXTS = For("texts")
-UNSAID = {"query_cut": "right"}  # what is in no settings while it is so
+UNSAID = {"query_cut": "right", "prompts": "checked", "sizes": None}  # what is in no settings while it is so
 
 
 class Node(Kind):
@@ -202,7 +209,13 @@ class Node(Kind):
                     yield key, f"folder '{folder}' has no model in it, neither {' nor '.join(MODEL_FILES)}"
 
     def small(self) -> dict[str, Any]:
-        return {"query_length": min(self.query_length, 16), "passage_length": min(self.passage_length, 48)}
+        """Of a prefix that leaves no room for a text, were each of its bytes a token, the end is kept."""
+        lengths = {"query": min(self.query_length, 16), "passage": min(self.passage_length, 48)}
+        found = {f"{side}_length": length for side, length in lengths.items()}
+        for side, length in lengths.items():
+            prefix = getattr(self, f"{side}_prefix").encode()
+            found[f"{side}_prefix"] = prefix[max(0, len(prefix) - (length // 2 - 1)) :].decode(errors="ignore")
+        return found
 
     def operations(self, sizes: Sizes, name: str) -> float:
         """Floating-point operations of its whole work."""
@@ -251,6 +264,11 @@ class Trained(Node):
 
     def small(self) -> dict[str, Any]:
         return super().small() | {"batch_size": min(self.batch_size, 8)}
+
+
+def few_dimensions(size: int) -> int:
+    """So many of a vector in a rehearsal; rankers and models come to the same."""
+    return size if size < 8 else 8 if size < 128 else 16
 
 
 def place(source: str) -> str:

@@ -10,16 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
 
-from dewpoint.evaluation.registry import (
-    ANSWERS,
-    OF_EXAMPLES,
-    OF_SETS,
-    SCORES,
-    TRIPLETS,
-    goes_by,
-    is_latency,
-    known,
-)
+from dewpoint.evaluation.costs import is_cost, is_spread, is_tested, is_timed
+from dewpoint.evaluation.registry import ANSWERS, JUDGEMENTS, OF_EXAMPLES, OF_SETS, SCORES, TRIPLETS, goes_by, known
 from dewpoint.study.bases import Asked, Node
 from dewpoint.study.kind import Names, Strict, any_of, kinds
 from dewpoint.study.types import Amount, Count, Folder, Label, Metric, Name, Once, Place, Seed
@@ -116,6 +108,11 @@ class Table(Strict):
         description="dataset/split; or several, each with its metrics: {marco/dev: [MRR@10], marco/dl2019: [nDCG@10]}"
     )
     metrics: Annotated[list[Metric], Once] = Field([], description="with a single split")
+    turns: Count | None = Field(
+        None,
+        description="how often latency is measured, each time of all its rankers, one after the other; the medians are "
+        "shown. Left out: of each ranker once, by itself",
+    )
     paper: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+/[a-z0-9]+$")] | None = Field(
         None, description="the table it reproduces, such as condenser/table5; published stands beside measured"
     )
@@ -141,6 +138,10 @@ class Table(Strict):
         measured = [metric for metrics in self.columns.values() for metric in metrics]
         if self.baseline and (len(self.rankers) < 2 or not any(map(is_tested, measured))):
             raise ValueError("baseline needs another ranker, and a metric that each query has, to be compared on")
+        if self.turns and not any(map(is_timed, measured)):
+            raise ValueError("turns are of latency, which is none of its metrics")
+        if not self.turns and (spreads := [metric for metric in measured if is_spread(metric)]):
+            raise ValueError(f"{spreads[0]} is of what is measured in turns; say how many: turns: 5")
         if self.absent and not self.paper:
             raise ValueError("`absent` goes with `paper`")
         if unknown := [place for place in self.published_on if tuple(place.split("/")) not in self.columns]:
@@ -154,6 +155,13 @@ class Table(Strict):
         """(dataset, split) → its metrics."""
         on = {self.on: self.metrics} if isinstance(self.on, str) else self.on
         return {tuple(place.split("/")): metrics for place, metrics in on.items()}
+
+    def is_of_each(self, metric: str) -> bool:
+        """Whether it is measured of each ranker by itself, as its score."""
+        return not (is_cost(metric) and (self.turns or not is_timed(metric)))
+
+    def timed_in_turns(self, metrics: list[str]) -> bool:
+        return self.turns is not None and any(map(is_timed, metrics))
 
 
 class Study(Strict):
@@ -232,12 +240,11 @@ class Study(Strict):
         """What is wrong when there is no such dataset, or it has no such split for these metrics."""
         if dataset not in self.datasets:
             return f"no dataset '{dataset}'{nearest(dataset, [*self.datasets])}"
-        sorts = {metric: goes_by(metric) for metric in metrics}
-        if wrong := self._lacks_examples(dataset, split, sorts):
+        sorts = {metric: goes_by(metric) for metric in metrics if not is_cost(metric)}
+        if (wrong := self._lacks_examples(dataset, split, sorts)) or split in self.datasets[dataset].examples:
             return wrong
         needed = {ANSWERS: "answered", **dict.fromkeys(OF_SETS, "proven")}
-        others = {by for by in sorts.values() if by not in OF_EXAMPLES}
-        for what in sorted({needed.get(by, "judged") for by in others}):
+        for what in sorted({needed.get(by, "judged") for by in sorts.values() or [JUDGEMENTS]}):
             known = getattr(self.datasets[dataset], what)
             if known is not None and split not in known:
                 near = nearest(split, known) or f"; dataset '{dataset}' has none"
@@ -262,11 +269,6 @@ class Study(Strict):
         splits = [name for name, of in examples.items() if of == wanted]
         near = nearest(split, splits) or f"; dataset '{dataset}' has none"
         return f"no split '{split}' of {EXAMPLES[wanted]}{near}"
-
-
-def is_tested(metric: str) -> bool:
-    """Whether each query or example has a value, so that rankers can be compared beyond chance."""
-    return not is_latency(metric) and goes_by(metric) != SCORES
 
 
 # --- JSON schemas -------------------------------------------------------------------------------

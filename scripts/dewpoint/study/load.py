@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, Tag, ValidationError
 
 from dewpoint.errors import UserError
-from dewpoint.evaluation import registry
-from dewpoint.evaluation.registry import BATCHES, is_latency
+from dewpoint.evaluation import costs, registry
+from dewpoint.evaluation.registry import BATCHES
 from dewpoint.study.grammar import SECTIONS, Config, Study, Table
 from dewpoint.study.kind import Kind, Strict, kinds
 from dewpoint.study.published import printed_table
@@ -337,7 +337,7 @@ def _keys(holder: Any) -> list[str]:
 def _expected(pattern: str, found: str) -> str:
     """What a pattern stands for, in words."""
     if "MRR" in pattern:
-        known = [metric for metric in registry.known() if re.match(pattern, metric)]
+        known = [metric for metric in [*registry.known(), *costs.known()] if re.match(pattern, metric)]
         kinds = {metric.split("@")[0].lower(): metric for metric in reversed(known)}  # rather one with a cutoff
         kind, _, cutoff = found.partition("@")
         close = difflib.get_close_matches(kind.lower(), kinds, 1, 0.5)
@@ -416,9 +416,9 @@ def _table_mistakes(study: Study) -> Mistakes:
             if wrong := study.lacks_split(dataset, split, metrics):
                 yield f"{place}.on", wrong
             for ranker, metric in itertools.product(table.rankers, metrics):
-                if is_latency(metric):
+                if costs.is_timed(metric):
                     yield from ((f"{place}.metrics", wrong) for wrong in _not_timed(metric, ranker, study))
-                elif (registry.entry(metric)[1] or 0) > study.rankers[ranker].depth:
+                elif not costs.is_cost(metric) and (registry.entry(metric)[1] or 0) > study.rankers[ranker].depth:
                     depth = study.rankers[ranker].depth
                     yield (
                         f"{place}.metrics",

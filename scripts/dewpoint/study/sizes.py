@@ -18,10 +18,18 @@ PREPARED, TOKENISED, WRITTEN = 50_000, 30_000, 200_000
 # layers, width by what is in a name, the first that is
 SHAPES = {
     "deberta-v2-xlarge": (24, 1536),
+    "modernbert-large": (28, 1024),
+    "modernbert": (22, 768),
+    "0.6b": (28, 1024),
+    "-4b": (36, 2560),
+    "-7b": (32, 4096),
+    "-8b": (36, 4096),
     "large": (24, 1024),
     "-3b": (24, 2048),
     "minilm": (6, 384),
     "distil": (6, 768),
+    "tinybert_general_4l": (4, 312),
+    "electra-small": (12, 256),
     "tiny": (2, 128),
 }
 BASE, EMBEDDED = (12, 768), 31_000  # any other; vocabulary and positions
@@ -73,11 +81,8 @@ class Sizes:
         if manifest.is_file():
             return {"passages": 0, "queries": {}} | read_manifest(manifest)["facts"]
         known = definition.roughly() | definition.expected()
-        for part in (self.rows(name) for _, _, name in definition.names()):  # of several joined
-            known["passages"] += part["passages"]
-            for split, queries in part["queries"].items():
-                known["queries"] = known["queries"] | {split: known["queries"].get(split, 0) + queries}
-        return known
+        parts = [self.rows(name) for _, _, name in definition.names()]
+        return definition.joined(known, parts) if parts else known
 
     def passages(self, dataset: str) -> int:
         return self.rows(dataset)["passages"]

@@ -15,6 +15,7 @@ from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.instances import RetrieverBatch, RetrieverBatches, pick_queries
 from dewpoint.data.negatives import read_negatives
+from dewpoint.data.own_prompts import check_prompts
 from dewpoint.data.pretrained import revisions
 from dewpoint.data.streams import Epochs
 from dewpoint.data.tokenizer import load_tokenizer
@@ -24,7 +25,7 @@ from dewpoint.models.card import card
 from dewpoint.models.device import precision, precision_in_use, take_device
 from dewpoint.models.encoder import Retriever, prefix_tokens
 from dewpoint.models.folder import read_retriever, write_retriever
-from dewpoint.training import gradient_cache, loop
+from dewpoint.training import gradient_cache, loop, nested
 from dewpoint.training.chunks import Batch, Chunk, Room, room
 from dewpoint.training.given import Pace
 from dewpoint.training.in_batch_teacher import InBatchTeacher, taught
@@ -142,13 +143,17 @@ def fit(
     loop.train(model, rows.batch, objective, settings, steps, artifact, pace.checkpoint, measuring)
     artifact.facts |= {"precision": precision_in_use(settings.precision, model.passages.backbone)}
     artifact.facts |= stream.facts | model.facts | {"retrieves": True}
+    artifact.facts |= {"sizes": objective.sizes} if len(objective.sizes) > 1 else {}
     artifact.facts |= revisions(revision=settings.source, query_revision=settings.query_source)
     described = card(artifact, settings, dataset, "late" if model.passages.several else "retriever")
     write_retriever(artifact.path("."), model, reading.words, settings, described)
+    if len(objective.sizes) > 1:
+        nested.say(artifact.path("."), objective.sizes)
 
 
 def start(settings, parent: Path | None, query_parent: Path | None) -> Retriever:
     """The encoders that training starts from: nodes of the study, folders or hub ids."""
+    check_prompts(settings)
     model = read_retriever(
         parent.parent if parent else settings.source, query_parent.parent if query_parent else settings.query_source
     )
@@ -174,7 +179,7 @@ class Objective:
 
     def __init__(self, model: Retriever, settings, loss: Callable[..., Tensor], teacher: InBatchTeacher | None = None):
         self.model, self.loss, self.name, self.teacher = model, loss, settings.loss.name, teacher
-        self.settings = settings
+        self.settings, self.sizes = settings, nested.sizes_of(settings, model)
         self.precision = partial(precision, settings.precision, model.passages.backbone)
 
     def __call__(self, batch: Batch) -> dict[str, float]:
@@ -183,7 +188,8 @@ class Objective:
             known = taught(known, self.teacher.scores(batch.teacher), self.settings.in_batch)
 
         def loss(vectors: Tensor) -> Tensor:
-            return self.loss(scores_of(vectors, known), known)
+            parts = nested.beginnings(vectors, self.sizes, self.model.passages.normalize)
+            return sum(self.loss(scores_of(part, known), known) for part in parts) / len(self.sizes)
 
         return {self.name: gradient_cache.backward(batch, self._encode, self.model.dimension, loss)}
 
