@@ -66,6 +66,16 @@ def test_models_are_rankers_by_the_similarity_that_they_are_trained_for(tmp_path
     assert {*graph.measured(examples=False)} == {"found", "bm25", "searched"}
 
 
+@pytest.mark.parametrize("exact", ["plainly", None])
+def test_an_index_is_compared_with_a_search_and_not_with_similarities(tmp_path, exact):
+    searched = "searched: {kind: dense, model: scored"
+    plainly = "plainly: {kind: dense, model: scored}\n  " if exact else ""
+    graph = load(tmp_path, (searched, f"{plainly}{searched}, index: hnsw"))
+    assert graph.study.rankers["searched"].exact(graph.study) == exact
+    compared = graph.evaluate_inputs("searched", "d", "test")["exact"]
+    assert compared == ([graph.run("plainly", "d", "test")] if exact else [])
+
+
 def test_what_training_reads(tmp_path):
     graph = load(tmp_path)
     settings = json.loads(graph.model_settings("scored"))
