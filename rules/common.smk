@@ -84,6 +84,7 @@ wildcard_constraints:
     analysis=LABEL,
     negatives="[A-Za-z0-9._+-]+",
     clusters="[A-Za-z0-9._-]+",
+    turns=r"turns\+[A-Za-z0-9._+-]+",
     part=r"corpus|queries\.[A-Za-z0-9_-]+",
     shard=r"\d+",
     shards=r"\d+",

@@ -12,7 +12,7 @@ import archive as archive_program
 import verify as program
 from dewpoint.archive import manifests_of, pack
 from dewpoint.artifact import Artifact, write_manifest
-from dewpoint.compared import compare
+from dewpoint.compared import compare, largest_difference
 from dewpoint.errors import UserError
 from dewpoint.inventory import RESULTS, data_of, inventory, named
 from dewpoint.verify import examine
@@ -173,6 +173,24 @@ def test_packages_and_threads_that_differ_are_named(made, tmp_path, monkeypatch)
     write_manifest(path, record)
     lines = "\n".join(compare(held(other), held(made)).lines)
     assert "packages torch: " in lines and "→ 1.0" in lines and "threads torch: " in lines and "→ 64" in lines
+
+
+def test_costs_are_measured_anew_and_not_compared(made, tmp_path, monkeypatch):
+    """What a ranker costs, what is timed in turns, and tables of either; scores are, and which differs most."""
+    other = make(tmp_path / "other", monkeypatch)
+    clocked = {"scores/first/docs": {}, "latency/turns+first-c0ffee/docs.test": {}}
+    clocked |= {f"tables/{name}": {"columns": [{"metrics": [name]}]} for name in ("train-hours", "latency-sd@1")}
+    for number, folder in enumerate((made, other)):
+        for name, settings in (clocked | {"scores/first/docs.test": {}}).items():
+            artifact = Artifact(folder / f"results/s/{name}.json", settings)
+            artifact.beside(".txt").write_text(str(number))
+            artifact.facts["metrics"] = (
+                {"MRR@10": number / 2} if name.endswith(".test") else {"train-hours": 9 * number}
+            )
+            artifact.seal()
+    found = compare(held(other), held(made))
+    assert {*found.measured} == {*clocked} and found.other == ["scores/first/docs.test"] and found.equal == 4
+    assert largest_difference(held(other), held(made)).startswith("MRR@10 of first/docs.test by 0.5")
 
 
 def test_the_program_says_how_many_are_equal(made, tmp_path, monkeypatch, capsys):

@@ -26,6 +26,7 @@ FORMAT = 1
 BEGINS = b'{\n "format": 1,'  # a manifest
 LOCK = ".lock"
 MANIFEST = "manifest.json"
+ATTEMPTS = ".attempts.json"  # beside a folder for work in progress: how many began, the seconds of those that ended
 LIBRARIES = {  # module → the package that brings it, the first that is installed
     **{name: (name,) for name in ("numpy", "pyarrow", "torch", "transformers", "tokenizers", "numba", "scipy")},
     "faiss": ("faiss-gpu", "faiss-cpu"),
@@ -54,7 +55,7 @@ class Artifact:
         self.inputs = {str(path): checked(path) for path in inputs}
         self.facts: dict[str, Any] = {}
         self.finished: Path | None = None  # a folder that is not needed any more when the artifact is sealed
-        self.started = time.monotonic()
+        self.started, self.sealed = time.monotonic(), False
         staging = f".partial-{self.manifest.name}"
         self.staging = self.folder / (f"{staging}-{helper}-{os.getpid()}" if helper else staging)
         self.word = self.folder / staging / f".make-{_start()}"  # of the maker to the helpers of this very start
@@ -68,6 +69,9 @@ class Artifact:
             if free := take(left / LOCK):
                 shutil.rmtree(left)
                 free.close()
+        if not helper and self.workspace().is_dir():
+            begun, seconds = self._attempts()
+            self._note_attempts(begun + 1, seconds)
 
     def path(self, name: str) -> Path:
         """Where to write the file `name` of this artifact; it appears under that name when sealed."""
@@ -83,6 +87,30 @@ class Artifact:
         """A folder for work in progress, named after all that shapes the result: other settings never resume it."""
         key = _digest(json.dumps([self.settings, self.code, self.inputs], sort_keys=True).encode())
         return self.folder.parent / ".unfinished" / f"{self.folder.name}-{key[:16]}"
+
+    @property
+    def _attempts_note(self) -> Path:
+        workspace = self.workspace()
+        return workspace.with_name(workspace.name + ATTEMPTS)
+
+    def _attempts(self) -> tuple[int, list[float]]:
+        """How many began, and how long each took that did not end by being killed, as far as they left work behind."""
+        try:
+            return tuple(json.loads(self._attempts_note.read_text()))
+        except (OSError, ValueError):
+            return 1, []
+
+    def _note_attempts(self, begun: int, seconds: list[float]) -> None:
+        with suppress(OSError):  # a disk that is full ends the work anyway
+            notes.write_at_once(self._attempts_note, json.dumps([begun, seconds]))
+
+    def _earlier(self) -> dict[str, float]:
+        """The seconds of the attempts before this one, where there were some and all are known."""
+        begun, seconds = self._attempts()
+        return {"earlier_seconds": round(sum(seconds), 2)} if seconds and len(seconds) == begun - 1 else {}
+
+    def _elapsed(self) -> float:
+        return round(time.monotonic() - self.started, 2)
 
     def board(self) -> Path:
         """A folder for what one may watch while it is made; nobody depends on it."""
@@ -175,7 +203,8 @@ class Artifact:
             "inputs": self.inputs,
             "run": run
             or {
-                "seconds": round(time.monotonic() - self.started, 2),
+                "seconds": self._elapsed(),
+                **self._earlier(),
                 "peak_memory_mb": peak_memory_mb(),
                 **_device(),
                 "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -183,14 +212,19 @@ class Artifact:
             },
         }
         write_manifest(self.manifest, record)
+        self.sealed = True
         if self.code:
             notes.remember_made(self.key, self.manifest, record)
         if self.finished and self.finished.exists() and checked(self.manifest):
             shutil.rmtree(self.finished)
+        self._attempts_note.unlink(missing_ok=True)
         self.discard()
 
     def discard(self) -> None:
-        """Remove what is not sealed, and let others make the artifact."""
+        """Remove what is not sealed, and let others make the artifact; what can be gone on with stays."""
+        if not self.lease.closed and not self.helper and not self.sealed and self.workspace().is_dir():
+            begun, seconds = self._attempts()
+            self._note_attempts(begun, [*seconds, self._elapsed()])
         if not self.lease.closed:
             shutil.rmtree(self.staging, ignore_errors=True)
             self.lease.close()

@@ -61,16 +61,21 @@ def in_order(held: Inventory) -> list[str]:
 
 def is_measured(one: Held) -> bool:
     """Whether it says how long something took, which is never the same twice."""
-    if one.name == "report" or one.name.startswith("latency/"):
+    if one.name == "report" or one.name.startswith("latency/") or is_cost(one.name):
         return True
-    return re.search(r'"latency[a-z0-9-]*@', json.dumps(one.record["settings"])) is not None
+    return re.search(r'"(latency[a-z0-9-]*@|[a-z-]+-hours")', json.dumps(one.record["settings"])) is not None
+
+
+def is_cost(name: str) -> bool:
+    """Whether it is what a ranker costs: a score of a dataset, and of no split."""
+    return name.startswith("scores/") and "." not in name.split("/")[-1]
 
 
 def largest_difference(ours: Inventory, earlier: Inventory) -> str | None:
     """The metric that differs most, of all rankers on all splits."""
     found = []
     for name in ours.artifacts.keys() & earlier.artifacts.keys():
-        if name.startswith("scores/"):
+        if name.startswith("scores/") and not is_cost(name):
             now, then = (held.artifacts[name].record["facts"]["metrics"] for held in (ours, earlier))
             metrics = [metric for metric in now.keys() & then.keys() if not metric.startswith("latency")]
             found += [(abs(now[metric] - then[metric]), name, metric, then[metric], now[metric]) for metric in metrics]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dewpoint.data.catalogue import Download
-from dewpoint.sources import _marco, convai2, dpr, dstc7, kilt, paq, ubuntu, wikipedia
+from dewpoint.sources import _marco, convai2, dpr, dstc7, kilt, paq, sts, ubuntu, wiki_sections, wikipedia
 from dewpoint.study.grammar import Study
 from dewpoint.study.graph import Graph
 
@@ -33,6 +33,8 @@ SOURCES = {
     "revised": {"source": "convai2", "persona": "revised"},
     "help": {"source": "ubuntu"},
     "challenge": {"source": "dstc7"},
+    "sts": {"source": "sts"},
+    "sections": {"source": "wiki-sections"},
     "own": {"source": "beir", "path": "somewhere"},
 }
 DATASETS = Study.model_validate({"datasets": SOURCES}).datasets
@@ -52,7 +54,7 @@ def test_a_file_can_be_fetched_kept_and_checked(name):
     file = FILES[name]
     assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(gz|tgz|txt|csv|parquet|jsonl?)", name)
     assert file.url.startswith("https://") and "//" not in file.url[8:]
-    assert Path(file.url).suffixes == Path(name).suffixes or name.startswith("wikipedia-")
+    assert Path(file.url).suffixes == Path(name).suffixes or name.startswith("wikipedia-2023")
     assert file.bytes is None or file.bytes > 1000
     assert file.checksum is None or re.fullmatch("md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}", file.checksum)
     assert file.licence
@@ -74,13 +76,15 @@ def test_sources_need_what_their_options_say():
     assert set(FILES_OF["wow"]) == {kilt.CORPUS, "wow-train-kilt.jsonl", "wow-dev-kilt.jsonl"}
     assert FILES_OF["chat"] == FILES_OF["revised"]
     fetched = [_marco.FILES, dpr.DOWNLOADS, kilt.DOWNLOADS, paq.DOWNLOADS, wikipedia.FILES]
-    assert FILES.keys() == {*chain(*fetched), convai2.FILE, ubuntu.FILE, dstc7.FILE}
+    fetched.append(map(wiki_sections.kept, chain(*wiki_sections.FILES.values())))
+    assert FILES.keys() == {*chain(*fetched), convai2.FILE, ubuntu.FILE, dstc7.FILE, sts.ARCHIVE}
 
 
 @given(st.sampled_from(sorted(DATASETS)), st.data())
 def test_what_is_expected_is_of_splits_that_are_there(name, data):
     known, dataset = EXPECTED[name], DATASETS[name]
-    assert set(known) <= {"passages", "queries", "judgements"}
+    assert set(known) <= {"passages", "queries", "judgements", "examples"}
+    assert set(known.get("examples", {})) == set(dataset.examples)
     assert set(known.get("queries", {})) <= {*judged(dataset), *dataset.answered}
     assert set(known.get("judgements", {})) <= set(judged(dataset))
     for split, count in known.get("judgements", {}).items():

@@ -28,6 +28,7 @@ REQUIRED = {"from": "hub:some/model", "data": "d", "model": "m", "path": "folder
 REQUIRED |= {"by": "m"}
 REQUIRED |= {"rankers": ["m", "w"], "of": ["m", "w"], "models": ["m", "v", "w"]}
 REQUIRED |= {"files": ["a.txt"], "corpus": ["c.jsonl"], "queries": {"dev": "q"}, "pairs": {"dev": {"files": ["p.csv"]}}}
+REQUIRED |= {"triplets": {"dev": {"files": ["t.tsv"]}}}
 REQUIRED |= {"submissions": ["RS.zst"], "comments": ["RC.zst"]}
 LARGE = {
     ("sources", "msmarco-passage"): {"triples": 30},
@@ -43,6 +44,8 @@ LARGE = {
     ("recipes", "colbert"): {"negatives": ["w"], "train_queries": 500_000, "projection": {"size": 128}},
     ("recipes", "monot5"): {"negatives": ["w"], "train_queries": 500_000, "negatives_per_query": 7},
     ("recipes", "pairs"): {"negatives": ["w"], "train_pairs": 65_000_000, "projection": {"size": 768}},
+    ("recipes", "regression"): {"train_examples": 5000},
+    ("recipes", "triplet"): {"train_examples": 1_000_000, "epochs": 4},
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 4096, "bytes": 96, "sample": 100_000}},
     ("rankers", "late-interaction"): {"index": {"name": "ivf-pq", "nlist": 4096, "bytes": 96, "sample": 100_000}},
     ("rankers", "file"): {"on": "d", "runs": {"test": "run.trec"}},
@@ -62,6 +65,8 @@ TINY = {  # as small as a user may have it: nothing of it grows
     ("recipes", "colbert"): {"train_queries": 1, "negatives": ["w"], "negatives_per_query": 1, "epochs": 1},
     ("rankers", "late-interaction"): {"index": {"name": "ivf-pq", "nlist": 2, "bytes": 4, "sample": 9}},
     ("recipes", "pairs"): {"train_pairs": 1, "negatives": ["w"], "negatives_per_query": 1},
+    ("recipes", "regression"): {"train_examples": 1, "epochs": 1},
+    ("recipes", "triplet"): {"train_examples": 1},
     ("recipes", "monot5"): {"train_queries": 1, "negatives": ["w"], "negatives_per_query": 1, "epochs": 1},
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 2, "bytes": 4, "sample": 9}},
     ("rankers", "fusion"): {"tune": {"steps": 1}},
@@ -188,9 +193,18 @@ def test_the_small_self_is_a_valid_entry(folder, name):
 
 # --- reckoned -----------------------------------------------------------------------------------
 
+
+class Both(Pydocs):
+    """It has examples, too."""
+
+    @property
+    def examples(self):
+        return dict.fromkeys(("train", "test"), "triplets")
+
+
 PLACE = SimpleNamespace(
     study=SimpleNamespace(
-        datasets=defaultdict(lambda: Pydocs(source="pydocs")),
+        datasets=defaultdict(lambda: Both(source="pydocs")),
         models=defaultdict(lambda: made("recipes", "retriever")),
         rankers={},
     )
@@ -198,12 +212,13 @@ PLACE = SimpleNamespace(
 
 
 class Known(Sizes):
-    """Every dataset has so many passages, every split 100 queries, every model 12 layers of 768."""
+    """Every dataset has so many passages, every split 100 queries and examples, every model 12 layers of 768."""
 
     count = 1000
 
     def rows(self, dataset):
-        return {"passages": self.count, "queries": dict.fromkeys(("train", "dev", "test"), 100)}
+        of_splits = dict.fromkeys(("train", "dev", "test"), 100)
+        return {"passages": self.count, "queries": of_splits, "examples": of_splits}
 
     def shape(self, model):
         return 12, 768

@@ -14,6 +14,9 @@ SMALL = {"num_hidden_layers": 2, "hidden_size": 16, "num_attention_heads": 2, "i
 SMALL |= {"max_position_embeddings": 64}
 DISTIL = {"n_layers": 2, "dim": 16, "n_heads": 2, "hidden_dim": 24, "max_position_embeddings": 64}
 T5 = {"num_layers": 2, "d_model": 16, "num_heads": 2, "d_kv": 8, "d_ff": 24}
+RATES = {name: 0.1 for name in ("embedding_dropout", "mlp_dropout", "attention_dropout")}
+MODERN = SMALL | RATES | {"local_attention": 8, "global_attn_every_n_layers": 2, "cls_token_id": 2, "sep_token_id": 3}
+DECODER = SMALL | {"num_key_value_heads": 1, "attention_dropout": 0.2}
 FAMILIES = {
     "bert": ("bert", "Bert", SMALL),
     "distilbert": ("bert", "DistilBert", DISTIL),
@@ -28,7 +31,12 @@ FAMILIES = {
     "mpnet": ("bert", "MPNet", SMALL),
     "ernie": ("bert", "Ernie", SMALL | {"type_vocab_size": 4}),
     "t5": ("t5", "T5", T5),
+    "modernbert": ("modernbert", "ModernBert", MODERN),
+    "qwen": ("qwen", "Qwen3", DECODER | {"head_dim": 8}),
+    "mistral": ("llama", "Mistral", DECODER | {"sliding_window": 6}),
+    "llama": ("llama", "Llama", DECODER),
 }
+CAUSAL = ("qwen", "mistral", "llama")  # read from left to right
 
 
 def pieces(texts: list[str]):
@@ -48,10 +56,10 @@ def words(known: list[str]) -> transformers.T5TokenizerFast:
     return transformers.T5TokenizerFast(vocab=[("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *pieces.items()])
 
 
-def make(family: str, folder: Path) -> Path:
-    """A model of a family in `folder`."""
+def make(family: str, folder: Path, texts: list[str] = TEXTS) -> Path:
+    """A model of a family in `folder`, its words those of the texts."""
     tokens, name, shape = FAMILIES[family]
-    tokenizer = pieces(TEXTS) if tokens == "t5" else train_tokenizer(tokens, lambda: [TEXTS], 300)
+    tokenizer = pieces(texts) if tokens == "t5" else train_tokenizer(tokens, lambda: [texts], 300)
     ids = special_tokens(tokenizer)
     special = {"pad_token_id": ids["pad"], "bos_token_id": ids["cls"], "eos_token_id": ids["sep"]}
     config = getattr(transformers, f"{name}Config")(vocab_size=len(tokenizer), **special, **shape)

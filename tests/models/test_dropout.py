@@ -103,6 +103,69 @@ def test_attention_equals_its_formula_and_so_do_its_gradients(rate, biased):
         torch.testing.assert_close(mine, plain, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("rate", [0.0, 0.4])
+@pytest.mark.parametrize("padded", [False, True])
+def test_causal_attention_with_few_keys_equals_its_formula(rate, padded, biased):
+    """Four queries share two keys; where nothing is padded no mask comes, and a first token still sees no other."""
+    torch.manual_seed(0)
+    query = torch.randn(3, 4, 5, 6, requires_grad=True)
+    key, value = (torch.randn(3, 2, 5, 6, requires_grad=True) for _ in range(2))
+    bias = torch.randn(1, 4, 5, 5)
+    seen = torch.ones(3, 1, 5, 5, dtype=torch.bool).tril()
+    if padded:
+        seen[1, ..., 3:] = False
+    model = nn.Sequential(nn.Identity())
+    model[0].is_causal = True
+    install(model)
+    with keyed(model, keys(3)):
+        more = {"position_bias": bias} if biased else {}
+        got, _ = attend(model[0], query, key, value, seen if padded else None, dropout=rate, scaling=0.5, **more)
+    drop = kept(keys(3), 1, rate, (3, 4, 5, 5)) / (1 - rate)
+    wide = [torch.stack([part[:, head // 2] for head in range(4)], 1) for part in (key, value)]
+    scores = (query @ wide[0].transpose(2, 3) * 0.5 + bias * biased).masked_fill(~seen, -torch.inf)
+    expected = ((torch.softmax(scores, -1) * drop) @ wide[1]).transpose(1, 2)
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
+    weights = torch.randn_like(got)
+    gradients = torch.autograd.grad((got * weights).sum(), (query, key, value))
+    for mine, plain in zip(
+        gradients, torch.autograd.grad((expected * weights).sum(), (query, key, value)), strict=True
+    ):
+        torch.testing.assert_close(mine, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_padding_that_sees_nothing_stays_a_number():
+    """Beyond a window around it there may be padding alone; what is no number would spoil all other rows' gradients."""
+    query, key, value = (torch.randn(2, 1, 4, 6, requires_grad=True) for _ in range(3))
+    seen = torch.ones(2, 1, 4, 4, dtype=torch.bool)
+    seen[0, :, 3] = False
+    model = nn.Sequential(nn.Identity())
+    install(model)
+    with keyed(model, keys(2)):
+        got, _ = attend(model[0], query, key, value, seen, dropout=0.5, scaling=1.0)
+    gradients = torch.autograd.grad(got[:, :3].sum(), (query, key, value))
+    assert got.isfinite().all() and all(gradient.isfinite().all() for gradient in gradients)
+
+
+@pytest.mark.parametrize("more", [{"softcap": 30.0}, {"s_aux": torch.ones(2)}])
+def test_attention_that_is_not_known_is_refused(more):
+    with pytest.raises(UserError, match=r"^attention with capped scores or sinks is not known here"):
+        attend(nn.Identity(), *(torch.randn(1, 2, 3, 4) for _ in range(3)), None, scaling=1.0, **more)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_drops_nothing_is_as_it_was(family, tmp_path):
+    """With padding and without; for all families' own attention, whatever it sees."""
+    from dewpoint.models.backbone import load_encoder
+
+    plain, ours = load_encoder(make(family, tmp_path)).eval(), trained(family, tmp_path).eval()
+    ids, mask = torch.randint(5, 50, (4, 13)), torch.ones(4, 13, dtype=torch.long)
+    for counts in ([13, 13, 13, 13], [13, 9, 5, 1]):
+        mask = (torch.arange(13) < torch.tensor(counts)[:, None]).long()
+        got, expected = (model(ids, attention_mask=mask).last_hidden_state[mask.bool()] for model in (ours, plain))
+        torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
 def trained(family, folder):
     """A model of a family that is dropped by row."""
     from dewpoint.models.backbone import load_encoder

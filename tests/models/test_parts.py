@@ -25,7 +25,7 @@ def test_what_a_model_is_made_of(family, tmp_path):
     assert torch.equal(seen[0], seen[1]) or family == "electra"  # which widens its embeddings first
 
 
-@pytest.mark.parametrize("pooling", ["cls", "mean", "tokens"])
+@pytest.mark.parametrize("pooling", ["cls", "mean", "last", "tokens"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_padded_batch_equals_single_texts(family, pooling, tmp_path):
     folder = make(family, tmp_path)

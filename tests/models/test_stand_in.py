@@ -8,6 +8,7 @@ from transformers import AutoTokenizer
 
 from dewpoint.errors import UserError
 from dewpoint.models.backbone import load_encoder
+from dewpoint.models.encoder import Encoder
 from dewpoint.models.stand_in import CLASSES, model_class, stand_in
 
 TEXTS = ["dew point of warm air", "cold glass and morning grass", "the vapour of a river at night: stone, leaf!"]
@@ -31,6 +32,13 @@ def made(folder, source="org/bert", seed=1):
         ("microsoft/deberta-v3-base", "deberta-v2"),
         ("sentence-transformers/gtr-t5-base", "t5"),
         ("nghuyong/ernie-2.0-base-en", "ernie"),
+        ("answerdotai/ModernBERT-base", "modernbert"),
+        ("Alibaba-NLP/gte-modernbert-base", "modernbert"),
+        ("Qwen/Qwen3-Embedding-0.6B", "qwen3"),
+        ("Alibaba-NLP/gte-Qwen2-1.5B-instruct", "qwen2"),
+        ("intfloat/e5-mistral-7b-instruct", "mistral"),
+        ("meta-llama/Llama-3.2-1B", "llama"),
+        ("intfloat/e5-base-v2", "bert"),
     ],
 )
 def test_a_hub_models_name_says_its_class(source, kind):
@@ -44,7 +52,7 @@ def test_a_model_of_each_class_tells_texts_apart(tmp_path, kind):
     inputs = tokenizer(TEXTS, return_tensors="pt", padding=True)
     assert inputs["input_ids"].max() < model.config.vocab_size
     with torch.no_grad():
-        vectors = model.eval()(**inputs).last_hidden_state[:, 0]
+        vectors = Encoder(model.eval())(inputs["input_ids"], inputs["attention_mask"])
     assert torch.cdist(vectors, vectors).fill_diagonal_(9).min() > 0.01
 
 

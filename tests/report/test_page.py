@@ -200,7 +200,7 @@ def test_shows_a_papers_table(tmp_path, monkeypatch):
     comparison(Path(graph.comparison("t")), [("few", "marco", "dev", "MRR@10", 0.01)])
     settings, scores = TableSettings.of(json.loads(graph.table_settings("t"))), map(Path, graph.table_scores("t"))
     artifact = Artifact(Path(graph.table("t")[2]))
-    write_table(artifact, settings, list(scores), Path(graph.comparison("t")))
+    write_table(artifact, settings, list(scores), Path(graph.comparison("t")), [], [])
     artifact.seal()
     papers = vars(namespace(graph.report_settings()).papers)
     table = shown("t", graph.study.tables["t"], Path(graph.results), papers["t"])

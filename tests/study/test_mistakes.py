@@ -8,6 +8,9 @@ from sample_study import STUDY, load, write
 
 LATENCIES = ", ".join(f"latency{part}{p99}@10" for part in ("", "-encode", "-search") for p99 in ("", "-p99"))
 OTHER_METRICS = f"Success@10, P@10, SetR@10, PageSetR@10, {LATENCIES}, Rprec, PageRprec, SetRprec, PageSetRprec, MRR"
+OTHER_METRICS += ", Pearson, Spearman, Accuracy"
+OTHER_METRICS += ", train-hours, encode-index-hours, vector-megabytes, index-megabytes, latency-sd@10"
+OTHER_METRICS += ", latency-encode-sd@10, latency-search-sd@10"
 GRAMMAR = [
     # unknown keys, recipes, kinds, sources
     ("layers: 2", "layrs: 2", "models.bert.architecture.layrs: unknown key; did you mean 'layers'?"),
@@ -292,12 +295,12 @@ GRAMMAR = [
     (
         "{rankers: [bm25, second, hybrid, weighted]",
         "{baseline: bm25, rankers: [bm25]",
-        "tables.t: baseline needs another ranker, and a metric beside latency, to be compared on",
+        "tables.t: baseline needs another ranker, and a metric that each query has, to be compared on",
     ),
     (
         "{rankers: [bm25, second, hybrid, weighted], on: d/test, metrics: [MRR@10, R@100]",
         "{baseline: bm25, rankers: [bm25, second], on: d/test, metrics: [latency@1]",
-        "tables.t: baseline needs another ranker, and a metric beside latency, to be compared on",
+        "tables.t: baseline needs another ranker, and a metric that each query has, to be compared on",
     ),
     ("[bm25]}", "[bm25], split: trian}", "models.first.split: no judged split 'trian'; did you mean 'train'?"),
     (

@@ -60,8 +60,10 @@ def test_nothing_is_larger_than_it_was(study):
     real = Graph.load({"study": f"studies/{study}.yaml"}).study
     for name, small in graph(f"studies/{study}.yaml").study.models.items():
         model = real.models[name]
-        keys = ["batch_size", "query_length", "passage_length", "epochs" if hasattr(model, "epochs") else "steps"]
+        keys = ["batch_size", "query_length", "passage_length", "epochs", "steps"]
         keys += ["length", "measurements"] if isinstance(model, Pretraining) else ["beside"]
+        keys = [key for key in keys if hasattr(model, key)]
+        assert len(keys) >= (2 if model.recipe == "released" else 4)
         assert all(getattr(small, key) <= getattr(model, key) for key in keys)
         assert small.recipe == model.recipe
 
@@ -73,6 +75,23 @@ def test_a_model_that_is_small_already_stays_as_it_is(tmp_path):
     )
     first = graph(str(write(tmp_path, change))).study.models["first"]
     assert (first.batch_size, first.train_queries, first.query_length, first.passage_length) == (2, 3, 8, 9)
+
+
+@pytest.mark.parametrize(
+    ("written", "length", "kept"),
+    [
+        ("query: ", 32, "query: "),
+        ("Instruct: find\\nQuery:", 64, "\nQuery:"),
+        ("für Größen: ", 64, "ßen: "),
+        ("q:", 3, ""),
+        ("", 32, ""),
+    ],
+)
+def test_prefixes_leave_room_for_a_text(tmp_path, written, length, kept):
+    """Where each byte of them is a token; their end decides whether they come apart from it."""
+    change = ("data: d, negatives: [bm25]}", f'data: d, query_length: {length}, query_prefix: "{written}"}}')
+    first = graph(str(write(tmp_path, change))).study.models["first"]
+    assert first.query_prefix == kept and len(kept.encode()) <= first.query_length // 2
 
 
 def test_the_users_files_and_released_models_are_replaced(tmp_path):
@@ -124,7 +143,7 @@ def test_layers_of_stand_ins_suffice():
 def test_settings_of_stand_ins_name_what_they_stand_for():
     made = graph("studies/condenser.yaml")
     sources = [made.stand_in_settings(place) for place in made.stood_for]
-    assert [one for one in sources if "Luyu/condenser" in one] and len(set(sources)) == 2
+    assert [one for one in sources if "Luyu/condenser" in one] and len(set(sources)) == 3
 
 
 def test_subsets_grow():

@@ -152,7 +152,7 @@ def stopped(trained, world, bert, monkeypatch):
     name = f"stopped-{time.time_ns()}"
     with pytest.raises(UserError, match="stopped at step 2 of 6"):
         trained("condenser", name, bert)
-    return next(world.root.glob(f".unfinished/{name}-*")), lambda: trained("condenser", name, bert)
+    return next(world.root.glob(f".unfinished/{name}-*/")), lambda: trained("condenser", name, bert)
 
 
 def test_a_damaged_checkpoint_is_not_gone_on_from(stopped, trained, bert):

@@ -25,12 +25,17 @@ datasets:
   wikipedia: {source: wikipedia}
   paq: {source: paq, dev: 0.0001}
   asked: {source: questions, data: paq, split: train, queries: dpr}
+  reduced: {source: reduced, data: dpr, split: nq-dev, of_lists: [hard]}
   kilt: {source: kilt, tasks: [hotpotqa, triviaqa]}
   chat: {source: convai2}
   help: {source: ubuntu}
   challenge: {source: dstc7}
   pairs: {source: pairs, pairs: {train: {files: [pairs/*.jsonl.zst]}, dev: {files: [pairs.csv]}}}
   posts: {source: posts, submissions: [RS_2019-*.zst], comments: [RC_2019-*.zst]}
+  sts: {source: sts}
+  scored: {source: scored-pairs, pairs: {train: {files: [scored/*.csv]}, test: {files: [scored.jsonl]}}, scale: [1, 5]}
+  sections: {source: wiki-sections}
+  near: {source: triplets, triplets: {train: {files: [near.tsv]}, test: {files: [near.parquet]}}}
 models:
   new: {recipe: mlm, from: scratch, data: d, architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}}
   co: {recipe: cocondenser, from: pre, data: [w, wikipedia], early_layers: 1}
@@ -63,6 +68,9 @@ models:
   cat: {recipe: crossencoder, from: new, data: d, negatives: [bm25], loss: binary}
   late: {recipe: colbert, from: new, data: d, negatives: [bm25], projection: {size: 8}}
   mono: {recipe: monot5, from: t5, data: d, negatives: [bm25]}
+  scorer: {recipe: regression, from: new, data: sts, train_examples: 500, pooling: mean}
+  nearer: {recipe: triplet, from: scorer, data: sections}
+  nearest: {recipe: triplet, from: new, data: near, epochs: 2}
   dog: {recipe: released-crossencoder, from: "hub:some/cross-encoder"}
 rankers:
   again: {kind: rerank, of: raw, by: [cat, dog], top: 50}
@@ -79,6 +87,7 @@ rankers:
   both: {kind: fusion, of: [mined, bm25]}
   candidates: {kind: given, list: candidates}
   chosen: {kind: rerank, of: candidates, by: chats, top: 100}
+  alike: {kind: similarity, model: one, similarity: manhattan}
 tables:
   d: {rankers: [bm25, raw, more, again-whole], on: d/test, metrics: [nDCG@10, latency@1]}
   again: {rankers: [again, lately, late, tokens], on: d/test, metrics: [nDCG@10]}
@@ -88,6 +97,9 @@ tables:
   chosen: {rankers: [chosen], on: {chat/dev: [R@1], help/test: [R@1, MRR], challenge/test: [MRR]}}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
   kilt: {rankers: [bm25], on: {kilt/hotpotqa-dev: [SetRprec, PageSetR@5], kilt/triviaqa-dev: [PageSetRprec]}}
+  sentences: {rankers: [scorer, alike], on: {sts/test: [Spearman], scored/test: [Pearson]}}
+  sections: {rankers: [nearer, nearest, alike], on: {sections/test: [Accuracy], near/test: [Accuracy]}, baseline: alike}
+  reduced: {rankers: [bm25, raw], on: reduced/nq-dev, metrics: [MRR@10, latency@1, latency-sd@1, train-hours], turns: 3}
   pairs: {rankers: [bm25], on: {pairs/dev: [MRR@10], posts/dev: [MRR@10]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
@@ -124,6 +136,8 @@ def roots_of(arguments: tuple[str, ...]) -> list[str]:
         named = ((folder, part) for folder, part in written if part and "name" in part)  # not how often what is timed
         below = [kind(folder, part["name"]).module() for folder, part in named]
         return [f"dewpoint.{module}:{function}", *(f"{one}:work" for one in below)]
+    if program == "turns":
+        return [program, *(f"{kind('rankers', one['kind']).module()}:live" for one in settings["rankers"])]
     does = {"prepare": "write", "rehearse": "rehearse"}.get(program)
     return [program, *([f"{kind('sources', settings['source']).module()}:{does}"] if does else [])]
 

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from dewpoint.artifact import Artifact
 from dewpoint.errors import UserError
-from dewpoint.evaluation.registry import entry, is_latency
+from dewpoint.evaluation.costs import is_cost
+from dewpoint.evaluation.registry import entry
 from dewpoint.study.bases import Analysis, Asked, Inputs
 from dewpoint.study.kind import For, Names
 from dewpoint.study.sizes import Cost, of_core
@@ -51,7 +52,7 @@ class Overlap(Analysis):
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         dataset, split = self.on.split("/")
-        if is_latency(self.metric):
+        if is_cost(self.metric):
             yield "metric", f"{self.metric} is no quality of a question's passages; write Hit@20, say"
         elif wrong := study.lacks_split(dataset, split, [self.metric]):
             yield "on", wrong

@@ -20,7 +20,9 @@ from dewpoint.data.tokenizer import special_tokens
 from dewpoint.errors import UserError
 from dewpoint.progress import Progress
 
-Special = dict[str, int | None]  # the ids of cls, sep, pad, mask; a tokenizer may have no cls and no mask
+Special = dict[
+    str, int | None
+]  # the ids of cls, sep, pad, mask; there may be no cls and no mask, and sep may pad as well
 RIGHT, LEFT = "right", "left"  # the ends of a text
 BATCH = 4096  # texts tokenised at once; an encoding takes some hundred bytes a token while it lasts
 SENTENCE_END = re.compile(r"[.!?]['\"”’)\]]*\s+|[。！？]\s*|\n\s*\n\s*")
@@ -282,6 +284,12 @@ def assemble(segments: Sequence[Slices], special: Special) -> np.ndarray:
             at[filled] += 1
     ids[np.arange(len(ids)), closing] = special["sep"]
     return ids
+
+
+def inputs(segments: Sequence[Slices], special: Special) -> tuple[np.ndarray, np.ndarray]:
+    """Input ids, and which of them are tokens (1) and which padding (0), whose id may be that of a text's end."""
+    ids = assemble(segments, special)
+    return ids, (np.arange(ids.shape[1]) < input_lengths(segments, special)[:, None]).astype(np.int64)
 
 
 def ragged_range(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,10 @@ POOLED = ("bert", "ernie", "mpnet", "roberta", "xlm-roberta")  # have a pooler b
 DECODED = ("t5", "mt5", "umt5")  # have a decoder, which is left where it is
 WRITING = ("t5", "mt5")  # have one that is known here
 
+DPR = "dpr"
+OF_DPR = ("DPRContextEncoder", "DPRQuestionEncoder")
+UNSHARED = ("model_type", "architectures", "projection_dim")  # of DPR's configuration with BERT's
+
 
 def from_scratch(architecture, vocabulary: int, pad: int):
     """A new BERT or RoBERTa of the given shape. Its weights spread so that a layer's output varies as in BERT base."""
@@ -42,7 +46,12 @@ def from_scratch(architecture, vocabulary: int, pad: int):
 def load_language_model(source: str | Path):
     """A masked language model from a folder or a hub id, in float32 masters; a head that it lacks is new."""
     from transformers import AutoModelForMaskedLM
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
+    if (kind := load_config(source).model_type) not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        raise UserError(
+            f"{source}: models of class '{kind}' are not trained on masked words; take one that is, as BERT"
+        )
     return _load_model(AutoModelForMaskedLM, located(source))
 
 
@@ -69,6 +78,21 @@ def load_classifier(source: str | Path):
     from transformers import AutoModelForSequenceClassification
 
     return _load_model(AutoModelForSequenceClassification, located(source), whole=True)
+
+
+def load_dpr(source: str | Path):
+    """(encoder, projection or None) of DPR's classes for questions and for contexts, which wrap a BERT."""
+    import transformers
+
+    config = load_config(source)
+    name = next(iter(config.architectures or []), "")
+    if name not in OF_DPR:
+        raise UserError(f"{source}: a DPR of class '{name}' gives no vectors; known: {', '.join(OF_DPR)}")
+    wrapped = _load_model(getattr(transformers, name), located(source)).base_model
+    shape = {key: value for key, value in config.to_dict().items() if key not in UNSHARED}
+    encoder = transformers.BertModel(transformers.BertConfig(**shape), add_pooling_layer=False)
+    encoder.load_state_dict(wrapped.bert_model.state_dict())
+    return encoder, wrapped.encode_proj if config.projection_dim else None
 
 
 def load_config(source: str | Path):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from dewpoint.data.pretrained import inside, located
 from dewpoint.errors import UserError
 from dewpoint.models import parts
+from dewpoint.models.vocabulary import transform
 from dewpoint.models.weights import read_tensors, write_model, write_tensors
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ class Pretrained(nn.Module):
 
     def __init__(self, language_model):
         super().__init__()
+        transform(language_model)  # refuses what it has no words from
         self.language_model, self.losses = language_model, ["mlm"]
 
     def vectors(self, ids: Tensor, mask: Tensor) -> Tensor:
@@ -50,6 +52,11 @@ class Condenser(Pretrained):
         layers = parts.layers(language_model)
         if early_layers >= len(layers):
             raise UserError(f"early_layers: {early_layers} of {len(layers)} layers leave none after the split")
+        if parts.turned(language_model):
+            kind = language_model.config.model_type
+            raise UserError(
+                f"models of class '{kind}' have layers of which no head can be made; recipe: mlm takes them"
+            )
         super().__init__(language_model)
         self.early_layers, self.losses = early_layers, ["head_mlm", "late_mlm"] if late_mlm else ["head_mlm"]
         self.head = nn.ModuleList(type(layers[0])(language_model.config) for _ in range(head_layers))

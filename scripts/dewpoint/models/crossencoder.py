@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from dewpoint.data.pairs import Joint, Pairs
 from dewpoint.data.pretrained import inside, located
-from dewpoint.data.tokens import Special, assemble, input_lengths
+from dewpoint.data.tokens import Special, input_lengths, inputs
 from dewpoint.errors import UserError
 from dewpoint.models import parts
 from dewpoint.models.backbone import DECODED, load_classifier, load_config, load_encoder
@@ -63,8 +63,8 @@ class CrossEncoder(Reader):
         @torch.inference_mode()
         def scores(rows: np.ndarray) -> Tensor:
             some = pairs[rows]
-            ids = torch.from_numpy(assemble(some.segments, special)).to(self.device)
-            return self(ids, (ids != special["pad"]).long(), torch.from_numpy(some.second).to(self.device))
+            ids, mask = (torch.from_numpy(made).to(self.device) for made in inputs(some.segments, special))
+            return self(ids, mask, torch.from_numpy(some.second).to(self.device))
 
         self.in_batches(input_lengths(pairs.segments, special), tokens, scores, done)
 
@@ -85,6 +85,10 @@ def read_crossencoder(source: str | Path, joint: Joint, seed: int | None = None)
     if path is None and seed is None:
         raise UserError(f"{source}: no cross-encoder, it has neither {SCORE} nor a head that gives one score")
     backbone = load_encoder(source)
+    if parts.causal(backbone):
+        raise UserError(f"{source}: models of class '{config.model_type}' read from left to right; take an encoder")
+    if parts.turned(backbone):  # whose classes have a norm before the last layer
+        raise UserError(f"models of class '{config.model_type}' have a head in which a linear layer has no place")
     return CrossEncoder(backbone, _linear(parts.width(backbone.config), path, seed), joint.typed)
 
 

@@ -52,6 +52,12 @@ def device_of(model: nn.Module) -> torch.device:
     return next(model.parameters()).device
 
 
+def halve(model: nn.Module) -> None:
+    """Weights in bfloat16; buffers stay as they are, for positions are told apart by frequencies in float32."""
+    for weights in model.parameters():
+        weights.data = weights.data.to(torch.bfloat16)
+
+
 def precision(name: str, model) -> torch.autocast:
     """Autocast for a forward pass, when `precision_in_use` is bfloat16; weights and optimizer stay in float32."""
     return torch.autocast(device_of(model).type, torch.bfloat16, enabled=precision_in_use(name, model) == "bfloat16")

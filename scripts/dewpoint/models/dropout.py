@@ -94,7 +94,7 @@ class _Attend(torch.autograd.Function):
         if bias is not None:
             scores += bias
         if hidden is not None:
-            scores.masked_fill_(hidden, -torch.inf)
+            scores.masked_fill_(hidden, torch.finfo(scores.dtype).min)  # padding may see nothing; it must stay a number
         weights = torch.softmax(scores, -1).to(query.dtype)
         ctx.save_for_backward(query, key, value, weights, keep)
         ctx.scale, ctx.grow, ctx.bias = scale, grow, None if bias is None else bias.shape
@@ -113,8 +113,22 @@ class _Attend(torch.autograd.Function):
         return to_scores @ key, to_scores.transpose(2, 3) @ query, to_value, to_bias, None, None, None, None
 
 
-def attend(module, query, key, value, mask, dropout=0.0, scaling=None, position_bias=None, **_):
-    """Attention as transformers calls it: its fused kernel when nothing is dropped, keyed dropout when something is."""
+def attend(
+    module, query, key, value, mask, dropout=0.0, scaling=None, position_bias=None, softcap=None, s_aux=None, **_
+):
+    """Attention as transformers calls it: its fused kernel when nothing is dropped, keyed dropout when something is.
+
+    Without a mask a causal module sees what was before, and where it has few keys each is several queries'.
+    """
+    if softcap is not None or s_aux is not None:
+        raise UserError("attention with capped scores or sinks is not known here; take a model of another class")
+    query, key = query.to(value.dtype), key.to(value.dtype)  # norms of their own leave the low precision
+    if (shared := query.shape[1] // key.shape[1]) > 1:
+        key, value = (part.repeat_interleave(shared, 1) for part in (key, value))
+    causal = mask is None and getattr(module, "is_causal", False) and query.shape[2] > 1
+    if causal and (dropout or position_bias is not None):
+        mask = torch.ones(query.shape[2], key.shape[2], dtype=torch.bool, device=query.device).tril()
+        causal = False
     hidden = None if mask is None else ~mask
     if dropout:
         keep = kept(module.row_keys.rows, module.site, dropout, (*query.shape[:3], key.shape[2]))
@@ -123,7 +137,8 @@ def attend(module, query, key, value, mask, dropout=0.0, scaling=None, position_
         if position_bias is not None:
             mask = position_bias if mask is None else position_bias.masked_fill(hidden, -torch.inf)
             mask = mask.to(query.dtype)
-        out = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
+        how = {"attn_mask": mask, "scale": scaling, "is_causal": causal}
+        out = nn.functional.scaled_dot_product_attention(query, key, value, **how)
     return out.transpose(1, 2).contiguous(), None
 
 

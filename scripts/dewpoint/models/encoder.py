@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dewpoint.data.tokenizer import prefix_ids
-from dewpoint.data.tokens import Slices, assemble, input_lengths
+from dewpoint.data.tokens import Slices, input_lengths, inputs
 from dewpoint.errors import UserError
 from dewpoint.models import parts
 from dewpoint.models.reader import Reader
@@ -34,9 +34,11 @@ class TokenVectors(NamedTuple):
 class Encoder(Reader):
     """A backbone and its pooling; where wanted a projection, and vectors of length one."""
 
-    def __init__(self, backbone, pooling: str = "cls", normalize: bool = False):
+    def __init__(self, backbone, pooling: str | None = None, normalize: bool = False):
+        """Without a pooling the CLS, or the last token where that alone has seen all others."""
         super().__init__(backbone)
-        self.pooling, self.normalize = pooling, normalize
+        self.causal = parts.causal(backbone)
+        self.pooling, self.normalize = pooling or ("last" if self.causal else "cls"), normalize
         self.projection: nn.Sequential | None = None
 
     @property
@@ -50,12 +52,16 @@ class Encoder(Reader):
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor | TokenVectors:
         """Vectors [texts, dimension]; those of all tokens where there are several a text."""
-        hidden = self.backbone(ids, attention_mask=mask).last_hidden_state
+        given = {"use_cache": False} if self.causal else {}
+        hidden = self.backbone(ids, attention_mask=mask, **given).last_hidden_state
         with torch.autocast(hidden.device.type, enabled=False):
             if self.several:
                 vectors = hidden.float()
             elif self.pooling == "cls":
                 vectors = hidden[:, 0].float()
+            elif self.pooling == "last":
+                behind = mask.flip(1).argmax(1)  # padding on the right, if that is where it is
+                vectors = hidden[torch.arange(len(ids), device=ids.device), ids.shape[1] - 1 - behind].float()
             else:
                 vectors = (hidden.float() * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
             if self.projection:
@@ -82,9 +88,10 @@ class Encoder(Reader):
         lengths, low = input_lengths(texts, special), torch.is_autocast_enabled(self.device.type)
 
         def vectors(rows: np.ndarray) -> Tensor | TokenVectors:
-            ids = torch.from_numpy(assemble([segment[rows] for segment in texts], special)).to(self.device)
+            made = inputs([segment[rows] for segment in texts], special)
+            ids, mask = (torch.from_numpy(part).to(self.device) for part in made)
             with torch.inference_mode(), torch.autocast(self.device.type, enabled=low):  # which threads do not inherit
-                return self(ids, (ids != special["pad"]).long())
+                return self(ids, mask)
 
         self.in_batches(lengths, tokens, vectors, done)
 
@@ -127,6 +134,12 @@ class Retriever(nn.Module):
         """Refuse tokenizers and lengths that do not fit."""
         self.passages.check_fits(len(words), settings.passage_length, "passages")
         self.queries.check_fits(len(query_words), settings.query_length, "queries")
+        for encoder in self.encoders:
+            if encoder.causal and encoder.pooling == "cls":
+                kind = encoder.backbone.config.model_type
+                raise UserError(
+                    f"models of class '{kind}' read from left to right, so a first token sees no other; pooling: last"
+                )
         if self.passages.pooling == "cls" and None in (words.cls_token_id, query_words.cls_token_id):
             log.warning("warning: there is no CLS token; its vector is that of a text's first token (`pooling: mean`?)")
 

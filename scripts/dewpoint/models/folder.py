@@ -23,7 +23,8 @@ QUERY = "query"
 TYPES = "sentence_transformers.models."
 SEVERAL = "sentence_transformers.multi_vector_encoder.modules."
 ALL_TOKENS = {"skiplist_words": [], "keep_only_token_ids": None}
-POOLING = {"cls": "pooling_mode_cls_token", "mean": "pooling_mode_mean_tokens"}
+POOLING = {"cls": "pooling_mode_cls_token", "mean": "pooling_mode_mean_tokens", "last": "pooling_mode_lasttoken"}
+MODES = {"cls": "cls", "mean": "mean", "lasttoken": "last"}  # as newer folders say it
 IDENTITY = "torch.nn.modules.linear.Identity"
 
 
@@ -47,7 +48,7 @@ def is_retriever(source: str | Path) -> bool:
 
 
 def read_encoder(source: str | Path) -> Encoder:
-    """The passages' encoder of a retriever, or the CLS of any other model."""
+    """The passages' encoder of a retriever; of any other model the CLS, or the last token where it reads towards it."""
     try:
         return _with_modules(source, Encoder(load_encoder(source)))
     except (KeyError, IndexError, TypeError, AttributeError) as error:
@@ -105,10 +106,16 @@ def _modules(source: str | Path) -> list[tuple[str, str]]:
 
 
 def _pooling(source: str | Path, config: dict[str, Any]) -> str:
-    modes = [mode for mode, key in POOLING.items() if config.get(key) or config.get("pooling_mode") == mode]
+    if not config.get("include_prompt", True):
+        raise UserError(f"{source}: its pooling leaves the prompt's tokens out; only vectors of whole texts are known")
+    if "pooling_mode" in config:
+        mode = config["pooling_mode"]
+        modes = [MODES[mode]] if mode in [*MODES] else []
+    else:
+        modes = [mode for mode, key in POOLING.items() if config.get(key)]
     others = [key for key, value in config.items() if key.startswith("pooling_mode_") and value]
     if len(modes) != 1 or len(others) > 1:
-        raise UserError(f"{source}: its pooling is neither the CLS nor the mean")
+        raise UserError(f"{source}: its pooling is neither the CLS nor the mean nor the last token")
     return modes[0]
 
 
@@ -178,7 +185,9 @@ def _write_encoder(folder: Path, encoder: Encoder, tokenizer, length: int, more:
 def _layers(encoder: Encoder) -> list[Module]:
     """What follows the backbone."""
     hidden, size = parts.width(encoder.backbone.config), encoder.dimension
-    pooling = {"word_embedding_dimension": hidden} | {key: mode == encoder.pooling for mode, key in POOLING.items()}
+    modes = {key: mode == encoder.pooling for mode, key in POOLING.items()}
+    modes = {key: on for key, on in modes.items() if on or key != POOLING["last"]}  # which others may not know
+    pooling = {"word_embedding_dimension": hidden} | modes
     layers: list[Module] = [] if encoder.several else [("Pooling", "1_Pooling", pooling, None, "")]
     reads = {"module_input_name": "token_embeddings"} if encoder.several else {}
     if encoder.projection:

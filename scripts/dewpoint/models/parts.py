@@ -4,8 +4,8 @@ from torch import nn
 
 from dewpoint.errors import UserError
 
-LAYERS = ("encoder.layer", "transformer.layer", "encoder.block")  # BERT and its kin, DistilBERT, T5
-EMBEDDINGS = ("embeddings", "encoder.embed_tokens")  # all others, T5
+LAYERS = ("encoder.layer", "transformer.layer", "encoder.block", "layers")  # BERT and its kin, DistilBERT, T5, others
+EMBEDDINGS = ("embeddings", "encoder.embed_tokens", "embed_tokens")  # all others, T5, decoders
 
 
 def depth(config) -> int:
@@ -29,11 +29,24 @@ def embeddings(transformer) -> nn.Module:
 
 
 def positions(transformer) -> int | None:
-    """How many tokens a text may have; None where positions are relative. Some families count from the padding id."""
+    """How many tokens a text may have; None where positions are relative, and where they are turned as many as were
+    meant. Some families count from the padding id."""
+    if turned(transformer):
+        return transformer.config.max_position_embeddings
     table = getattr(embeddings(transformer), "position_embeddings", None)
     if table is None:
         return None
     return table.num_embeddings - (0 if table.padding_idx is None else table.padding_idx + 1)
+
+
+def turned(transformer) -> bool:
+    """Whether positions are rotations, made for all layers at once, and no table."""
+    return hasattr(transformer.base_model, "rotary_emb")
+
+
+def causal(transformer) -> bool:
+    """Whether it reads from left to right, so that a text's last token alone has seen all others."""
+    return any(getattr(module, "is_causal", False) for module in transformer.modules())
 
 
 def _part(transformer, names: tuple[str, ...]) -> nn.Module:

@@ -1,9 +1,11 @@
 """The way from hidden states to words, at masked positions only, a block of logits at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
+
+from dewpoint.errors import UserError
 
 LOGITS = 2**24  # held at once
 
@@ -11,14 +13,15 @@ LOGITS = 2**24  # held at once
 def word_loss(language_model, hidden: Tensor, targets: Tensor, weight: float | Tensor) -> tuple[Tensor, Tensor]:
     """(Σ_i weight · CE(W h_i, x_i), each CE_i without a gradient) over hidden states [n, hidden]."""
     decoder = language_model.get_output_embeddings()
-    return _WordLoss.apply(_transform(language_model, hidden), decoder.weight, decoder.bias, targets, weight)
+    bias = decoder.weight.new_zeros(len(decoder.weight)) if decoder.bias is None else decoder.bias
+    return _WordLoss.apply(transform(language_model)(hidden), decoder.weight, bias, targets, weight)
 
 
 @torch.no_grad()
 def word_scores(language_model, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """(CE_i, whether the likeliest word is the right one) of each hidden state."""
     decoder = language_model.get_output_embeddings()
-    features = _transform(language_model, hidden)
+    features = transform(language_model)(hidden)
     losses, right = [features.new_zeros(0, dtype=torch.float)], [targets.new_zeros(0, dtype=torch.bool)]
     for rows in _blocks(len(features), len(decoder.weight)):
         logits = nn.functional.linear(features[rows], decoder.weight, decoder.bias).float()
@@ -27,12 +30,19 @@ def word_scores(language_model, hidden: Tensor, targets: Tensor) -> tuple[Tensor
     return torch.cat(losses), torch.cat(right)
 
 
-def _transform(language_model, hidden: Tensor) -> Tensor:
+def transform(language_model) -> Callable[[Tensor], Tensor]:
     """What the language-model head does before its projection."""
     if hasattr(language_model, "cls"):  # BERT
-        return language_model.cls.predictions.transform(hidden)
-    head = language_model.lm_head  # RoBERTa
-    return head.layer_norm(nn.functional.gelu(head.dense(hidden)))
+        return language_model.cls.predictions.transform
+    if hasattr(language_model, "lm_head"):  # RoBERTa
+        head = language_model.lm_head
+        return lambda hidden: head.layer_norm(nn.functional.gelu(head.dense(hidden)))
+    if language_model.config.model_type == "modernbert":
+        return language_model.head
+    kind = language_model.config.model_type
+    raise UserError(
+        f"models of class '{kind}' have a head of words that is not known here; BERT's, RoBERTa's and ModernBERT's are"
+    )
 
 
 class _WordLoss(torch.autograd.Function):

@@ -14,6 +14,11 @@ def opened(parts: list, manifests: list[Path]) -> list[tuple["Live", int]]:
     return _opened(parts, iter(manifests))
 
 
+def wanted(part) -> int:
+    """How many manifests a part needs, with those of its own parts."""
+    return sum(vars(part.takes).values()) + sum(map(wanted, part.parts))
+
+
 def _opened(parts: list, manifests: Iterator[Path]) -> list[tuple["Live", int]]:
     from dewpoint.models.device import take_device
     from dewpoint.program import given, parameters

@@ -44,15 +44,15 @@ class SearchesVectors(Ranker):
         return {self.model: type(self)(kind=self.tag(), model=self.model)} if self.approximate else {}
 
     def exact(self, study) -> str | None:
-        """The deepest of those that search the model's vectors exactly."""
+        """The deepest of those that search the model's vectors exactly, if there is one."""
         if not self.approximate:
             return None
-        of_model = {
-            name: ranker for name, ranker in study.rankers.items() if getattr(ranker, "model", "") == self.model
+        depths = {
+            name: ranker.depth
+            for name, ranker in study.rankers.items()
+            if isinstance(ranker, SearchesVectors) and ranker.model == self.model and not ranker.approximate
         }
-        return max(
-            (name for name, ranker in of_model.items() if not ranker.approximate), key=lambda n: of_model[n].depth
-        )
+        return max(depths, key=depths.get, default=None)
 
     def index_settings(self, config) -> dict[str, Any]:
         """What an index is built with; parameters of its search do not build it anew."""

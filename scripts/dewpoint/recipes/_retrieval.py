@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import log10
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from dewpoint.batches.random import Random
+from dewpoint.data.own_prompts import Prompts, own_prompts, unsaid
 from dewpoint.losses.contrast import Contrast
-from dewpoint.study.bases import PUBLISHED, QUERIES, Asked, Inputs, Node, Resources, Trained
-from dewpoint.study.kind import For, Names, Strict, any_of, work_of
+from dewpoint.study.bases import PUBLISHED, QUERIES, UNSAID, Asked, Inputs, Node, Resources, Trained
+from dewpoint.study.kind import For, Names, Strict, any_of, outside, work_of
 from dewpoint.study.types import Amount, Count, Label, Name, Once, Row, Seed
 from dewpoint.training.given import Instances
 
@@ -76,17 +78,42 @@ class Vectors(Node):
     )
     published: Annotated[Row | None, For()] = PUBLISHED
     normalize: bool | None = Field(None, description="vectors of length one; left out: as `from` does, no otherwise")
+    prompts: Literal["checked", "ignored"] = Field(
+        UNSAID["prompts"],
+        description="what `from` has its texts begin with: a prefix must be said where it has one, or it is ignored",
+    )
 
     def work_settings(self, config) -> dict[str, Any]:
-        return {"query_source": None} | super().work_settings(config)
+        made = {"query_source": None} | super().work_settings(config)
+        if not any(map(outside, self.sources.values())):
+            made.pop("prompts", None)  # the study's own are checked when it is read
+        return made
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         yield from super().check(study)
         for key, source in self.sources.items():
             if source == "scratch":
                 yield key, "a retriever starts from another model, not from scratch"
+            elif self.prompts == "checked" and (wrong := self._unsaid(study, key, source)):
+                yield key, wrong
         yield from study.too_long(self, {"passage_length": self.passage_length})
         yield from study.too_long(self, {"query_length": self.query_length}, self.query_from)
+
+    def _unsaid(self, study, key: str, source: str) -> str | None:
+        """What is wrong where a folder, or a model of the study that comes from outside, has prompts."""
+        sides = ("query",) if key == "query_from" else ("passage",) if self.query_from else ("query", "passage")
+        if source.startswith("path:") and Path(source[5:]).is_dir():
+            return unsaid(own_prompts(Path(source[5:])), self, sides)
+        if source in study.models and isinstance(parent := study.models[source], Vectors) and parent.released(study):
+            return unsaid(Prompts(parent.query_prefix, parent.passage_prefix, []), self, sides)
+        return None
+
+    def released(self, study) -> bool:
+        """Whether others made the model that it descends from."""
+        node = self
+        while node.from_ in study.models:
+            node = study.models[node.from_]
+        return node.from_ != "scratch"
 
     @property
     def encoders(self) -> int:
@@ -98,7 +125,10 @@ class Pooled(Vectors):
 
     ranker: ClassVar[str | None] = "dense"
 
-    pooling: Literal["cls", "mean"] | None = Field(None, description="left out: as `from` does, the CLS otherwise")
+    pooling: Literal["cls", "mean", "last"] | None = Field(
+        None,
+        description="left out: as `from` does, otherwise the CLS, of a model that reads from left to right the last",
+    )
 
 
 class Sided(Vectors):

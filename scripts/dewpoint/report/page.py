@@ -95,7 +95,15 @@ def made_for(study, results: Path) -> list[Made]:
     trained = [results / "models" / name / "manifest.json" for name in study.models]
     tests = [results / "comparisons" / f"{name}.json" for name in study.tables]
     analysed = [results / "analyses" / name / "manifest.json" for name in study.analyses]
-    return follow([*trained, *scores_of(study, results), *tests, *analysed], results)
+    tables = [results / "tables" / f"{name}.json" for name in study.tables]
+    spent = [path for table in tables for path in of_costs(table)]
+    return follow([*trained, *scores_of(study, results), *spent, *tests, *analysed], results)
+
+
+def of_costs(table: Path) -> list[Path]:
+    """What a table has costs from: scores of no split, and latencies of its own."""
+    inputs = map(Path, read_manifest(table)["inputs"] if table.is_file() else ())
+    return [path for path in inputs if path.parts[-3] in ("latency", "scores")]
 
 
 def built(made: list[Made], study) -> list[str]:

@@ -1,11 +1,12 @@
 """A paper's table beside what was measured: one line for each row and metric, joined by row, split and metric."""
 
 import csv
+import math
 from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
 
-from dewpoint.evaluation.registry import is_latency
+from dewpoint.evaluation.costs import is_cost
 from dewpoint.report.markdown import MARK, grid
 from dewpoint.report.table_settings import Paper, TableSettings
 
@@ -40,7 +41,7 @@ def beside(settings: TableSettings, values: dict[tuple[str, str, str], float]) -
         why = paper.absent.get(row.system)
         absent = "" if ranker else f"{NOT_RUN}: {why}" if why else NOT_RUN
         for on, metric in places:
-            measured, printed = values.get((ranker, on, metric)), row.figures[on].get(metric)
+            measured, printed = known(values, ranker, on, metric), row.figures[on].get(metric)
             if measured is None and printed is None:
                 continue
             published, suspect = printed and Decimal(printed), metric in row.suspect[on]
@@ -54,15 +55,22 @@ def beside(settings: TableSettings, values: dict[tuple[str, str, str], float]) -
                 row.inferred and INFERRED,
                 row.note,
             ]
-            unjudged = suspect or elsewhere or is_latency(metric)  # a time is one of its machine
+            unjudged = suspect or elsewhere or is_cost(metric)  # a time is one of its machine
             judged = judge(measured, None if unjudged else published, paper.tolerance)
             named = row.name, ranker, row.system, row.setting, on, metric
             lines.append(Line(*named, measured, published, *judged, "; ".join(filter(None, notes))))
     for ranker in settings.rankers:
         if ranker not in paper.reproduces:
             for on, metric in places:
-                lines.append(Line("", ranker, "", "", on, metric, values[ranker, on, metric], None, None, None, ""))
+                measured = known(values, ranker, on, metric)
+                lines.append(Line("", ranker, "", "", on, metric, measured, None, None, None, ""))
     return lines
+
+
+def known(values: dict[tuple[str, str, str], float], *key: str) -> float | None:
+    """Nothing where it was not measured, or a cost is not known."""
+    found = values.get(key)
+    return None if found is None or math.isnan(found) else found
 
 
 def judge(

@@ -50,6 +50,7 @@ class TableSettings(Asked):
     baseline: str | None
     columns: list[Column]
     paper: Paper | None
+    turns: int | None = None  # in which latencies are measured
 
     @classmethod
     def of(cls, written: dict[str, Any]) -> "TableSettings":

@@ -1,11 +1,14 @@
 """Tables: rankers × metrics on one split or on several, read from scores; or what a paper printed beside them."""
 
+import math
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from dewpoint.artifact import Artifact, member, read_manifest
+from dewpoint.evaluation.costs import TIMED, WHAT, is_timed
 from dewpoint.report.markdown import MARK, grid
 from dewpoint.report.reproduced import beside, blocks, write_lines
 from dewpoint.report.table_settings import TableSettings
@@ -14,13 +17,23 @@ Key = tuple[str, str, str]  # ranker, dataset/split, metric
 CHANCE = 0.05  # a difference from the baseline is marked when p is below
 
 
-def write_table(artifact: Artifact, settings: TableSettings, scores: list[Path], comparison: Path | None) -> None:
-    """As CSV, with full digits, and as Markdown; `scores` by place, then by ranker."""
-    found = [read_manifest(path)["facts"] for path in scores]
-    facts = dict(zip(product([column.on for column in settings.columns], settings.rankers), found, strict=True))
+def write_table(
+    artifact: Artifact,
+    settings: TableSettings,
+    scores: list[Path],
+    comparison: Path | None,
+    turns: list[Path],
+    costs: list[Path],
+) -> None:
+    """As CSV, with full digits, and as Markdown; `scores` by place, then by ranker, `costs` so of places with costs.
+
+    `turns` are of the places with latencies, where these are measured in turns.
+    """
+    facts = by_ranker(settings, [column.on for column in settings.columns], scores)
     values = {
         (ranker, on, metric): value for (on, ranker), of in facts.items() for metric, value in of["metrics"].items()
     }
+    values |= in_turns(settings, turns) | of_manifests(settings, costs)
     queries = {column.on: facts[column.on, settings.rankers[0]]["queries"] for column in settings.columns}
     marked = differing(comparison) if comparison else set()
     output = artifact.beside(".csv")
@@ -33,8 +46,43 @@ def write_table(artifact: Artifact, settings: TableSettings, scores: list[Path],
         body = [markdown(settings, values, marked)]
     places = "; ".join(f"{on}, {count:,} queries" for on, count in queries.items())
     body += [footnote(settings.baseline, marked, max(queries.values()))] if comparison else []
+    body += [medians(settings.turns)] if settings.turns else []
     text = "\n\n".join([f"**{settings.title or artifact.manifest.stem}** ({places})", *body])
     artifact.beside(".md").write_text(f"{text}\n", encoding="utf-8")
+
+
+def by_ranker(settings: TableSettings, places: list[str], manifests: list[Path]) -> dict[tuple[str, str], Any]:
+    """(place, ranker) → facts."""
+    found = [read_manifest(path)["facts"] for path in manifests]
+    return dict(zip(product(places, settings.rankers), found, strict=True))
+
+
+def in_turns(settings: TableSettings, turns: list[Path]) -> dict[Key, float]:
+    """A part that a ranker does not have takes no time."""
+    timed = {column.on: list(filter(is_timed, column.metrics)) for column in settings.columns if settings.turns}
+    found = {}
+    for (on, metrics), path in zip([of for of in timed.items() if of[1]], turns, strict=True):
+        measured = read_manifest(path)["facts"]["milliseconds"]
+        for ranker, metric in product(settings.rankers, metrics):
+            name, _, size = metric.partition("@")
+            part, what = TIMED[name]
+            found[ranker, on, metric] = measured[ranker][size].get(part, {what: 0.0})[what]
+    return found
+
+
+def of_manifests(settings: TableSettings, costs: list[Path]) -> dict[Key, float]:
+    """What a ranker has none of, or what is not known, is missing."""
+    asked = {column.on: [metric for metric in column.metrics if metric in WHAT] for column in settings.columns}
+    facts = by_ranker(settings, [on for on, metrics in asked.items() if metrics], costs)
+    return {
+        (ranker, on, metric): of["metrics"].get(metric, math.nan)
+        for (on, ranker), of in facts.items()
+        for metric in asked[on]
+    }
+
+
+def medians(turns: int) -> str:
+    return f"Latencies are medians of {turns} turns, in each of which all rankers were timed, one after the other."
 
 
 def wide(settings: TableSettings, values: dict[Key, float]) -> pd.DataFrame:
@@ -58,6 +106,8 @@ def markdown(settings: TableSettings, values: dict[Key, float], marked: set[Key]
 
 
 def cell(values: dict[Key, float], key: Key, marked: set[Key]) -> str:
+    if math.isnan(values[key]):
+        return ""
     return f"{values[key]:.3f}" + (MARK if key in marked else " " if marked else "")
 
 

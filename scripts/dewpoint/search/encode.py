@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from dewpoint.data.tokenizer import load_tokenizer, prefix_ids, special_tokens
-from dewpoint.data.tokens import RIGHT, Slices, Texts, assemble, input_lengths, leading, ragged, ragged_range
+from dewpoint.data.tokens import RIGHT, Slices, Texts, input_lengths, inputs, leading, ragged, ragged_range
 from dewpoint.errors import UserError
-from dewpoint.models.device import precision_in_use
+from dewpoint.models.device import halve, precision_in_use
 from dewpoint.models.encoder import Encoder, TokenVectors
 from dewpoint.models.folder import query_folder, read_encoder
 from dewpoint.models.reader import Reader
@@ -32,7 +32,7 @@ def shard_bounds(total: int, shard: int, shards: int) -> tuple[int, int]:
 def ready(reader: R, precision: str) -> R:
     """For inference alone: where bfloat16 is in use its weights are in it, not cast for each batch."""
     if precision_in_use(precision, reader.backbone) == "bfloat16":
-        reader.backbone.to(torch.bfloat16)
+        halve(reader.backbone)
     return reader.eval()
 
 
@@ -123,5 +123,5 @@ class QuestionEncoder:
         """float32 [questions, dimension]."""
         tokens = self.tokenizer(questions, add_special_tokens=False)["input_ids"]
         texts = self.texts([ragged(tokens)])[np.arange(len(questions))]
-        ids = torch.from_numpy(assemble(texts, self.special)).to(self.encoder.device)
-        return self.encoder(ids, (ids != self.special["pad"]).long()).float().cpu().numpy()
+        ids, mask = (torch.from_numpy(made).to(self.encoder.device) for made in inputs(texts, self.special))
+        return self.encoder(ids, mask).float().cpu().numpy()

@@ -46,6 +46,7 @@ class Source(Kind):
     resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=120)  # of preparing it
     average_words: ClassVar[float] = 80  # of a passage
     estimated: ClassVar[int] = 0  # passages, where no one says how many
+    has_passages: ClassVar[bool] = True  # what can be searched, or read on its own
 
     relevant: Grade | None = Field(
         None, description="grade from which a passage counts as relevant, in all splits; left out: as the source has it"
@@ -65,6 +66,11 @@ class Source(Kind):
     def proven(self) -> list[str]:
         """The splits whose queries have sets of evidence."""
         return []
+
+    @property
+    def examples(self) -> dict[str, str]:
+        """The splits of examples, each with what these are: `scores`, pairs that have one, or `triplets`."""
+        return {}
 
     @property
     def lists(self) -> dict[str, list[str]]:
@@ -94,12 +100,20 @@ class Source(Kind):
         return []
 
     def expected(self) -> dict[str, int | dict[str, int]]:
-        """How many `passages`, `queries` and `judgements` it must have, the latter two by split, as far as known."""
+        """How many `passages`, `queries`, `judgements`, `examples` it must have, as far as known; but the first by
+        split."""
         return {}
 
     def roughly(self) -> dict[str, int | dict[str, int]]:
         """The same where it is known about, for `make plan`."""
         return {"passages": self.estimated, "queries": {}}
+
+    def joined(self, known: dict[str, Any], parts: list[dict[str, Any]]) -> dict[str, Any]:
+        """The same of a dataset that is made of others, from what is known of it and of these: all of theirs."""
+        queries = dict(known["queries"])
+        for split, count in (one for part in parts for one in part["queries"].items()):
+            queries[split] = queries.get(split, 0) + count
+        return known | {"passages": known["passages"] + sum(part["passages"] for part in parts), "queries": queries}
 
     def expected_small(self) -> dict[str, int | dict[str, int]]:
         """How many its tiny files hold."""
@@ -126,7 +140,7 @@ class Source(Kind):
 
 
 TEXTS = For("texts")
-UNSAID = {"query_cut": "right", "sizes": None}  # what is in no settings while it is so
+UNSAID = {"query_cut": "right", "prompts": "checked", "sizes": None}  # what is in no settings while it is so
 
 
 class Node(Kind):
@@ -138,6 +152,7 @@ class Node(Kind):
     writes: ClassVar[bool] = False  # texts
     pairs: ClassVar[bool] = False  # reads a query and a passage together; gives a score, no vectors
     several: ClassVar[bool] = False  # gives a text a vector for each of its tokens
+    of_examples: ClassVar[bool] = False  # is made from examples of texts, not from passages
 
     from_: Annotated[str, Names("models", released=True)] = Field(
         alias="from", description="another model, other-study/model, hub:ORG/NAME, path:DIR, or scratch"
@@ -194,7 +209,13 @@ class Node(Kind):
                     yield key, f"folder '{folder}' has no model in it, neither {' nor '.join(MODEL_FILES)}"
 
     def small(self) -> dict[str, Any]:
-        return {"query_length": min(self.query_length, 16), "passage_length": min(self.passage_length, 48)}
+        """Of a prefix that leaves no room for a text, were each of its bytes a token, the end is kept."""
+        lengths = {"query": min(self.query_length, 16), "passage": min(self.passage_length, 48)}
+        found = {f"{side}_length": length for side, length in lengths.items()}
+        for side, length in lengths.items():
+            prefix = getattr(self, f"{side}_prefix").encode()
+            found[f"{side}_prefix"] = prefix[max(0, len(prefix) - (length // 2 - 1)) :].decode(errors="ignore")
+        return found
 
     def operations(self, sizes: Sizes, name: str) -> float:
         """Floating-point operations of its whole work."""
@@ -203,6 +224,11 @@ class Node(Kind):
     @property
     def encoders(self) -> int:
         return 1
+
+    @property
+    def ranked(self) -> dict[str, Any]:
+        """What its ranker is told beside the model."""
+        return {}
 
     @property
     def fills_queries(self) -> bool:
@@ -262,6 +288,7 @@ class Ranker(Kind):
 
     resources: ClassVar[dict[str, Resources]] = {}  # by function
     approximates: ClassVar[bool] = False
+    of_examples: ClassVar[bool] = False  # says how alike the texts of examples are, and ranks no passages
 
     depth: Annotated[Count, For("rank", "latency")] = Field(1000, description="passages kept for a query")
     published: Annotated[Row | None, For()] = PUBLISHED

@@ -40,8 +40,8 @@ class Costs:
         if folder == "downloads":
             return Cost(bytes=self.graph.downloads[names[0].removesuffix(".json")].bytes or 0)
         if folder in self.graph.study.datasets:
-            source, passages = self.graph.study.datasets[folder], self.sizes.passages(folder)
-            return tokenised(passages, source.passage_words()) if names[0] == "tokens" else source.cost(passages)
+            source, texts = self.graph.study.datasets[folder], self.sizes.texts(folder)
+            return tokenised(texts, source.passage_words()) if names[0] == "tokens" else source.cost(texts)
         return Cost()
 
     def unknown(self) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, field_validator, model_validator
 
-from dewpoint.evaluation.registry import ANSWERS, OF_SETS, goes_by, is_latency
+from dewpoint.evaluation.costs import is_cost, is_spread, is_tested, is_timed
+from dewpoint.evaluation.registry import ANSWERS, JUDGEMENTS, OF_EXAMPLES, OF_SETS, SCORES, TRIPLETS, goes_by, known
 from dewpoint.study.bases import Asked, Node
 from dewpoint.study.kind import Names, Strict, any_of, kinds
 from dewpoint.study.types import Amount, Count, Folder, Label, Metric, Name, Once, Place, Seed
@@ -18,6 +19,7 @@ from dewpoint.study.written import nearest
 
 SECTIONS = {"datasets": "sources", "models": "recipes", "rankers": "rankers", "analyses": "analyses"}  # with kinds
 Dataset, AnyModel, AnyRanker, AnyAnalysis = (any_of(folder) for folder in SECTIONS.values())
+EXAMPLES = {SCORES: "pairs with scores", TRIPLETS: "triplets"}
 
 
 # --- config.yaml --------------------------------------------------------------------------------
@@ -106,6 +108,11 @@ class Table(Strict):
         description="dataset/split; or several, each with its metrics: {marco/dev: [MRR@10], marco/dl2019: [nDCG@10]}"
     )
     metrics: Annotated[list[Metric], Once] = Field([], description="with a single split")
+    turns: Count | None = Field(
+        None,
+        description="how often latency is measured, each time of all its rankers, one after the other; the medians are "
+        "shown. Left out: of each ranker once, by itself",
+    )
     paper: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]+/[a-z0-9]+$")] | None = Field(
         None, description="the table it reproduces, such as condenser/table5; published stands beside measured"
     )
@@ -129,8 +136,12 @@ class Table(Strict):
         if self.baseline and self.baseline not in self.rankers:
             raise ValueError(f"baseline '{self.baseline}' is none of the table's rankers")
         measured = [metric for metrics in self.columns.values() for metric in metrics]
-        if self.baseline and (len(self.rankers) < 2 or all(map(is_latency, measured))):
-            raise ValueError("baseline needs another ranker, and a metric beside latency, to be compared on")
+        if self.baseline and (len(self.rankers) < 2 or not any(map(is_tested, measured))):
+            raise ValueError("baseline needs another ranker, and a metric that each query has, to be compared on")
+        if self.turns and not any(map(is_timed, measured)):
+            raise ValueError("turns are of latency, which is none of its metrics")
+        if not self.turns and (spreads := [metric for metric in measured if is_spread(metric)]):
+            raise ValueError(f"{spreads[0]} is of what is measured in turns; say how many: turns: 5")
         if self.absent and not self.paper:
             raise ValueError("`absent` goes with `paper`")
         if unknown := [place for place in self.published_on if tuple(place.split("/")) not in self.columns]:
@@ -144,6 +155,13 @@ class Table(Strict):
         """(dataset, split) → its metrics."""
         on = {self.on: self.metrics} if isinstance(self.on, str) else self.on
         return {tuple(place.split("/")): metrics for place, metrics in on.items()}
+
+    def is_of_each(self, metric: str) -> bool:
+        """Whether it is measured of each ranker by itself, as its score."""
+        return not (is_cost(metric) and (self.turns or not is_timed(metric)))
+
+    def timed_in_turns(self, metrics: list[str]) -> bool:
+        return self.turns is not None and any(map(is_timed, metrics))
 
 
 class Study(Strict):
@@ -222,13 +240,35 @@ class Study(Strict):
         """What is wrong when there is no such dataset, or it has no such split for these metrics."""
         if dataset not in self.datasets:
             return f"no dataset '{dataset}'{nearest(dataset, [*self.datasets])}"
+        sorts = {metric: goes_by(metric) for metric in metrics if not is_cost(metric)}
+        if (wrong := self._lacks_examples(dataset, split, sorts)) or split in self.datasets[dataset].examples:
+            return wrong
         needed = {ANSWERS: "answered", **dict.fromkeys(OF_SETS, "proven")}
-        for what in sorted({needed.get(goes_by(metric), "judged") for metric in metrics}):
+        for what in sorted({needed.get(by, "judged") for by in sorts.values() or [JUDGEMENTS]}):
             known = getattr(self.datasets[dataset], what)
             if known is not None and split not in known:
                 near = nearest(split, known) or f"; dataset '{dataset}' has none"
                 return f"no {what} split '{split}'{near}"
         return None
+
+    def _lacks_examples(self, dataset: str, split: str, sorts: dict[str, str]) -> str | None:
+        """What is wrong with a split that has examples, or has none, for metrics of these sorts."""
+        of = self.datasets[dataset].examples.get(split)
+        for metric, by in sorts.items():
+            if of and by != of:
+                return f"{dataset}/{split} has {EXAMPLES[of]}, which have no {metric}; write {', '.join(known(of))}"
+            if by in OF_EXAMPLES and (wrong := self.lacks_examples(dataset, split, by)):
+                return f"{metric}: {wrong}"
+        return None
+
+    def lacks_examples(self, dataset: str, split: str, wanted: str) -> str | None:
+        """What is wrong when a split has no examples of the wanted kind."""
+        examples = self.datasets[dataset].examples
+        if examples.get(split) == wanted:
+            return None
+        splits = [name for name, of in examples.items() if of == wanted]
+        near = nearest(split, splits) or f"; dataset '{dataset}' has none"
+        return f"no split '{split}' of {EXAMPLES[wanted]}{near}"
 
 
 # --- JSON schemas -------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from pathlib import Path
 from dewpoint.artifact import read_manifest
 from dewpoint.data.catalogue import Download
 from dewpoint.errors import UserError
+from dewpoint.evaluation.costs import WHAT, is_tested, is_timed
 from dewpoint.evaluation.registry import BATCHES, entry, is_latency
 from dewpoint.study import rehearsal
 from dewpoint.study.bases import PASSAGES, QUERIES, QUERY, Inputs, Node, Ranker, place
@@ -25,7 +26,8 @@ from dewpoint.study.rehearsal import rehearsed, stood_for
 from dewpoint.study.written import parse
 
 PROJECT = Path(__file__).parents[3]
-REHEARSED = 3  # times that a batch is timed in a rehearsal, at most
+REHEARSED, TURNS = 3, 2  # times that a batch is timed in a rehearsal, and turns of a table's rankers, at most
+MADE = {"embeddings": "vectors", "derived": "derived"}  # of passages, in folders of results: flags of what they cost
 # what of a config.yaml shapes results, and is not where or how they are made
 SHAPING = ("seed", "precision", "threads", "vectors", "shards")
 
@@ -85,6 +87,14 @@ class Graph:
     def latency(self, ranker: str, dataset: str, split: str) -> str:
         return f"{self.results}/latency/{ranker}/{dataset}.{split}.json"
 
+    def turns(self, table: str, dataset: str, split: str) -> str:
+        """How long the rankers of a table take by turns; named after what is measured, so that tables share it."""
+        return f"{self.results}/latency/{self.turns_name(table, dataset, split)}/{dataset}.{split}.json"
+
+    def cost(self, ranker: str, dataset: str) -> str:
+        """A score that is of no split."""
+        return f"{self.results}/scores/{ranker}/{dataset}.json"
+
     def index(self, ranker: str, dataset: str) -> str:
         """What a ranker builds for a dataset: postings, vectors' neighbours, tuned weights."""
         return f"{self.results}/indexes/{ranker}/{dataset}/manifest.json"
@@ -117,6 +127,17 @@ class Graph:
     def table_scores(self, name: str) -> list[str]:
         table = self.study.tables[name]
         return [self.score(ranker, *place) for place in table.columns for ranker in table.rankers]
+
+    def table_turns(self, name: str) -> list[str]:
+        """For each place of a table on which its rankers are timed in turns."""
+        table = self.study.tables[name]
+        return [self.turns(name, *place) for place, metrics in table.columns.items() if table.timed_in_turns(metrics)]
+
+    def table_costs(self, name: str) -> list[str]:
+        """For each place of a table with costs that manifests say, its rankers in order."""
+        table = self.study.tables[name]
+        places = [place for place, metrics in table.columns.items() if WHAT.keys() & {*metrics}]
+        return [self.cost(ranker, dataset) for dataset, _ in places for ranker in table.rankers]
 
     def comparison(self, name: str) -> str:
         return f"{self.results}/comparisons/{name}.json"
@@ -205,13 +226,15 @@ class Graph:
 
     @cached_property
     def scores(self) -> dict[tuple[str, str, str], list[str]]:
-        """Metrics asked of each (ranker, dataset, split), in the order they are first named."""
+        """Metrics asked of each (ranker, dataset, split), in the order they are first named; costs are no scores, nor
+        is what is timed in turns."""
         asked: dict[tuple[str, str, str], list[str]] = {}
         for table in self.study.tables.values():
             for on, metrics in table.columns.items():
+                of_each = [metric for metric in metrics if table.is_of_each(metric)]
                 for ranker in table.rankers:
                     known = asked.setdefault((ranker, *on), [])
-                    known += [metric for metric in metrics if metric not in known]
+                    known += [metric for metric in of_each if metric not in known]
         return asked
 
     # --- datasets -------------------------------------------------------------------------------
@@ -435,23 +458,29 @@ class Graph:
         described, metrics = self.study.rankers[ranker], self.scores.get((ranker, dataset, split), [])
         asked = {entry(metric)[1] for metric in metrics if is_latency(metric)}
         sizes = asked if asked and not described.exact(self.study) else BATCHES
-        times = {size: min(BATCHES[size], REHEARSED) if self.config.rehearse else BATCHES[size] for size in sizes}
-        settings = {"batches": {str(size): times[size] for size in sorted(sizes)}}
+        settings = {"batches": self._batches(sizes)}
         parts = {"parts": self._parts(ranker, dataset, split)} if described.asked_live() else {}
         return dump(described.latency_settings(self, split) | settings | parts)
 
+    def _batches(self, sizes: Iterable[int]) -> dict[str, int]:
+        """Queries at once: how often."""
+        times = {size: min(BATCHES[size], REHEARSED) if self.config.rehearse else BATCHES[size] for size in sizes}
+        return {str(size): times[size] for size in sorted(times)}
+
     def _parts(self, ranker: str, dataset: str, split: str) -> list[dict]:
-        """What a ranker is made of: how each part is opened, and how many of the manifests in order are whose."""
-        return [
-            {
-                "kind": (part := self.study.rankers[name]).tag(),
-                "depth": part.depth,
-                "settings": part.latency_settings(self, split),
-                "takes": {flag: len(paths) for flag, paths in self.live_inputs(name, dataset).items()},
-                "parts": self._parts(name, dataset, split),
-            }
-            for name in self.study.rankers[ranker].asked_live()
-        ]
+        """What a ranker is made of."""
+        return [self._part(name, dataset, split) for name in self.study.rankers[ranker].asked_live()]
+
+    def _part(self, name: str, dataset: str, split: str) -> dict:
+        """How a ranker is opened, and how many of the manifests in order are its."""
+        part = self.study.rankers[name]
+        return {
+            "kind": part.tag(),
+            "depth": part.depth,
+            "settings": part.latency_settings(self, split),
+            "takes": {flag: len(paths) for flag, paths in self.live_inputs(name, dataset).items()},
+            "parts": self._parts(name, dataset, split),
+        }
 
     def latency_inputs(self, ranker: str, dataset: str) -> Inputs:
         parts = {"parts": [*self._parts_inputs(ranker, dataset)]} if self.study.rankers[ranker].asked_live() else {}
@@ -460,33 +489,110 @@ class Graph:
     def _parts_inputs(self, ranker: str, dataset: str) -> Iterator[str]:
         """In the order of `_parts`, flags as sorted JSON has them."""
         for name in self.study.rankers[ranker].asked_live():
-            for _, paths in sorted(self.live_inputs(name, dataset).items()):
-                yield from paths
-            yield from self._parts_inputs(name, dataset)
+            yield from self._part_inputs(name, dataset)
+
+    def _part_inputs(self, name: str, dataset: str) -> Iterator[str]:
+        for _, paths in sorted(self.live_inputs(name, dataset).items()):
+            yield from paths
+        yield from self._parts_inputs(name, dataset)
 
     def latency_roots(self, ranker: str) -> list[str]:
         """What the fingerprint begins with: how its parts are asked counts, too."""
-        described, todo = self.study.rankers[ranker], [*self.study.rankers[ranker].asked_live()]
-        roots = described.roots("latency")
+        described = self.study.rankers[ranker]
+        return [*dict.fromkeys([*described.roots("latency"), *self._live_roots(described.asked_live())])]
+
+    def _live_roots(self, rankers: list[str]) -> Iterator[str]:
+        """Of these rankers and their parts."""
+        todo = [*rankers]
         while todo:
             part = self.study.rankers[todo.pop()]
-            roots, todo = [*roots, f"{part.module()}:live"], [*todo, *part.asked_live()]
-        return [*dict.fromkeys(roots)]
+            yield f"{part.module()}:live"
+            todo += part.asked_live()
 
     def live_inputs(self, ranker: str, dataset: str) -> Inputs:
         return self.study.rankers[ranker].live_inputs(self, ranker, dataset)
+
+    # --- rankers that are timed in turns --------------------------------------------------------
+
+    def turns_name(self, table: str, dataset: str, split: str) -> str:
+        """No ranker has a + in its name."""
+        rankers = self.study.tables[table].rankers
+        return f"turns+{'+'.join(rankers)[:60]}-{_digest([rankers, self._timed(table, dataset, split)])}"
+
+    def _timed(self, table: str, dataset: str, split: str) -> dict:
+        """How often which batches are timed."""
+        described = self.study.tables[table]
+        sizes = {int(metric.split("@")[1]) for metric in described.columns[dataset, split] if is_timed(metric)}
+        turns = min(described.turns, TURNS) if self.config.rehearse else described.turns
+        return {"batches": self._batches(sizes), "turns": turns}
+
+    @cached_property
+    def _in_turns(self) -> dict[tuple[str, str, str], str]:
+        """(name, dataset, split) of what is timed in turns → a table that asks for it."""
+        return {
+            (self.turns_name(name, *place), *place): name
+            for name, table in self.study.tables.items()
+            for place, metrics in table.columns.items()
+            if table.timed_in_turns(metrics)
+        }
+
+    def turns_rankers(self, turns: str, dataset: str, split: str) -> list[str]:
+        return self.study.tables[self._in_turns[turns, dataset, split]].rankers
+
+    def turns_settings(self, turns: str, dataset: str, split: str) -> str:
+        table = self._in_turns[turns, dataset, split]
+        rankers = [{"name": name} | self._part(name, dataset, split) for name in self.study.tables[table].rankers]
+        settings = {"rankers": rankers, "split": split, "seed": self.config.seed}
+        return dump(settings | self._timed(table, dataset, split))
+
+    def turns_inputs(self, turns: str, dataset: str, split: str) -> Inputs:
+        parts = [one for name in self.turns_rankers(turns, dataset, split) for one in self._part_inputs(name, dataset)]
+        return {"dataset": [self.dataset(dataset)], "parts": parts}
+
+    def turns_roots(self, turns: str, dataset: str, split: str) -> list[str]:
+        """What the fingerprint begins with."""
+        return [*dict.fromkeys(["turns", *self._live_roots(self.turns_rankers(turns, dataset, split))])]
+
+    # --- what rankers cost ----------------------------------------------------------------------
+
+    def cost_inputs(self, ranker: str, dataset: str) -> Inputs:
+        """What a ranker, and all others that it asks, are made of: models, and what is made of passages."""
+        found: Inputs = {"models": [], "vectors": [], "derived": [], "indexes": []}
+        of_folder = {f"{self.results}/{folder}/": flag for folder, flag in MADE.items()}
+        todo = [ranker]
+        for name in todo:
+            described = self.study.rankers[name]
+            found["models"] += [self.model(one) for _, section, one in described.names() if section == "models"]
+            built = bool(described.function("index"))
+            found["indexes"] += [self.index(name, dataset)] if built else []
+            inputs = self.index_inputs(name, dataset) if built else {}
+            inputs = inputs or (self.live_inputs(name, dataset) if described.has("live") else {})
+            for path in (path for paths in inputs.values() for path in paths):
+                for folder, flag in of_folder.items():
+                    found[flag] += [path] if path.startswith(folder) else []
+            todo += [one for one in described.asked_live() if one not in todo]
+        return {flag: [*dict.fromkeys(paths)] for flag, paths in found.items()}
+
+    # --- scores, and analyses -------------------------------------------------------------------
 
     def evaluate_inputs(self, ranker: str, dataset: str, split: str) -> Inputs:
         """A run, the exact one that it approximates, and how long answers took, where that is asked for."""
         described = self.study.rankers[ranker]
         exact, asked = described.exact(self.study), any(map(is_latency, self.scores[ranker, dataset, split]))
-        timed = asked or (exact and described.function("latency"))
+        in_turns = any(
+            (dataset, split) == place[1:] and ranker in self.turns_rankers(*place) for place in self._in_turns
+        )
+        timed = asked or (exact and described.function("latency") and not in_turns)
         return {
             "dataset": [self.dataset(dataset)],
             "run": [self.run(ranker, dataset, split)],
             "exact": [self.run(exact, dataset, split)] if exact else [],
             "latency": [self.latency(ranker, dataset, split)] if timed else [],
         }
+
+    def measured(self, examples: bool) -> list[str]:
+        """The rankers whose runs are measured: of passages, or of the texts of examples."""
+        return [name for name, ranker in self.study.rankers.items() if ranker.of_examples == examples]
 
     def evaluate_settings(self, ranker: str, dataset: str, split: str) -> str:
         settings = {"split": split, "metrics": self.scores[ranker, dataset, split]}
@@ -503,10 +609,10 @@ class Graph:
     # --- tables and the report ------------------------------------------------------------------
 
     def compare_settings(self, name: str) -> str:
-        """Latency is not compared."""
+        """What not each query has a value of is not compared."""
         table = self.study.tables[name]
         places = [
-            {"dataset": dataset, "split": split, "metrics": [metric for metric in metrics if not is_latency(metric)]}
+            {"dataset": dataset, "split": split, "metrics": [metric for metric in metrics if is_tested(metric)]}
             for (dataset, split), metrics in table.columns.items()
         ]
         settings = {"baseline": table.baseline, "rankers": table.rankers, "places": places}
@@ -517,6 +623,7 @@ class Graph:
         table = self.study.tables[name]
         settings = table.model_dump(include={"title", "rankers", "baseline"})
         settings["columns"] = [{"on": "/".join(place), "metrics": metrics} for place, metrics in table.columns.items()]
+        settings |= {"turns": min(table.turns, TURNS) if self.config.rehearse else table.turns} if table.turns else {}
         if not table.paper:
             return dump(settings | {"paper": None})
         published = {ranker: self.study.rankers[ranker].published for ranker in table.rankers}

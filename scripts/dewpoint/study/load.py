@@ -16,8 +16,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, Tag, ValidationError
 
 from dewpoint.errors import UserError
-from dewpoint.evaluation import registry
-from dewpoint.evaluation.registry import BATCHES, is_latency
+from dewpoint.evaluation import costs, registry
+from dewpoint.evaluation.registry import BATCHES
 from dewpoint.study.grammar import SECTIONS, Config, Study, Table
 from dewpoint.study.kind import Kind, Strict, kinds
 from dewpoint.study.published import printed_table
@@ -129,7 +129,8 @@ def _with_implied(study: Study, path: str) -> Study:
         implied |= ranker.implied()
     for name, model in study.models.items():
         if model.ranker:
-            implied[name] = known[model.ranker](kind=model.ranker, model=name, published=model.published)
+            told = {"kind": model.ranker, "model": name, "published": model.published, **model.ranked}
+            implied[name] = known[model.ranker](**told)
     implied = {name: implied[name] for name in study.models if name in implied}  # in the order of models
     taken = sorted(implied.keys() & study.rankers.keys())
     if taken:
@@ -336,7 +337,7 @@ def _keys(holder: Any) -> list[str]:
 def _expected(pattern: str, found: str) -> str:
     """What a pattern stands for, in words."""
     if "MRR" in pattern:
-        known = [metric for metric in registry.known() if re.match(pattern, metric)]
+        known = [metric for metric in [*registry.known(), *costs.known()] if re.match(pattern, metric)]
         kinds = {metric.split("@")[0].lower(): metric for metric in reversed(known)}  # rather one with a cutoff
         kind, _, cutoff = found.partition("@")
         close = difflib.get_close_matches(kind.lower(), kinds, 1, 0.5)
@@ -356,6 +357,7 @@ def _cross_check(study: Study, path: str) -> None:
         _names_taken(study, path),
         _unknown_names(study),
         _cycles(study),
+        _without_passages(study),
         *(entry_mistakes(section, name, entry, study) for section, name, entry in study.entries()),
         _table_mistakes(study),
         _run_mistakes(study),
@@ -385,6 +387,14 @@ def _unknown_names(study: Study) -> Mistakes:
                 yield f"{section}.{name}.{key}", f"no {of.removesuffix('s')} '{one}'" + nearest(one, known)
 
 
+def _without_passages(study: Study) -> Mistakes:
+    """Entries that read the passages of a dataset that has none."""
+    for section, name, entry in study.entries():
+        for key, of, one in entry.names() if not getattr(entry, "of_examples", False) else ():
+            if of == "datasets" and not study.datasets[one].has_passages:
+                yield f"{section}.{name}.{key}", f"dataset '{one}' has examples and no passages"
+
+
 def _parts(entry: Strict, where: str) -> Iterator[tuple[Strict, str]]:
     """An entry and the kinds written in it, and where they are."""
     yield entry, where
@@ -406,9 +416,9 @@ def _table_mistakes(study: Study) -> Mistakes:
             if wrong := study.lacks_split(dataset, split, metrics):
                 yield f"{place}.on", wrong
             for ranker, metric in itertools.product(table.rankers, metrics):
-                if is_latency(metric):
+                if costs.is_timed(metric):
                     yield from ((f"{place}.metrics", wrong) for wrong in _not_timed(metric, ranker, study))
-                elif (registry.entry(metric)[1] or 0) > study.rankers[ranker].depth:
+                elif not costs.is_cost(metric) and (registry.entry(metric)[1] or 0) > study.rankers[ranker].depth:
                     depth = study.rankers[ranker].depth
                     yield (
                         f"{place}.metrics",
@@ -456,8 +466,23 @@ def _run_mistakes(study: Study) -> Mistakes:
     for place, *asked in study.asked():
         for name, dataset, split in study.below(*asked):
             shown = place.startswith("tables.")
+            if wrong := _of_other_texts(study, name, dataset, split):
+                yield place, wrong
             for key, message in study.rankers[name].check_on(study, name, dataset, split, shown):
                 yield f"rankers.{name}.{key}" if key else place, message
+
+
+def _of_other_texts(study: Study, ranker: str, dataset: str, split: str) -> str | None:
+    """What is wrong where passages are ranked for examples, or passages compared like the texts of examples."""
+    kind, examples = study.rankers[ranker], split in study.datasets[dataset].examples
+    if kind.of_examples and not examples:
+        return f"ranker '{ranker}', a {kind.tag()}, compares the texts of examples, and {dataset}/{split} has none"
+    if examples and not kind.of_examples:
+        of = [name for name, one in kinds("rankers").items() if one.of_examples]
+        return f"ranker '{ranker}', a {kind.tag()}, ranks passages, and {dataset}/{split} has none but examples; " + (
+            f"kind: {' or '.join(of)} compares their texts"
+        )
+    return None
 
 
 def notes(study: Study) -> Iterator[str]:

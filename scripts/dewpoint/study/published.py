@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from dewpoint.errors import UserError
-from dewpoint.evaluation.registry import is_latency
+from dewpoint.evaluation.costs import is_cost
 from dewpoint.study.kind import Strict
 from dewpoint.study.types import Metric, Place, Row
 from dewpoint.study.written import Yaml, nearest, parse
@@ -27,7 +27,7 @@ Figures = dict[Place, dict[AnyMetric, Figure]]
 class PrintedRow(Strict):
     row: Row = Field(description="what a study says as `published:`")
     printed: str | None = Field(None, description="its name in print, where that is not the system's")
-    on: Figures = Field(min_length=1, description="shares of one, latencies in ms, edits; without cells that are empty")
+    on: Figures = Field(min_length=1, description="shares of one, costs, edits; without cells that are empty")
     sd: Figures = Field({}, description="standard deviations, of figures that are means")
     suspect: dict[Place, list[AnyMetric]] = Field({}, description="figures that look like misprints: shown, not judged")
     inferred: bool = Field(False, description="part of `row` is not said in the paper, but follows from it")
@@ -37,7 +37,7 @@ class PrintedRow(Strict):
     def shares_are_of_one(self):
         for place, metrics in self.on.items():
             for metric, figure in metrics.items():
-                if figure > 1 and not (is_latency(metric) or metric == "Edits"):
+                if figure > 1 and not (is_cost(metric) or metric == "Edits"):
                     raise ValueError(f"on: {metric} on {place} is {figure}; write it as a share of one")
         return self
 

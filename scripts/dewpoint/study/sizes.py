@@ -11,22 +11,32 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dewpoint.artifact import read_manifest
+from dewpoint.evaluation.registry import SCORES, TRIPLETS
 
 # of one core, on a corpus of this many passages where it matters; measured
 PREPARED, TOKENISED, WRITTEN = 50_000, 30_000, 200_000
 # layers, width by what is in a name, the first that is
 SHAPES = {
     "deberta-v2-xlarge": (24, 1536),
+    "modernbert-large": (28, 1024),
+    "modernbert": (22, 768),
+    "0.6b": (28, 1024),
+    "-4b": (36, 2560),
+    "-7b": (32, 4096),
+    "-8b": (36, 4096),
     "large": (24, 1024),
     "-3b": (24, 2048),
     "minilm": (6, 384),
     "distil": (6, 768),
+    "tinybert_general_4l": (4, 312),
+    "electra-small": (12, 256),
     "tiny": (2, 128),
 }
 BASE, EMBEDDED = (12, 768), 31_000  # any other; vocabulary and positions
 PIECES, LETTERS, PACKED = 1.35, 6, 0.45  # tokens and bytes a word; share that compression leaves
 QUERY_TOKENS, RUN_BYTES = 10, 7
 HOUR = 3600
+EACH = {SCORES: 2, TRIPLETS: 3}  # texts of an example
 
 
 @dataclass(frozen=True)
@@ -71,17 +81,23 @@ class Sizes:
         if manifest.is_file():
             return {"passages": 0, "queries": {}} | read_manifest(manifest)["facts"]
         known = definition.roughly() | definition.expected()
-        for part in (self.rows(name) for _, _, name in definition.names()):  # of several joined
-            known["passages"] += part["passages"]
-            for split, queries in part["queries"].items():
-                known["queries"] = known["queries"] | {split: known["queries"].get(split, 0) + queries}
-        return known
+        parts = [self.rows(name) for _, _, name in definition.names()]
+        return definition.joined(known, parts) if parts else known
 
     def passages(self, dataset: str) -> int:
         return self.rows(dataset)["passages"]
 
     def queries(self, dataset: str, split: str) -> int:
         return self.rows(dataset)["queries"].get(split, 0)
+
+    def examples(self, dataset: str, split: str) -> int:
+        return self.rows(dataset).get("examples", {}).get(split, 0)
+
+    def texts(self, dataset: str) -> int:
+        """Its passages, and those of its examples."""
+        examples = self.graph.study.datasets[dataset].examples
+        each = {split: EACH[of] for split, of in examples.items()}
+        return self.passages(dataset) + sum(count * self.examples(dataset, split) for split, count in each.items())
 
     def passage_tokens(self, dataset: str, most: int) -> float:
         """Of a passage that is cut to `most`."""

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, GetCoreSchemaHandler, StringConstraints
 
-from dewpoint.evaluation.registry import JUDGEMENTS, OF_RUNS, PAGES, TIME, pattern
+from dewpoint.evaluation import costs
+from dewpoint.evaluation.registry import JUDGEMENTS, OF_EXAMPLES, OF_RUNS, PAGES, TIME, pattern
 from dewpoint.study.kind import Strict
 
 LARGEST = 2**31 - 1  # rows are numbered so far
@@ -65,7 +66,7 @@ Seed = Annotated[int, Bounds(0, 2**63 - 1)]
 Share = Annotated[float, Bounds(0, 1)]
 
 Quality = Annotated[str, StringConstraints(pattern=pattern(JUDGEMENTS, PAGES))]  # what weights are tuned by
-Metric = Annotated[str, StringConstraints(pattern=pattern(*OF_RUNS, TIME))]
+Metric = Annotated[str, StringConstraints(pattern=f"{pattern(*OF_RUNS, TIME, *OF_EXAMPLES)}|{costs.PATTERN}")]
 Grade = Annotated[
     float, Field(gt=0, allow_inf_nan=False), AfterValidator(lambda grade: int(grade) if grade == int(grade) else grade)
 ]
@@ -83,6 +84,7 @@ class Row(Strict):
     pretrained: str | None = Field(None, description="as a retriever, before that: none, ict, bfs, paq or reddit")
     teacher: str | None = Field(None, description="none, pairwise, in-batch, or dual: both")
     sampling: str | None = Field(None, description="of batches: random, tas or tas-balanced")
+    size: int | None = Field(None, description="dimensions of a vector")
     batch: int | None = Field(None, description="queries of a training step")
     loss: str | None = Field(None, description="of the in-batch teacher, where it is not margin-mse")
     instance: str | None = Field(None, description="of trainings that differ in their order alone: B, C, … or mean")

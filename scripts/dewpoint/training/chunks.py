@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dewpoint.data.lots import keys
 from dewpoint.data.masking import WordMasker
-from dewpoint.data.tokens import Slices, assemble, batches, input_lengths
+from dewpoint.data.tokens import Slices, batches, input_lengths, inputs
 from dewpoint.models import parts
 from dewpoint.training import devices
 
@@ -99,10 +99,10 @@ def chunks(
     made = []
     for batch in batches(lengths[mine], budget):
         rows = mine[batch]
-        ids = assemble([segment[rows] for segment in texts], special)
+        ids, mask = inputs([segment[rows] for segment in texts], special)
         key = keys(seed, step, first + rows)
         seen, where = masker(ids, key) if masker else (ids, np.zeros_like(ids, bool))
-        parts = (first + rows, key.astype(np.int32), seen, (ids != special["pad"]).astype(np.int64))
+        parts = (first + rows, key.astype(np.int32), seen, mask)
         begins = None if second is None else torch.from_numpy(second[rows])
         made.append(Chunk(*map(torch.from_numpy, (*parts, np.flatnonzero(where), ids[where])), queries, begins))
     return made

@@ -15,6 +15,7 @@ from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.instances import RetrieverBatch, RetrieverBatches, pick_queries
 from dewpoint.data.negatives import read_negatives
+from dewpoint.data.own_prompts import check_prompts
 from dewpoint.data.pretrained import revisions
 from dewpoint.data.streams import Epochs
 from dewpoint.data.tokenizer import load_tokenizer
@@ -152,6 +153,7 @@ def fit(
 
 def start(settings, parent: Path | None, query_parent: Path | None) -> Retriever:
     """The encoders that training starts from: nodes of the study, folders or hub ids."""
+    check_prompts(settings)
     model = read_retriever(
         parent.parent if parent else settings.source, query_parent.parent if query_parent else settings.query_source
     )
