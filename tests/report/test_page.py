@@ -106,7 +106,7 @@ def test_shows_the_weights_that_were_tuned(tmp_path):
     tuned = small.write(out / "indexes" / "hybrid" / "docs" / "manifest.json", facts=facts)
     small.write(out / "runs" / "hybrid" / "docs.test.json", inputs=[tuned])
     text = Reading(page(study, out, data, {})).text
-    assert "hybrid: second 0.3, bm25 0.7 (MRR@10 0.512 on docs/dev)" in text and "indexes" in text
+    assert "hybrid: tuned weights second 0.3, bm25 0.7 (MRR@10 0.512 on docs/dev)" in text and "indexes" in text
 
 
 def test_works_without_models(tmp_path):
