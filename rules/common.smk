@@ -177,6 +177,24 @@ def asked_by_model(resources):
     }
 
 
+def asked_by_turns():
+    """What timing a table's rankers in turns asks for: one is open at a time, and each has its minutes."""
+
+    def of_each(resource):
+        return lambda w: [
+            getattr(graph.study.rankers[name].needs("latency"), resource)
+            for name in graph.turns_rankers(w.turns, w.dataset, w.split)
+        ]
+
+    gpu, mem_mb, runtime = map(of_each, ("gpu", "mem_mb", "runtime"))
+    return {
+        "gpu": lambda w: max(gpu(w)),
+        "mem_mb": memory(lambda w: max(mem_mb(w))),
+        "runtime": minutes(lambda w: sum(runtime(w))),
+        "nodes": 1,
+    }
+
+
 def threads_of(resources):
     """A number, a share of the cores that Snakemake has, or what all trainings compute with."""
     return THREADS.get(resources.threads, resources.threads)

@@ -115,13 +115,6 @@ for kind, function, names in jobs("rankers", "latency"):
             WORK
 
 
-def of_turns(wildcards, resource):
-    """One ranker is open at a time; each has its minutes."""
-    rankers = graph.turns_rankers(wildcards.turns, wildcards.dataset, wildcards.split)
-    asked = [getattr(graph.study.rankers[name].needs("latency"), resource) for name in rankers]
-    return sum(asked) if resource == "runtime" else max(asked)
-
-
 rule turns:
     input:
         unpack(lambda w: graph.turns_inputs(w.turns, w.dataset, w.split)),
@@ -135,9 +128,7 @@ rule turns:
         environment(gpu=1)
     threads: CORES  # nothing runs beside it
     resources:
-        gpu=lambda w: of_turns(w, "gpu"),
-        mem_mb=memory(lambda w: of_turns(w, "mem_mb")),
-        runtime=minutes(lambda w: of_turns(w, "runtime")),
+        **asked_by_turns(),
     params:
         settings=lambda w: in_words(graph.turns_settings(w.turns, w.dataset, w.split)),
         code=lambda w: fingerprint(*graph.turns_roots(w.turns, w.dataset, w.split)),
