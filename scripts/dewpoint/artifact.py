@@ -222,12 +222,13 @@ class Artifact:
 
     def discard(self) -> None:
         """Remove what is not sealed, and let others make the artifact; what can be gone on with stays."""
-        if not self.lease.closed and not self.helper and not self.sealed and self.workspace().is_dir():
+        if self.lease.closed:
+            return
+        if not self.helper and not self.sealed and self.workspace().is_dir():
             begun, seconds = self._attempts()
             self._note_attempts(begun, [*seconds, self._elapsed()])
-        if not self.lease.closed:
-            shutil.rmtree(self.staging, ignore_errors=True)
-            self.lease.close()
+        shutil.rmtree(self.staging, ignore_errors=True)
+        self.lease.close()
 
 
 def _start() -> str:

@@ -108,9 +108,8 @@ def values_of(path: Path, table, paper) -> dict[tuple[str, str], dict[str, float
         for line in lines:
             found.setdefault((line.on, line.metric), {})[line.ranker] = line.measured
         return found
-    columns = [("/".join(place), metric) for place, metrics in table.columns.items() for metric in metrics]
     values = read_values(path)
-    return {column: of.dropna().to_dict() for column, (_, of) in zip(columns, values.items(), strict=True)}
+    return {column: of.dropna().to_dict() for column, (_, of) in zip(columns_of(table), values.items(), strict=True)}
 
 
 def tradeoffs(table, values: dict[tuple[str, str], dict[str, float]]) -> Iterator[Tradeoff]:
@@ -134,7 +133,7 @@ def tradeoffs(table, values: dict[tuple[str, str], dict[str, float]]) -> Iterato
 def measured(path: Path, table, marked: set[Key]) -> Measured:
     """A table's CSV; every value that reads like the best of its column is marked as such."""
     values = read_values(path)
-    columns = [("/".join(place), metric) for place, metrics in table.columns.items() for metric in metrics]
+    columns = columns_of(table)
     best = [
         of.min() if is_cost(metric) else of.max() for (_, metric), (_, of) in zip(columns, values.items(), strict=True)
     ]
@@ -149,6 +148,11 @@ def measured(path: Path, table, marked: set[Key]) -> Measured:
         for ranker, *row in values.itertuples()
     ]
     return Measured([metric for _, metric in columns], rows)
+
+
+def columns_of(table) -> list[tuple[str, str]]:
+    """(place, metric), as its CSV has them."""
+    return [("/".join(place), metric) for place, metrics in table.columns.items() for metric in metrics]
 
 
 def read_values(path: Path) -> pd.DataFrame:

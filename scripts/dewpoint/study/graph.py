@@ -523,8 +523,10 @@ class Graph:
         """How often which batches are timed."""
         described = self.study.tables[table]
         sizes = {int(metric.split("@")[1]) for metric in described.columns[dataset, split] if is_timed(metric)}
-        turns = min(described.turns, TURNS) if self.config.rehearse else described.turns
-        return {"batches": self._batches(sizes), "turns": turns}
+        return {"batches": self._batches(sizes), "turns": self._turns(described)}
+
+    def _turns(self, table: Table) -> int | None:
+        return min(table.turns, TURNS) if table.turns and self.config.rehearse else table.turns
 
     @cached_property
     def _in_turns(self) -> dict[tuple[str, str, str], str]:
@@ -623,7 +625,7 @@ class Graph:
         table = self.study.tables[name]
         settings = table.model_dump(include={"title", "rankers", "baseline"})
         settings["columns"] = [{"on": "/".join(place), "metrics": metrics} for place, metrics in table.columns.items()]
-        settings |= {"turns": min(table.turns, TURNS) if self.config.rehearse else table.turns} if table.turns else {}
+        settings |= {"turns": self._turns(table)} if table.turns else {}
         if not table.paper:
             return dump(settings | {"paper": None})
         published = {ranker: self.study.rankers[ranker].published for ranker in table.rankers}
