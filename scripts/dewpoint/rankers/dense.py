@@ -91,26 +91,23 @@ def pack(artifact: Artifact, settings, corpus: list[Path], model: Path | None) -
 
 
 def scan(artifact: Artifact, settings, queries: Path, index: Path) -> None:
-    """Rank by the codes of all passages."""
-    from dewpoint.data.runs import RunWriter
-    from dewpoint.search import rescoring
-    from dewpoint.search.vectors import Vectors
-
-    workspace = artifact.workspace()
-    with RunWriter(artifact) as file:
-        for found in rescoring.runs(index, Vectors([queries]), settings, workspace):
-            file.write(found)
-    artifact.finished = workspace
+    """Rank by the codes of all passages; blocks of queries that are done are kept."""
+    artifact.finished = artifact.workspace()
+    _write_rescored(artifact, settings, queries, index, artifact.finished)
 
 
 def refine(artifact: Artifact, settings, queries: Path, index: Path) -> None:
     """Rank by an index of FAISS, of first dimensions or with candidates scored again."""
+    _write_rescored(artifact, settings, queries, index)
+
+
+def _write_rescored(artifact: Artifact, settings, queries: Path, index: Path, workspace: Path | None = None) -> None:
     from dewpoint.data.runs import RunWriter
     from dewpoint.search import rescoring
     from dewpoint.search.vectors import Vectors
 
     with RunWriter(artifact) as file:
-        for found in rescoring.runs(index, Vectors([queries]), settings):
+        for found in rescoring.runs(index, Vectors([queries]), settings, workspace):
             file.write(found)
 
 
