@@ -3,7 +3,7 @@
 Generated pairs, a query of 8 words and a passage of 16 on average, as Parquet files; a quarter of them and all are
 prepared, tokenised and trained on for some steps by an encoder of MiniLM's size (6 layers of 384). What is timed of a
 training: how long after its process starts the first step begins, its rate, and that of its stream alone, batches put
-together as a step reads them. Activations are held for 4,096 tokens at once, so that memory is the pairs'. Prints a
+together as a step reads them. Activations are held for 1,024 tokens at once, so that memory is the pairs'. Prints a
 line for each figure: name, value, goal, ok or short. Wants a quiet machine.
 """
 
@@ -51,7 +51,7 @@ def main() -> None:
     took = []
     for pairs in (most // 4, most):
         project = ours.project(
-            options.work / str(pairs), study(options.work, pairs, shape, steps, options.smoke), chunk=4096
+            options.work / str(pairs), study(options.work, pairs, shape, steps, options.smoke), chunk=1024
         )
         project.make(ours.model("pairs"))
         tokens = str(project.tokens("pairs").relative_to(project.folder))
