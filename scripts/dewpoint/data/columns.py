@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from dewpoint.data import reading
 from dewpoint.data.dataset import BATCH
+from dewpoint.data.parquet import row_batches
 from dewpoint.errors import UserError
 
 LINES = 1 << 21  # bytes of JSON lines parsed at once
@@ -115,7 +116,7 @@ def _is_plain(path: Path, schema: pa.Schema) -> bool:
 def _parquet(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     there = [name for name in schema.names if name in pq.read_schema(path).names]
     try:
-        for batch in pq.ParquetFile(path).iter_batches(BATCH, columns=there):
+        for batch in row_batches(path, there, BATCH):
             batch.validate(full=True)  # texts need not be UTF-8
             columns = [
                 batch[field.name] if field.name in there else pa.nulls(len(batch), field.type) for field in schema

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.data.appended import Appended
 from dewpoint.data.ids import Ids
+from dewpoint.data.parquet import row_batches
 from dewpoint.data.seen import are_blank, are_seen, is_blank, is_seen
 from dewpoint.errors import UserError
 
@@ -364,7 +365,7 @@ class Dataset:
         return pq.read_table(self._file(table), columns=[column])[column].combine_chunks()
 
     def batches(self, table: str, columns: list[str], size: int = BATCH) -> Iterator[pa.RecordBatch]:
-        return pq.ParquetFile(self._file(table)).iter_batches(size, columns=columns)
+        return row_batches(self._file(table), columns, size)
 
     def documents(self) -> np.ndarray:
         """For each passage, the number of its document, counted in order of first appearance."""

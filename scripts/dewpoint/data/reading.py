@@ -297,20 +297,16 @@ def quoted_of(
 def parquet(path: Path, columns: list[str] | None = None, size: int = 65_536) -> Iterator[tuple[str, dict[str, Any]]]:
     """(place, row) of a Parquet file, all columns or some, `size` rows held at once."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from dewpoint.data.parquet import row_batches
 
     number = 0
     try:
-        for batch in pq.ParquetFile(path).iter_batches(size, columns=columns):
+        for batch in row_batches(path, columns, size):
             for row in batch.to_pylist():
                 number += 1
                 yield f"{path}: row {number}", row
-    except (
-        pa.ArrowException,
-        OSError,
-        ValueError,
-        OverflowError,
-    ) as error:  # texts need not be UTF-8, nor dates be any
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:  # neither texts nor dates need be any
         raise not_parquet(path, error) from None
 
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dewpoint.artifact import Artifact, member
+from dewpoint.data.parquet import row_batches
 
 SCHEMA = pa.schema([("query", pa.int32()), ("passage", pa.int32()), ("rank", pa.int32()), ("score", pa.float32())])
 COLUMNS = ["query", "passage", "score"]
@@ -100,7 +101,7 @@ def read_run(manifest: Path) -> Run:
 def query_blocks(manifest: Path, size: int = QUERIES) -> Iterator[Run]:
     """A run, `size` query rows at a time: of 0 … size - 1, then of the next so many, also where there is none."""
     held, bound = NOTHING, size
-    for batch in pq.ParquetFile(member(manifest)).iter_batches(columns=COLUMNS):
+    for batch in row_batches(member(manifest), COLUMNS):
         columns = zip((held.query, held.passage, held.score), (batch[name].to_numpy() for name in COLUMNS), strict=True)
         held = Run(*(np.concatenate(parts) for parts in columns))
         while len(held.query) and held.query[-1] >= bound:

@@ -19,6 +19,7 @@ from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.data.dataset import BATCH, Dataset
 from dewpoint.data.kept import keep, kept
 from dewpoint.data.lots import keys, uniform
+from dewpoint.data.parquet import row_batches
 from dewpoint.errors import UserError
 from dewpoint.models.device import device_of
 from dewpoint.models.seq2seq import as_read, bytes_a_text, in_batches, write
@@ -129,5 +130,5 @@ class Expanded(Dataset):
 
     def _queries(self) -> Iterator[str]:
         for file in self.files:
-            for batch in pq.ParquetFile(file).iter_batches(columns=["queries"]):
+            for batch in row_batches(file, ["queries"]):
                 yield from pc.binary_join(batch["queries"], " ").to_pylist()
