@@ -139,8 +139,8 @@ def serve_programs():
     """It answers as long as this process holds the other end of its standard input."""
     folder = tempfile.mkdtemp(prefix="dewpoint-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ["DEWPOINT_WARM"] = f"{folder}/socket"
-    command = [sys.executable, str(PROJECT / "scripts/warm.py"), "serve", os.environ["DEWPOINT_WARM"]]
+    os.environ.update(DEWPOINT_WARM=f"{folder}/socket")
+    command = [sys.executable, str(PROJECT / "scripts/warm.py"), "serve", f"{folder}/socket"]
     SERVED.append(subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True))
 
 
