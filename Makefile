@@ -20,7 +20,7 @@ help: ## this list
 setup: $(VENV)/.runtime ## the pinned environment in .venv (GPU=1: with faiss-gpu)
 
 quickstart: setup ## the default study, from docstrings to a report
-	$(BIN)/snakemake --cores all
+	$(BIN)/snakemake --cores all --config warm=true
 
 ask: setup ## type a question, see what BM25 and the dense retriever find
 	@$(BIN)/python scripts/ask.py

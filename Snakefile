@@ -57,6 +57,8 @@ rule all:
 
 onstart:
     graph.claim_results()
+    if WARM:
+        serve_programs()
 
 
 onsuccess:

@@ -1,9 +1,13 @@
 """The study's graph, and what all rules share."""
 
+import atexit
 import json
 import re
 import shlex
+import shutil
+import subprocess
 import sys
+import tempfile
 from functools import cache
 from importlib import import_module
 
@@ -124,6 +128,23 @@ if LOCAL and GPUS:
 
 
 CAPPED = set()  # what was said
+
+
+# programs may begin in a process that has the libraries loaded: on this machine, and in Snakemake's own environment
+WARM = graph.config.rehearse if graph.config.warm is None else graph.config.warm
+WARM &= LOCAL and hasattr(os, "pidfd_open") and not workflow.deployment_settings.deployment_method
+
+
+def serve_programs():
+    """It answers as long as this process holds the other end of its standard input."""
+    folder = tempfile.mkdtemp(prefix="dewpoint-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ.update(DEWPOINT_WARM=f"{folder}/socket")
+    command = [sys.executable, str(PROJECT / "scripts/warm.py"), "serve", f"{folder}/socket"]
+    SERVED.append(subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True))
+
+
+SERVED = []  # the process, held for as long as this one lives
 
 
 def growing(amount, setting, unit):

@@ -10,4 +10,6 @@ before=$(grep -c '^== attempt ' "$kept" 2>/dev/null || true)
 where=${SLURMD_NODENAME:-$(hostname)}${CUDA_VISIBLE_DEVICES:+, GPU $CUDA_VISIBLE_DEVICES}
 echo "== attempt $((before + 1)), $(date +%FT%T%z), $where${SLURM_JOB_ID:+, SLURM job $SLURM_JOB_ID}" >>"$kept"
 ln -sfn "$(basename "$kept")" "$log"
+# where libraries are loaded already, the program begins there
+[ -S "${DEWPOINT_WARM:-}" ] && set -- python -S "$(dirname "$0")/warm.py" run "$DEWPOINT_WARM" "$@"
 exec "$@" &>>"$kept"

@@ -80,5 +80,20 @@ def start(folder: Path) -> int:
     return file
 
 
-if os.environ.get("TRACED_CALLS") and Path(sys.argv[0]).parent.name == "scripts":
+def trace_children() -> None:
+    """Of the process that programs begin in: each from where it becomes one."""
+    import runpy
+
+    run_path = runpy.run_path
+
+    def traced(program: str, **how):
+        trace(Path(os.environ["TRACED_CALLS"]), Path.cwd() / program)
+        return run_path(program, **how)
+
+    runpy.run_path = traced
+
+
+if os.environ.get("TRACED_CALLS") and Path(sys.argv[0]).name == "warm.py":
+    trace_children()
+elif os.environ.get("TRACED_CALLS") and Path(sys.argv[0]).parent.name == "scripts":
     trace(Path(os.environ["TRACED_CALLS"]), Path.cwd() / sys.argv[0])

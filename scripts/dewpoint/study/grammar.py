@@ -69,6 +69,11 @@ class Config(Strict):
     reuse: bool = Field(
         True, description="what a study below `output` made with the same settings, code and inputs is taken over"
     )
+    warm: bool | None = Field(
+        None,
+        description="programs begin in a process that has their libraries loaded, on one machine; Snakemake's own "
+        "benchmark files then tell nothing of memory. null: in a rehearsal alone",
+    )
     mirrors: dict[str, str] = Field(
         {},
         description="where files are fetched from instead: the beginning of an address: another beginning",
