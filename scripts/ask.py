@@ -6,20 +6,25 @@ python scripts/ask.py --rankers bm25 hybrid             asks these rankers of th
 """
 
 import argparse
+import os
 import shutil
-import textwrap
+import sys
 import time
-from itertools import zip_longest
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+
 from dewpoint.data.dataset import Dataset
+from dewpoint.data.runs import read_run
 from dewpoint.errors import UserError, printable
 from dewpoint.program import by_hand, given, namespace
+from dewpoint.report.answers import Found, side_by_side
 from dewpoint.search.live import Live
 from dewpoint.study.graph import Graph
 from dewpoint.study.kind import work_of
 
-SNIPPET_LINES = 3
+FAR = 0.05  # of a table's queries have a lower best score than what is near
 NO_TEXT = "the question is not UTF-8; set the terminal to it"
 
 
@@ -28,45 +33,72 @@ def main() -> None:
     parser.add_argument("question", nargs="*")
     parser.add_argument("--study", help="config.yaml's when left out")
     parser.add_argument("--dataset", help="the first table's when left out")
-    parser.add_argument("--rankers", nargs="*", help="of the study; the first BM25 and the last dense of a table else")
+    parser.add_argument(
+        "--rankers", nargs="*", help="of the study; of its first table a hybrid, BM25 and the last dense one else"
+    )
     parser.add_argument("--depth", type=at_least_one, default=5, help="passages shown of each")
     arguments = parser.parse_args()
     graph = Graph.of_config(arguments.study)
-    dataset, names = arguments.dataset, arguments.rankers
-    if not dataset or not names:
-        if not graph.study.tables:
-            raise UserError(f"{graph.config.study}: has no table to choose by; name --dataset and --rankers")
-        table = next(iter(graph.study.tables.values()))
+    dataset, names, split = arguments.dataset, arguments.rankers, None
+    if table := next(iter(graph.study.tables.values()), None):
         dataset, names = dataset or next(iter(table.columns))[0], names or pick(graph, table.rankers)
+        split = next((split for of, split in table.columns if of == dataset), None)
+    if not dataset or not names:
+        raise UserError(f"{graph.config.study}: has no table to choose by; name --dataset and --rankers")
     loaded: dict[str, Live] = {}
     rankers = {name: load(graph, name, dataset, loaded) for name in names}
+    least = {
+        name: usual(Path(graph.run(name, dataset, split))) for name in names if is_by_itself(graph, name) and split
+    }
     corpus = Dataset(Path(graph.dataset(dataset)))
-    titles, texts = corpus.column("corpus", "title"), corpus.column("corpus", "text")
+    columns = [corpus.column("corpus", name) for name in ("id", "title", "text")]
+    bold = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     while question := " ".join(arguments.question) or prompt():
-        columns = []
+        shown, best = [], {}
         for name, rank in rankers.items():
             began = time.perf_counter()
-            run, parts = rank([decoded(question)], min(arguments.depth, len(texts)))
+            run, parts = rank([decoded(question)], min(arguments.depth, len(columns[0])))
             took = [f"{time.perf_counter() - began:.3f} s"]
             took += [f"{what} {seconds:.3f}" for what, seconds in parts.items() if len(parts) > 1]
-            found = list(zip(run.passage.tolist(), run.score.tolist(), strict=True))
-            shown = (map(printable, (titles[row].as_py(), texts[row].as_py())) for row, _ in found)
-            passages = [(score, *both) for (_, score), both in zip(found, shown, strict=True)]
-            columns.append((f"{name}  ({', '.join(took)})", passages))
-        print(side_by_side(columns, shutil.get_terminal_size().columns))
+            found = zip(run.passage.tolist(), run.score.tolist(), strict=True)
+            passages = [Found(score, *(printable(column[row].as_py()) for column in columns)) for row, score in found]
+            shown.append((f"{name}  ({', '.join(took)})", passages))
+            best[name] = run.score.max(initial=-np.inf)
+        print(side_by_side(shown, shutil.get_terminal_size().columns, question, bold))
+        if far := is_far(best, least):
+            print(far)
         if arguments.question:
             break
 
 
 def pick(graph: Graph, rankers: list[str]) -> list[str]:
-    """Of those that can be asked and are made of no others: the first without a model, and the last with one."""
-    asked = {
-        name: graph.study.rankers[name].waits_for()
-        for name in rankers
-        if graph.study.rankers[name].has("live") and not graph.study.rankers[name].asked_live()
-    }
-    plain = [name for name, model in asked.items() if model is None][:1]
-    return plain + [name for name, model in asked.items() if model is not None][-1:]
+    """Of those that can be asked: the last that is made of others, the first without a model, the last with one."""
+    asked = [name for name in rankers if graph.study.rankers[name].has("live")]
+    alone = [name for name in asked if is_by_itself(graph, name)]
+    plain = [name for name in alone if graph.study.rankers[name].waits_for() is None]
+    others, dense = ([name for name in of if name not in left] for of, left in ((asked, alone), (alone, plain)))
+    return others[-1:] + plain[:1] + dense[-1:]
+
+
+def is_by_itself(graph: Graph, ranker: str) -> bool:
+    """Whether it is made of no others, so that its scores say how near a passage is."""
+    return not graph.study.rankers[ranker].asked_live()
+
+
+def usual(run: Path) -> float | None:
+    """What the best scores of a split's queries are seldom below, where these were ranked."""
+    if not run.is_file():
+        return None
+    ranked = read_run(run)
+    return float(np.quantile(ranked.score[ranked.rank == 1], FAR)) if len(ranked.query) else None
+
+
+def is_far(best: dict[str, float], least: dict[str, float | None]) -> str | None:
+    """A line where no ranker finds anything as near as it does for nearly all queries of the table."""
+    known = {name: score for name, score in least.items() if score is not None}
+    if not known or any(best[name] >= score for name, score in known.items()):
+        return None
+    return f"nothing is near: {1 - FAR:.0%} of the table's queries have better best scores by {' and by '.join(known)}"
 
 
 def load(graph: Graph, name: str, dataset: str, loaded: dict[str, Live]) -> Live:
@@ -92,24 +124,10 @@ def load(graph: Graph, name: str, dataset: str, loaded: dict[str, Live]) -> Live
     return loaded[name]
 
 
-def side_by_side(columns: list[tuple[str, list[tuple[float, str, str]]]], width: int) -> str:
-    """Each ranker's passages in a column of its own."""
-    each = max(30, (width - 3 * (len(columns) - 1)) // len(columns))
-    blocks = []
-    for heading, passages in columns:
-        lines = [*textwrap.wrap(heading, each), "─" * each]
-        for rank, (score, title, text) in enumerate(passages, 1):
-            lines += textwrap.wrap(f"{rank}  {score:.2f}  {title}", each)[:1]
-            lines += textwrap.wrap(
-                text, each - 3, initial_indent="   ", subsequent_indent="   ", max_lines=SNIPPET_LINES
-            )
-            lines.append("")
-        blocks.append(lines if passages else [*lines, "nothing found"])
-    rows = zip_longest(*blocks, fillvalue="")
-    return "\n".join("   ".join(cell.ljust(each) for cell in row).rstrip() for row in rows)
-
-
 def prompt() -> str:
+    with suppress(ImportError):
+        import readline  # noqa: F401  # what is typed can be edited, and typed again
+
     try:
         return input("\nquestion (empty to end): ").strip()
     except EOFError:
