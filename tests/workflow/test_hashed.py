@@ -103,6 +103,7 @@ tables:
   pairs: {rankers: [bm25], on: {pairs/dev: [MRR@10], posts/dev: [MRR@10]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
+  said: {kind: claims, on: d/test, metric: MRR@10, claims: [{says: Words do it., better: [bm25], than: [raw]}]}
   map: {kind: topics, model: one, data: b, clusters: 2}
   seen: {kind: overlap, rankers: [bm25, mined], on: dpr/nq-test, among: asked, ranker: bm25}
   measured: {kind: proxy, models: [own, cloze, body], on: d/test}
