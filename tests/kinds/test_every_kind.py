@@ -54,6 +54,7 @@ LARGE = {
     ("rankers", "rerank"): {"of": "w", "by": "m", "top": 500},
     ("rankers", "monot5"): {"of": "w"},
     ("rankers", "duot5"): {"of": "w"},
+    ("analyses", "claims"): {"metric": "MRR@10", "claims": [{"says": "So.", "better": ["w"], "than": ["v"]}]},
     ("analyses", "overlap"): {"among": "d", "ranker": "w"},
 }
 TINY = {  # as small as a user may have it: nothing of it grows
