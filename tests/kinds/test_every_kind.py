@@ -46,6 +46,7 @@ LARGE = {
     ("recipes", "pairs"): {"negatives": ["w"], "train_pairs": 65_000_000, "projection": {"size": 768}},
     ("recipes", "regression"): {"train_examples": 5000},
     ("recipes", "triplet"): {"train_examples": 1_000_000, "epochs": 4},
+    ("losses", "weighted"): {"of": "contrast", "weight": 0.5},
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 4096, "bytes": 96, "sample": 100_000}},
     ("rankers", "late-interaction"): {"index": {"name": "ivf-pq", "nlist": 4096, "bytes": 96, "sample": 100_000}},
     ("rankers", "file"): {"on": "d", "runs": {"test": "run.trec"}},

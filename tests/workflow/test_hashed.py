@@ -38,7 +38,12 @@ datasets:
   near: {source: triplets, triplets: {train: {files: [near.tsv]}, test: {files: [near.parquet]}}}
 models:
   new: {recipe: mlm, from: scratch, data: d, architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}}
-  co: {recipe: cocondenser, from: pre, data: [w, wikipedia], early_layers: 1}
+  co:
+    recipe: cocondenser
+    from: pre
+    data: [w, wikipedia]
+    early_layers: 1
+    loss: {name: weighted, of: contrast, weight: 0.5}
   topics:
     recipe: retriever
     from: one
