@@ -46,6 +46,7 @@ LARGE = {
     ("recipes", "pairs"): {"negatives": ["w"], "train_pairs": 65_000_000, "projection": {"size": 768}},
     ("recipes", "regression"): {"train_examples": 5000},
     ("recipes", "triplet"): {"train_examples": 1_000_000, "epochs": 4},
+    ("losses", "weighted"): {"of": "contrast", "weight": 0.5},
     ("rankers", "dense"): {"index": {"name": "ivf-pq", "nlist": 4096, "bytes": 96, "sample": 100_000}},
     ("rankers", "late-interaction"): {"index": {"name": "ivf-pq", "nlist": 4096, "bytes": 96, "sample": 100_000}},
     ("rankers", "file"): {"on": "d", "runs": {"test": "run.trec"}},
@@ -54,6 +55,7 @@ LARGE = {
     ("rankers", "rerank"): {"of": "w", "by": "m", "top": 500},
     ("rankers", "monot5"): {"of": "w"},
     ("rankers", "duot5"): {"of": "w"},
+    ("analyses", "claims"): {"metric": "MRR@10", "claims": [{"says": "So.", "better": ["w"], "than": ["v"]}]},
     ("analyses", "overlap"): {"among": "d", "ranker": "w"},
 }
 TINY = {  # as small as a user may have it: nothing of it grows

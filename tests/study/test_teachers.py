@@ -11,6 +11,11 @@ OTHER = "}\n  other: {recipe: colbert, from: co, data: d, negatives: [bm25]"  # 
 MISTAKES = [
     ("loss: margin-mse", f"loss: 'margin-mse' {FOLLOWS}"),
     ("loss: {name: dual, in_batch: contrast}", f"loss: 'dual' {FOLLOWS}"),
+    ("loss: {name: weighted, of: kl, weight: 2}", f"loss: 'weighted' {FOLLOWS}"),
+    (
+        "loss: {name: weighted, weight: 2, of: {name: weighted, of: kl, weight: 2}}",
+        "loss.of: of another weighted loss; multiply the weights",
+    ),
     ("batches: {name: tas-balanced, model: co}", f"batches: 'tas-balanced' {FOLLOWS}"),
     ("loss: kl, teacher: bm52", "teacher: no ranker 'bm52'; did you mean 'bm25'?"),
     ("loss: kl, teacher: first", "models.first: needs itself: models.first → rankers.first → models.first"),

@@ -55,6 +55,17 @@ def value(scores, known, settings) -> torch.Tensor:
     return work_of("losses", settings.name)(scores, known, settings)
 
 
+@each_loss
+def test_a_weighted_loss_is_that_many_times_the_other(settings):
+    gradients = []
+    for of in (settings, SimpleNamespace(name="weighted", of=settings, weight=0.25)):
+        scores = scored().requires_grad_()
+        loss = value(scores, known_of(), of)
+        gradients.append((loss.detach(), *torch.autograd.grad(loss, scores)))
+    for one, weighted in zip(*gradients, strict=True):
+        torch.testing.assert_close(weighted, 0.25 * one)
+
+
 # --- the same in plain Python -------------------------------------------------------------------
 
 

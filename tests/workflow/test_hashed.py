@@ -38,7 +38,12 @@ datasets:
   near: {source: triplets, triplets: {train: {files: [near.tsv]}, test: {files: [near.parquet]}}}
 models:
   new: {recipe: mlm, from: scratch, data: d, architecture: {layers: 2, hidden: 32, heads: 2, vocabulary: 500}}
-  co: {recipe: cocondenser, from: pre, data: [w, wikipedia], early_layers: 1}
+  co:
+    recipe: cocondenser
+    from: pre
+    data: [w, wikipedia]
+    early_layers: 1
+    loss: {name: weighted, of: contrast, weight: 0.5}
   topics:
     recipe: retriever
     from: one
@@ -103,6 +108,7 @@ tables:
   pairs: {rankers: [bm25], on: {pairs/dev: [MRR@10], posts/dev: [MRR@10]}}
 analyses:
   deep: {kind: recall, rankers: [bm25, raw], on: d/test}
+  said: {kind: claims, on: d/test, metric: MRR@10, claims: [{says: Words do it., better: [bm25], than: [raw]}]}
   map: {kind: topics, model: one, data: b, clusters: 2}
   seen: {kind: overlap, rankers: [bm25, mined], on: dpr/nq-test, among: asked, ranker: bm25}
   measured: {kind: proxy, models: [own, cloze, body], on: d/test}

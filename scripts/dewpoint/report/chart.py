@@ -5,7 +5,7 @@ from html import escape
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 310, 50, 150, 28, 40
 Points = list[tuple[float, float]]
-PALE = "var(--line, #ddd)"
+PALE, ACCENT = "var(--line, #ddd)", "var(--accent, black)"
 
 
 def lines(series: dict[str, Points], x: str, y: str, logarithmic: bool = False) -> str:
@@ -65,6 +65,32 @@ def dots(groups: dict[str, Points], behind: Points, x: str, y: str) -> str:
         parts.append(f'<text x="{LEFT + 20}" y="{line + 4}" style="text-anchor: start">{escape(name)}</text>')
     parts.append(f'<text x="{WIDTH / 2}" y="{HEIGHT - 12}">{escape(x)}</text>')
     parts.append(f'<text x="{LEFT}" y="{TOP - 14}" style="text-anchor: start">{escape(y)}</text>')
+    return "\n".join([*parts, "</svg>"])
+
+
+def intervals(rows: list[tuple[str, float, float, float]], x: str) -> str:
+    """(name, value, low, high) each on a line, and where zero is; there is none where low and high are not known."""
+    line, right = 34, 24
+    known = [value for _, *values in rows for value in values if not math.isnan(value)]
+    low, high = min(0, *known), max(0, *known)
+    height = TOP + line * len(rows) + BOTTOM
+
+    def at(value: float) -> float:
+        return LEFT + (value - low) / ((high - low) or 1) * (WIDTH - LEFT - right)
+
+    end = height - BOTTOM + 4
+    parts = [_svg(height), f'<path d="M{at(0):.1f} {TOP - 8}V{end}" fill="none" stroke="{PALE}"/>']
+    for value in {low, 0, high}:
+        parts.append(f'<text x="{at(value):.1f}" y="{end + 14}">{value:+.3f}</text>'.replace("-", "−"))
+    for number, (name, value, least, most) in enumerate(rows):
+        place = TOP + line * number + 20
+        parts.append(f'<text x="{LEFT}" y="{place - 8}" style="text-anchor: start">{escape(name)}</text>')
+        if not math.isnan(least):
+            parts.append(
+                f'<path d="M{at(least):.1f} {place}H{at(most):.1f}" style="stroke: {ACCENT}; stroke-width: 2"/>'
+            )
+        parts.append(f'<circle cx="{at(value):.1f}" cy="{place}" r="3.5" style="fill: {ACCENT}"/>')
+    parts.append(f'<text x="{(LEFT + WIDTH - right) / 2}" y="{height - 6}">{escape(x)}</text>')
     return "\n".join([*parts, "</svg>"])
 
 

@@ -85,8 +85,10 @@ class Strict(BaseModel):
         for name, field, names in _naming(type(self)):
             yield from ((field.alias or name, names.section, one) for one in names.among(getattr(self, name)))
         for name, field in type(self).model_fields.items():
-            if isinstance(part := getattr(self, name), Strict):
-                yield from ((f"{field.alias or name}.{key}", section, one) for key, section, one in part.names())
+            value = getattr(self, name)
+            for part in value if isinstance(value, list) else [value]:
+                if isinstance(part, Strict):
+                    yield from ((f"{field.alias or name}.{key}", section, one) for key, section, one in part.names())
 
     def parts(self) -> Iterator["Strict"]:
         """Itself and all that is written in it."""

@@ -1,0 +1,112 @@
+"""`claims`: what a paper says of its systems, and whether it holds here, each claim tested over the queries."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from dewpoint.artifact import Artifact
+from dewpoint.evaluation.costs import is_tested
+from dewpoint.evaluation.registry import OF_RUNS, goes_by
+from dewpoint.study.bases import Analysis, Asked, Inputs
+from dewpoint.study.kind import For, Names, Strict
+from dewpoint.study.types import Label, Metric, Once, Place
+
+CHANCE = 0.05  # p below which a difference is none of chance's
+Rankers = Annotated[list[Label], Names("rankers"), Once]
+
+
+class Claim(Strict):
+    """Some rankers are better than others; several of a side are one system, trained from several seeds."""
+
+    says: str = Field(description="the claim in words")
+    paper: str = Field("", description="the paper's figures, or where it says so")
+    better: Rankers = Field(min_length=1, description="what is said to be better")
+    than: Rankers = Field(min_length=1, description="what it is better than")
+
+
+class Claims(Analysis):
+    """Claims of papers beside what was measured: the difference, its interval, and whether the claim holds."""
+
+    kind: Literal["claims"]
+    on: Annotated[Place, For()] = Field(description="dataset/split")
+    metric: Metric = Field(description="what better means: one that each query has")
+    claims: Annotated[list[Claim], For()] = Field(min_length=1, description="each with `says`, `better` and `than`")
+
+    @property
+    def rankers(self) -> list[str]:
+        return [*dict.fromkeys(name for claim in self.claims for name in (*claim.better, *claim.than))]
+
+    def asks(self) -> Iterator[Asked]:
+        for ranker in self.rankers:
+            yield "on", ranker, *self.on.split("/")
+
+    def work_settings(self, config) -> dict[str, Any]:
+        claims = [claim.model_dump() for claim in self.claims]
+        more = {"rankers": self.rankers, "split": self.on.split("/")[1], "claims": claims}
+        return super().work_settings(config) | more
+
+    def inputs(self, graph) -> Inputs:
+        return super().inputs(graph) | {"dataset": [graph.dataset(self.on.split("/")[0])]}
+
+    def check(self, study) -> Iterator[tuple[str, str]]:
+        if wrong := study.lacks_split(*self.on.split("/")):
+            yield "on", wrong
+        if not is_tested(self.metric) or goes_by(self.metric) not in OF_RUNS:
+            yield "metric", f"not each query has a value of {self.metric}, so nothing can be tested by it"
+        for number, claim in enumerate(self.claims, 1):
+            if both := set(claim.better) & set(claim.than):
+                yield "claims", f"claim {number} has '{min(both)}' on both sides"
+
+
+def work(artifact: Artifact, settings, dataset: Path, runs: list[Path]) -> None:
+    import pandas as pd
+
+    from dewpoint.data.dataset import Dataset
+    from dewpoint.data.runs import read_run
+    from dewpoint.evaluation.metrics import measure
+    from dewpoint.evaluation.significance import compare, holm
+    from dewpoint.report.chart import intervals
+
+    data, metric = Dataset(dataset), settings.metric
+    values = {
+        ranker: measure(read_run(path), data, settings.split, [metric])[metric]
+        for ranker, path in zip(settings.rankers, runs, strict=True)
+    }
+    tests = []
+    for claim in settings.claims:
+        sides = {
+            side: pd.concat([values[name] for name in names], axis=1).mean(axis=1, skipna=False).to_frame(metric)
+            for side, names in (("better", claim.better), ("than", claim.than))
+        }
+        tests.append(compare(sides, "than", settings.seed))
+    tests = pd.concat(tests, ignore_index=True)
+    p = holm(tests["bootstrap"].to_numpy())
+    found = {
+        "claim": [claim.says for claim in settings.claims],
+        "paper": [claim.paper for claim in settings.claims],
+        "here": [f"{mean(values, claim.better)} against {mean(values, claim.than)}" for claim in settings.claims],
+        **{name: tests[name] for name in ("difference", "low", "high")},
+        "p": p,
+        "holds": [verdict(*of) for of in zip(tests["difference"], p, strict=True)],
+    }
+    pd.DataFrame(found).to_parquet(artifact.path("claims.parquet"), index=False)
+    rows = list(zip(found["claim"], *(tests[name].tolist() for name in ("difference", "low", "high")), strict=True))
+    artifact.path("claims.svg").write_text(intervals(rows, f"difference in {metric}"), encoding="utf-8")
+    artifact.facts |= {"queries": int(tests["queries"].min()), "holds": found["holds"]}
+
+
+def mean(values, names: list[str]) -> str:
+    """Of a metric over the queries; over several seeds the mean of these ± their deviation."""
+    import numpy as np
+
+    means = [values[name].mean() for name in names]
+    return f"{np.mean(means):.3f}" + (f" ± {np.std(means, ddof=1):.3f}" if len(means) > 1 else "")
+
+
+def verdict(difference: float, p: float) -> str:
+    """p is nan where nothing could be tested, and corrected for the number of claims."""
+    if not p < CHANCE:
+        return "not beyond chance"
+    return "yes" if difference > 0 else "no, the reverse"
