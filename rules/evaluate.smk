@@ -94,6 +94,28 @@ rule compare:
         " --output {output:q}"
 
 
+rule explore:
+    input:
+        unpack(lambda w: graph.explore_inputs(w.table)),
+    output:
+        f"{RESULTS}/comparisons/queries+{{table}}.json",
+    log:
+        f"{RESULTS}/logs/explore/{{table}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/explore/{{table}}.jsonl"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(30),
+    params:
+        settings=lambda w: in_words(graph.explore_settings(w.table)),
+        code=lambda w: fingerprint("explore"),
+    shell:
+        f"{LOGGED} python {SCRIPTS}/explore.py --settings {{params.settings:q}} --code {{params.code}}"
+        " --datasets {input.datasets:q} --runs {input.runs:q} --scores {input.scores:q} --output {output:q}"
+
+
 rule table:
     input:
         scores=lambda w: graph.table_scores(w.table),

@@ -6,6 +6,7 @@ rule report:
         tables=[graph.table(name)[0] for name in graph.study.tables],
         scores=graph.all_scores,
         comparisons=[graph.comparisons(name) for name in graph.study.tables],
+        explored=[path for name in graph.study.tables for path in graph.explored(name)],
         models=graph.all_models,
         analyses=graph.all_analyses,
     output:

@@ -88,7 +88,7 @@ def test_a_parameter_of_the_search_builds_nothing_anew(indexed):
     study.write_text(before.replace("efSearch: 400", "efSearch: 300"))
     jobs = indexed.pending()
     study.write_text(before)
-    assert set(jobs) == {"probe_dense", "latency_dense", "evaluate", "rank_fusion", "table", "report"}
+    assert set(jobs) == {"probe_dense", "latency_dense", "evaluate", "rank_fusion", "explore", "table", "report"}
     assert jobs["probe_dense"] == {"graph"} and not indexed.pending()
 
 

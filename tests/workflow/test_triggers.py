@@ -6,7 +6,7 @@ import time
 
 RETRIEVERS = {"bert-first", "condenser-first", "first", "second"}
 DENSE = RETRIEVERS | {"cocondenser-zero-shot"}
-TABLES = {"table": {"stages"}, "report": {"report"}}
+TABLES = {"explore": {"queries+stages"}, "table": {"stages"}, "report": {"report"}}
 
 
 def below(models: set[str]) -> dict[str, set[str]]:

@@ -1,12 +1,13 @@
 """The page that shows what came out of a study: gathered here, written by page.html.j2."""
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jinja2
 
-from dewpoint.artifact import read_manifest
+from dewpoint.artifact import member, read_manifest
 from dewpoint.report import analyses, curves
 from dewpoint.report.graph import picture
 from dewpoint.report.lineage import Made, environment, follow, stages
@@ -62,6 +63,7 @@ def page(
         study=study,
         title=study.title or results.name,
         tables=[shown(name, table, results, papers.get(name)) for name, table in study.tables.items()],
+        explored=explored(study, results),
         indexes=indexes(scores, results),
         latencies=latencies(scores),
         picture=picture(study),
@@ -114,6 +116,16 @@ def built(made: list[Made], study) -> list[str]:
         said = study.rankers[ranker].built(manifest["facts"], dataset)
         found += [f"{ranker}: {said}"] if said else []
     return found
+
+
+def explored(study, results: Path) -> list[tuple[str, str]]:
+    """(title, what the explorer shows in base64) of each table whose queries can be looked at."""
+    paths = {name: results / "comparisons" / f"queries+{name}.json" for name in study.tables}
+    return [
+        (study.tables[name].title or name, base64.b64encode(member(path).read_bytes()).decode())
+        for name, path in paths.items()
+        if path.is_file()
+    ]
 
 
 def indexes(scores: list[Path], results: Path) -> list[Index]:

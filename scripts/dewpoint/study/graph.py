@@ -146,6 +146,11 @@ class Graph:
         """The tests of a table's rankers against its baseline, if it has one."""
         return [self.comparison(name)] if self.study.tables[name].baseline else []
 
+    def explored(self, name: str) -> list[str]:
+        """What the report's explorer of queries shows of a table, if queries can be looked at; no table has a + in its
+        name."""
+        return [f"{self.results}/comparisons/queries+{name}.json"] if self._explored_places(name) else []
+
     def gpus(self, model: str) -> int:
         """Of each node that a model's training is shared by."""
         return getattr(self.study.models[model], "gpus", None) or self.config.gpus
@@ -619,6 +624,30 @@ class Graph:
         ]
         settings = {"baseline": table.baseline, "rankers": table.rankers, "places": places}
         return dump(settings | {"seed": self.config.seed})
+
+    def _explored_places(self, name: str) -> dict[tuple[str, str], str]:
+        """(dataset, split) → the first metric that each query has, where several rankers have found passages."""
+        table = self.study.tables[name]
+        if len(table.rankers) < 2 or any(self.study.rankers[ranker].of_examples for ranker in table.rankers):
+            return {}
+        found = {place: next(filter(is_tested, metrics), None) for place, metrics in table.columns.items()}
+        return {place: metric for place, metric in found.items() if metric}
+
+    def explore_settings(self, name: str) -> str:
+        places = [
+            {"dataset": dataset, "split": split, "metric": metric}
+            for (dataset, split), metric in self._explored_places(name).items()
+        ]
+        return dump({"rankers": self.study.tables[name].rankers, "places": places})
+
+    def explore_inputs(self, name: str) -> Inputs:
+        """Of each place in order, runs and scores of all rankers."""
+        rankers, places = self.study.tables[name].rankers, self._explored_places(name)
+        return {
+            "datasets": [self.dataset(dataset) for dataset, _ in places],
+            "runs": [self.run(ranker, *place) for place in places for ranker in rankers],
+            "scores": [self.score(ranker, *place) for place in places for ranker in rankers],
+        }
 
     def table_settings(self, name: str) -> str:
         """With `paper`, also what its table has where this one measures, under this study's names of the places."""
