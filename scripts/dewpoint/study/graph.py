@@ -6,6 +6,7 @@ What an entry needs its kind says; here is where things lie.
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -655,6 +656,14 @@ class Graph:
         papers = {name: cited(table.paper) for name, table in self.study.tables.items() if table.paper}
         config = self.config.model_dump(include=set(SHAPING))
         return dump({"study": described, "papers": papers, "config": config})
+
+    @property
+    def command(self) -> str:
+        """What makes the same again, whatever config.yaml says; where it is made is left to that."""
+        values = {"study": self.config.study} | ({"rehearse": "true"} if self.config.rehearse else {})
+        values |= {key: getattr(self.config, key) for key in SHAPING}
+        words = [shlex.quote(f"{key}={value}") for key, value in values.items()]
+        return f".venv/bin/snakemake --cores all --config {' '.join(words)}"
 
     def _refuse_foreign_datasets(self) -> None:
         """A dataset that another study defined otherwise is never silently made anew."""
