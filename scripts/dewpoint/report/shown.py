@@ -11,7 +11,7 @@ from dewpoint.artifact import member, read_manifest
 from dewpoint.evaluation.costs import in_words, is_cost, is_spread
 from dewpoint.report.markdown import NONE, NONE_SAYS
 from dewpoint.report.reproduced import Line, by_row, read_lines, row_notes, texts, verdict
-from dewpoint.report.tables import Key, Test, differing, footnote, medians, short, tested
+from dewpoint.report.tables import Compared, Key, differing, footnote, medians, short, tested
 from dewpoint.report.tradeoff import Point, figure, front
 
 MOST_TESTED = 3  # columns of metrics that have the difference from the baseline and its p beside them
@@ -160,7 +160,7 @@ def tradeoffs(table, values: dict[tuple[str, str], dict[str, float]]) -> Iterato
                 yield Tradeoff(caption, best, figure(points, in_words(cost), quality))
 
 
-def measured(path: Path, table, tests: dict[Key, Test]) -> Measured:
+def measured(path: Path, table, tests: dict[Key, Compared]) -> Measured:
     """A table's CSV; every value that reads like the best of its column is marked as such."""
     values, columns, lower = read_values(path), columns_of(table), [is_cost(metric) for _, metric in columns_of(table)]
     values = values.iloc[:, : len(columns)]  # what comes after says how they compare
@@ -174,14 +174,14 @@ def measured(path: Path, table, tests: dict[Key, Test]) -> Measured:
     return Measured([metric for _, metric in columns], lower, [few and key in compared for key in columns], rows)
 
 
-def cell(value: float, top: float, test: Test | None) -> Cell:
+def cell(value: float, top: float, test: Compared | None) -> Cell:
     text = number(value)
     how = (said(test), f"{test.difference:+.3f}".replace("-", "−"), p_value(test.p)) if test else ()
     digits = "" if pd.isna(value) else repr(float(value))
     return Cell(text, digits, text == number(top) != NONE, bool(test and test.beyond_chance), *how)
 
 
-def said(test: Test | None) -> str:
+def said(test: Compared | None) -> str:
     """How a figure compares to the baseline's."""
     if test is None:
         return ""
@@ -203,7 +203,7 @@ def read_values(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, index_col="ranker", dtype={"ranker": str}, keep_default_na=False, na_values=[""])
 
 
-def reproduced(path: Path, tolerance: float, paper, tests: dict[Key, Test]) -> Reproduced:
+def reproduced(path: Path, tolerance: float, paper, tests: dict[Key, Compared]) -> Reproduced:
     lines, rows = read_lines(path), []
     columns = list(dict.fromkeys((line.on, line.metric) for line in lines))
     measures = {
@@ -219,7 +219,7 @@ def reproduced(path: Path, tolerance: float, paper, tests: dict[Key, Test]) -> R
     return Reproduced(metrics, list(map(is_cost, metrics)), rows, paper.source, verdict(lines, tolerance), notes)
 
 
-def pair(line: Line | None, test: Test | None, top: float | None) -> Pair:
+def pair(line: Line | None, test: Compared | None, top: float | None) -> Pair:
     is_best = line is not None and line.measured is not None and number(line.measured) == number(top)
     marked = bool(test and test.beyond_chance)
     return Pair(*texts(line), line and line.within, marked, said(test), is_best)

@@ -6,7 +6,7 @@ They say what was compared on what; what is best by which metric, and by how muc
 import math
 from dataclasses import dataclass, field
 
-from dewpoint.report.tables import Test
+from dewpoint.report.tables import Compared
 from dewpoint.report.words import listed
 
 MOST_NAMED = 5
@@ -22,7 +22,7 @@ class Findings:
     lower_is_better: bool = False
     unit: str = ""  # of a cost, such as milliseconds for a query
     baseline: str | None = None
-    tests: dict[str, Test] = field(default_factory=dict)  # by ranker
+    tests: dict[str, Compared] = field(default_factory=dict)  # by ranker
     published: str = ""  # how many figures are near the published ones, where a paper's table stands beside
     other_tables: int = 0
 
@@ -112,7 +112,7 @@ def chance(found: Findings, known: dict[str, float], best: list[str]) -> str:
     return f"As for that difference, {listed(said)}."
 
 
-def of_one(test: Test) -> str:
+def of_one(test: Compared) -> str:
     sure = "beyond chance" if test.beyond_chance else "within chance"
     p = "p < 0.001" if test.p < 0.001 else f"p = {test.p:.3f}"
     return f"{sure} ({p}, paired bootstrap, corrected; 95% interval {test.low:+.3f} to {test.high:+.3f})".replace(

@@ -18,7 +18,7 @@ Key = tuple[str, str, str]  # ranker, dataset/split, metric
 CHANCE = 0.05  # a difference from the baseline is marked when p is below
 
 
-class Test(NamedTuple):
+class Compared(NamedTuple):
     """A ranker against the baseline; p is the bootstrap's, corrected for being one of many, nan of a single query."""
 
     difference: float
@@ -102,7 +102,7 @@ def medians(turns: int) -> str:
 
 
 def wide(
-    settings: TableSettings, values: dict[Key, float], queries: dict[str, int], tests: dict[Key, Test]
+    settings: TableSettings, values: dict[Key, float], queries: dict[str, int], tests: dict[Key, Compared]
 ) -> pd.DataFrame:
     """A row a ranker, a column a metric, whose name begins with the split where there are several.
 
@@ -119,15 +119,15 @@ def wide(
     for on, metric in dict.fromkeys(key[1:] for key in tests):
         name = f"{on} {metric}" if several else metric
         of = [tests.get((ranker, on, metric)) for ranker in settings.rankers]
-        for what in Test._fields:
+        for what in Compared._fields:
             found[f"{name} {what}"] = [getattr(test, what, math.nan) for test in of]
     return pd.DataFrame(found, index=pd.Index(settings.rankers, name="ranker"))
 
 
-def with_test(line: Line, queries: int, tests: dict[Key, Test]) -> Line:
+def with_test(line: Line, queries: int, tests: dict[Key, Compared]) -> Line:
     """A line with how many queries it is of, and how it compares to the baseline's."""
     test = tests.get((line.ranker, line.on, line.metric))
-    names = ("from_baseline", *Test._fields[1:])
+    names = ("from_baseline", *Compared._fields[1:])
     told = {name: None if math.isnan(value) else value for name, value in zip(names, test or (), strict=False)}
     return replace(line, queries=queries if line.ranker else None, **told)
 
@@ -156,18 +156,18 @@ def short(places: list[str]) -> dict[str, str]:
     return {on: on.split("/")[1] if one else on for on in places}
 
 
-def tested(comparison: Path) -> dict[Key, Test]:
+def tested(comparison: Path) -> dict[Key, Compared]:
     """By the bootstrap, corrected for being one of many."""
     tests = pd.read_parquet(member(comparison))
     return {
-        (test.ranker, f"{test.dataset}/{test.split}", test.metric): Test(
+        (test.ranker, f"{test.dataset}/{test.split}", test.metric): Compared(
             test.difference, test.low, test.high, test.bootstrap_corrected
         )
         for test in tests.itertuples()
     }
 
 
-def differing(tests: dict[Key, Test]) -> set[Key]:
+def differing(tests: dict[Key, Compared]) -> set[Key]:
     """What differs from the baseline beyond chance."""
     return {key for key, test in tests.items() if test.beyond_chance}
 
