@@ -144,7 +144,7 @@ def strip(series: Series, axis: list[float], x, top: float, bottom: float) -> St
     if series.what == "development":
         told.append(("at best", max(series.values)))
     elif series.dots:
-        told.append(("on held-out text", series.dots[-1][1]))
+        told.append(("on held-out text" if series.line else "", series.dots[-1][1]))
     shown = axis if bottom - top > AMONG or len(axis) < 4 else [axis[0], axis[len(axis) // 2], axis[-1]]
     marks = [(at((0, value))[1], f"{value:g}") for value in shown]
     return Strip(
