@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from dewpoint.artifact import Artifact, member, read_manifest
-from dewpoint.evaluation.costs import TIMED, WHAT, is_timed
+from dewpoint.evaluation.costs import TIMED, WHAT, is_cost, is_timed
 from dewpoint.report.markdown import MARK, NONE, NONE_SAYS, grid
 from dewpoint.report.reproduced import Line, beside, blocks, write_lines
 from dewpoint.report.table_settings import TableSettings
@@ -48,6 +48,8 @@ def write_table(
         (ranker, on, metric): value for (on, ranker), of in facts.items() for metric, value in of["metrics"].items()
     }
     values |= in_turns(settings, turns) | of_manifests(settings, costs)
+    spent = [(column.on, metric) for column in settings.columns for metric in column.metrics if is_cost(metric)]
+    values = {(ranker, *of): math.nan for ranker in settings.rankers for of in spent} | values
     queries = {column.on: facts[column.on, settings.rankers[0]]["queries"] for column in settings.columns}
     tests = tested(comparison) if comparison else {}
     marked = differing(tests)
@@ -59,7 +61,7 @@ def write_table(
     else:
         wide(settings, values, queries, tests).to_csv(output)
         body = [markdown(settings, values, marked)]
-        body += [NONE_SAYS] if any(map(math.isnan, values.values())) else []
+        body += [NONE_SAYS] if f" {NONE} " in body[0] else []
     places = "; ".join(f"{on}, {count:,} queries" for on, count in queries.items())
     body += [footnote(settings.baseline, marked, max(queries.values()))] if comparison else []
     body += [medians(settings.turns)] if settings.turns else []
@@ -74,12 +76,12 @@ def by_ranker(settings: TableSettings, places: list[str], manifests: list[Path])
 
 
 def in_turns(settings: TableSettings, turns: list[Path]) -> dict[Key, float]:
-    """A part that a ranker does not have takes no time."""
+    """A part that a ranker does not have takes no time; one that cannot be timed is in no turn."""
     timed = {column.on: list(filter(is_timed, column.metrics)) for column in settings.columns if settings.turns}
     found = {}
     for (on, metrics), path in zip([of for of in timed.items() if of[1]], turns, strict=True):
         measured = read_manifest(path)["facts"]["milliseconds"]
-        for ranker, metric in product(settings.rankers, metrics):
+        for ranker, metric in product(filter(measured.__contains__, settings.rankers), metrics):
             name, _, size = metric.partition("@")
             part, what = TIMED[name]
             found[ranker, on, metric] = measured[ranker][size].get(part, {what: 0.0})[what]

@@ -233,9 +233,11 @@ class Graph:
         for table in self.study.tables.values():
             for on, metrics in table.columns.items():
                 of_each = [metric for metric in metrics if table.is_of_each(metric)]
+                timed = self.study.timed(table.rankers) if any(map(is_timed, of_each)) else []
                 for ranker in table.rankers:
                     known = asked.setdefault((ranker, *on), [])
-                    known += [metric for metric in of_each if metric not in known]
+                    found = [metric for metric in of_each if ranker in timed or not is_timed(metric)]
+                    known += [metric for metric in found if metric not in known]
         return asked
 
     # --- datasets -------------------------------------------------------------------------------
@@ -455,11 +457,10 @@ class Graph:
         return dump(self.study.rankers[ranker].latency_settings(self, split))
 
     def latency_settings(self, ranker: str, dataset: str, split: str) -> str:
-        """How often which batches are timed: those that tables ask for, all of an index."""
+        """How often which batches are timed: those that tables ask for, or all."""
         described, metrics = self.study.rankers[ranker], self.scores.get((ranker, dataset, split), [])
         asked = {entry(metric)[1] for metric in metrics if is_latency(metric)}
-        sizes = asked if asked and not described.exact(self.study) else BATCHES
-        settings = {"batches": self._batches(sizes)}
+        settings = {"batches": self._batches(asked or BATCHES)}
         parts = {"parts": self._parts(ranker, dataset, split)} if described.asked_live() else {}
         return dump(described.latency_settings(self, split) | settings | parts)
 
@@ -517,7 +518,7 @@ class Graph:
 
     def turns_name(self, table: str, dataset: str, split: str) -> str:
         """No ranker has a + in its name."""
-        rankers = self.study.tables[table].rankers
+        rankers = self._timed_rankers(table)
         return f"turns+{'+'.join(rankers)[:60]}-{_digest([rankers, self._timed(table, dataset, split)])}"
 
     def _timed(self, table: str, dataset: str, split: str) -> dict:
@@ -540,11 +541,15 @@ class Graph:
         }
 
     def turns_rankers(self, turns: str, dataset: str, split: str) -> list[str]:
-        return self.study.tables[self._in_turns[turns, dataset, split]].rankers
+        return self._timed_rankers(self._in_turns[turns, dataset, split])
+
+    def _timed_rankers(self, table: str) -> list[str]:
+        """Those of a table that can be timed; the others have none of it."""
+        return self.study.timed(self.study.tables[table].rankers)
 
     def turns_settings(self, turns: str, dataset: str, split: str) -> str:
         table = self._in_turns[turns, dataset, split]
-        rankers = [{"name": name} | self._part(name, dataset, split) for name in self.study.tables[table].rankers]
+        rankers = [{"name": name} | self._part(name, dataset, split) for name in self._timed_rankers(table)]
         settings = {"rankers": rankers, "split": split, "seed": self.config.seed}
         return dump(settings | self._timed(table, dataset, split))
 
