@@ -4,10 +4,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import small_study as small
 
 from dewpoint.artifact import Artifact
+from dewpoint.data.dataset import CORPUS, QUERIES
 from dewpoint.report.page import page
 from dewpoint.report.shown import Pair, shown
 from dewpoint.report.table_settings import TableSettings
@@ -64,8 +67,12 @@ def test_nothing_comes_from_elsewhere(html):
     assert not re.search(r"@import|url\(|https?://", html)
 
 
-def test_links_lead_to_what_is_there(html):
-    reading = Reading(html)
+@pytest.mark.parametrize("missing", [None, "out/models/first/manifest.json", "out/models/second/metrics.jsonl"])
+def test_links_lead_to_what_is_there(tmp_path, missing):
+    out, data = small.results(tmp_path, small.study())
+    if missing:
+        (tmp_path / missing).unlink()
+    reading = Reading(page(small.study(), out, data, {}))
     ids = [value for name, value in reading.attributes if name == "id"]
     assert len(ids) == len({*ids})
     assert {value[1:] for name, value in reading.attributes if name == "href" and value[0] == "#"} <= {*ids}
@@ -103,6 +110,45 @@ def test_no_text_whatever_becomes_part_of_the_page(tmp_path):
     assert reading.tags.count("script") == 1 and "img" not in reading.tags and "49" not in reading.text
     assert not [name for name, _ in reading.attributes if name.startswith("on")]
     assert sum(HOSTILE in text for text in reading.text) >= 5
+
+
+RIGHT_TO_LEFT = "\u202eשלום <b>"
+
+
+def test_texts_of_data_are_shown_as_text_in_their_own_direction(tmp_path):
+    """None can turn around what stands beside it, or be more than text."""
+    study = small.study(title=RIGHT_TO_LEFT, description=RIGHT_TO_LEFT)
+    out, data = small.results(tmp_path, study)
+    corpus = [{"id": HOSTILE, "title": RIGHT_TO_LEFT, "text": HOSTILE, "document": "d"}]
+    pq.write_table(pa.Table.from_pylist(corpus, CORPUS), data / "docs/corpus.parquet")
+    queries = [{"id": "q", "text": RIGHT_TO_LEFT, "answers": [HOSTILE]}]
+    pq.write_table(pa.Table.from_pylist(queries, QUERIES), data / "docs/queries.test.parquet")
+    reading = Directed(page(study, out, data, {}))
+    assert reading.tags.count("script") == 1 and "img" not in reading.tags
+    assert not [name for name, _ in reading.attributes if name.startswith("on")]
+    assert {HOSTILE, RIGHT_TO_LEFT} <= {*reading.text}
+    assert [text for text, own in reading.directed if "\u202e" in text and not own] == []
+
+
+class Directed(Reading):
+    """And of each text whether an element around it has a direction of its own; the window's title has none."""
+
+    def __init__(self, html: str):
+        self.directions, self.directed = [], []
+        super().__init__(html)
+
+    def handle_starttag(self, tag, attributes):
+        super().handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.directions.append(tag in ("bdi", "title") or ("dir", "auto") in attributes)
+
+    def handle_endtag(self, tag):
+        super().handle_endtag(tag)
+        self.directions.pop()
+
+    def handle_data(self, data):
+        super().handle_data(data)
+        self.directed.append((data, any(self.directions)))
 
 
 def test_shows_what_was_made(html):

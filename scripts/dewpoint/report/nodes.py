@@ -30,7 +30,7 @@ def ids(picture: Picture) -> dict[str, str]:
 
 def details(study, picture: Picture, made: list[Made], trained: list[str]) -> list[Detail]:
     """`trained` are the models that have curves."""
-    at = ids(picture)
+    at, there = ids(picture), {one.name for one in made}
     nodes = {key: node for key, node, _ in picture.nodes}
     found = []
     for key, node in nodes.items():
@@ -44,7 +44,7 @@ def details(study, picture: Picture, made: list[Made], trained: list[str]) -> li
         settings = said(entry) if entry else {}
         own = [one for one in made if entry and belongs(one, name, node.kind)]
         cost = Stage(name, own) if own else None
-        row = f"{section[:-1]}-{name}" if entry else None
+        row = f"{section[:-1]}-{name}" if entry and (section == "rankers" or f"models/{name}" in there) else None
         curves = f"training-{name}" if section == "models" and name in trained else None
         found.append(Detail(at[key], node, parents, settings, cost, row, curves))
     return found
@@ -57,6 +57,7 @@ def belongs(one: Made, name: str, kind: str) -> bool:
 
 
 def said(entry) -> dict[str, str]:
-    """What differs from the defaults."""
+    """What differs from the defaults, less what its parents are."""
     values: dict[str, Any] = entry.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    return {key: plain(value) for key, value in values.items() if key not in TAGS}
+    named = {key.split(".")[0] for key, section, _ in entry.names() if section in ("models", "rankers")}
+    return {key: plain(value) for key, value in values.items() if key not in (*TAGS, *named, "from")}
