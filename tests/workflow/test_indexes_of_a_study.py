@@ -59,7 +59,7 @@ def test_an_index_is_compared_with_exact_search(indexed):
 
 def test_latency_is_measured_of_what_asks_for_it_and_of_indexes(indexed):
     table = pd.read_csv(indexed.folder / "results/mini/tables/speed.csv", index_col="ranker")
-    assert (table > 0).all().all() and list(table.columns) == ["latency@1", "latency@2000"]
+    assert (table > 0).all().all() and list(table.columns) == ["latency@1", "latency@2000", "queries"]
     assert {path.parent.name for path in (indexed.folder / "results/mini/latency").rglob("*.json")} == {
         *("bm25", "bert", "graph", "lists")
     }
