@@ -257,7 +257,7 @@ def rounds(results: Path) -> None:
     if not all(table.is_file() for table in tables):
         print(f"no tables in {results}; run snakemake --cores all --config study=benchmarks/two-rounds.yaml first")
         return
-    values = pd.concat([pd.read_csv(table, index_col="ranker") for table in tables])
+    values = pd.concat([pd.read_csv(table, index_col="ranker") for table in tables]).filter(regex=r"^\S+@\d+$")
     values["what"] = [name.rsplit("-", 1)[0] if name[-2:] in ("-1", "-2", "-3") else name for name in values.index]
     grouped = values.groupby("what", sort=False)
     means, spreads = grouped.mean(), grouped.std().fillna(0)

@@ -24,7 +24,8 @@ rule report:
     params:
         settings=lambda w: in_words(graph.report_settings()),
         code=lambda w: fingerprint("report"),
+        command=lambda w: graph.command,
     shell:
         f"{LOGGED} python {SCRIPTS}/report.py --settings {{params.settings:q}} --code {{params.code}} --other {{input:q}}"
         f" --results {quoted(RESULTS)} --data {quoted(DATA)}"
-        " --output {output.manifest:q}"
+        " --command {params.command:q} --output {output.manifest:q}"

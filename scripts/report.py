@@ -9,10 +9,11 @@ from dewpoint.report.provenance import as_yaml, provenance
 from dewpoint.study.grammar import Study
 
 
-def main(artifact: Artifact, settings: Settings, results: str, data: str) -> None:
+def main(artifact: Artifact, settings: Settings, results: str, data: str, command: str) -> None:
     study = Study.model_validate_json(settings.study)
     known = provenance(made_for(study, Path(results)), Path(results))
-    html = page(study, Path(results), Path(data), vars(settings.papers), vars(settings.config), known)
+    written = vars(settings.papers), vars(settings.config), known, command
+    html = page(study, Path(results), Path(data), *written)
     artifact.beside(".html").write_text(html, encoding="utf-8")
     artifact.beside(".yaml").write_text(as_yaml(study, vars(settings.config), known), encoding="utf-8")
 

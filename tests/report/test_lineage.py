@@ -1,5 +1,6 @@
 import small_study as small
 
+from dewpoint.artifact import read_manifest, write_manifest
 from dewpoint.report.lineage import environment, follow, stages
 
 
@@ -31,3 +32,21 @@ def test_environment_says_each_value_once(tmp_path):
     found = environment(follow(runs, tmp_path))
     assert found["seed"] == ["4", "5"] and found["device"] == ["a small device"]
     assert found["finished"] == ["2031-01-02 03:04"]
+
+
+def test_a_stage_sums_gpu_hours_and_averages_tokens_over_the_time(tmp_path):
+    """Of those that had a GPU, of all that shared it; tokens by the seconds that they took."""
+    plain = small.write(tmp_path / "models/c/manifest.json", {"recipe": "mlm"}, {"devices": 4}, seconds=7200)
+    paths = [plain]
+    for name, rate, seconds, devices in (("a", 100, 30, 1), ("b", 400, 10, 2)):
+        facts = {"tokens_per_second": rate, "training_seconds": seconds, "devices": devices}
+        path = small.write(tmp_path / f"models/{name}/manifest.json", {"recipe": "mlm"}, facts, seconds=1800)
+        record = read_manifest(path)
+        record["run"]["gpu"] = {"names": ["one"] * devices}
+        write_manifest(path, record)
+        paths.append(path)
+    (stage,) = stages(follow(paths, tmp_path))
+    assert stage.gpu_hours == 0.5 + 2 * 0.5
+    assert stage.tokens_per_second == (100 * 30 + 400 * 10) / 40
+    (stage,) = stages(follow([plain], tmp_path))
+    assert stage.tokens_per_second is None and stage.gpu_hours == 0

@@ -4,14 +4,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import small_study as small
 
 from dewpoint.artifact import Artifact
-from dewpoint.report.page import duration, page, settings_of
+from dewpoint.data.dataset import CORPUS, QUERIES
+from dewpoint.report.page import page
 from dewpoint.report.shown import Pair, shown
 from dewpoint.report.table_settings import TableSettings
 from dewpoint.report.tables import write_table
+from dewpoint.report.words import duration
 from dewpoint.study.fingerprint import fingerprint
 from dewpoint.study.modules import Modules
 from published_study import load, namespace, write_scores
@@ -51,16 +55,33 @@ def html(tmp_path):
 
 
 def test_nothing_comes_from_elsewhere(html):
+    """Links lead to places of the page, to files in its folder, or hold what they lead to."""
     reading = Reading(html)
-    assert not {"script", "link", "img", "iframe", "object", "image", "use"} & set(reading.tags)
-    assert not [value for name, value in reading.attributes if name in ("src", "href", "xlink:href", "data")]
+    assert not {"link", "img", "iframe", "object", "image", "use"} & set(reading.tags)
+    assert not [
+        value for name, value in reading.attributes if name in ("src", "xlink:href", "data", "style") and "//" in value
+    ]
+    assert not [name for name, _ in reading.attributes if name == "src"]
+    links = [value for name, value in reading.attributes if name == "href"]
+    assert all(re.match(r"#[a-z]|data:text/csv;|report\.yaml$|tables/[\w-]+\.(csv|md)$", link) for link in links)
     assert not re.search(r"@import|url\(|https?://", html)
+
+
+@pytest.mark.parametrize("missing", [None, "out/models/first/manifest.json", "out/models/second/metrics.jsonl"])
+def test_links_lead_to_what_is_there(tmp_path, missing):
+    out, data = small.results(tmp_path, small.study())
+    if missing:
+        (tmp_path / missing).unlink()
+    reading = Reading(page(small.study(), out, data, {}))
+    ids = [value for name, value in reading.attributes if name == "id"]
+    assert len(ids) == len({*ids})
+    assert {value[1:] for name, value in reading.attributes if name == "href" and value[0] == "#"} <= {*ids}
 
 
 def test_text_of_a_study_is_text(tmp_path):
     study = small.study(title="<script>alert(1)</script>", description="a & b\n\n<b>c</b>")
     reading = Reading(page(study, *small.results(tmp_path, study), {}))
-    assert "script" not in reading.tags
+    assert reading.tags.count("script") == 1, "its own"
     assert reading.text.count("<script>alert(1)</script>") == 2
     assert {"a & b", "<b>c</b>"} <= set(reading.text)
 
@@ -86,9 +107,48 @@ def test_no_text_whatever_becomes_part_of_the_page(tmp_path):
     small.write(data / "docs" / "manifest.json", {"source": HOSTILE}, {"passages": 1, "queries": {}, "judgements": {}})
     html = page(study, out, data, {})
     reading = Reading(html)
-    assert not {"script", "img"} & set(reading.tags) and "49" not in reading.text
+    assert reading.tags.count("script") == 1 and "img" not in reading.tags and "49" not in reading.text
     assert not [name for name, _ in reading.attributes if name.startswith("on")]
     assert sum(HOSTILE in text for text in reading.text) >= 5
+
+
+RIGHT_TO_LEFT = "\u202eשלום <b>"
+
+
+def test_texts_of_data_are_shown_as_text_in_their_own_direction(tmp_path):
+    """None can turn around what stands beside it, or be more than text."""
+    study = small.study(title=RIGHT_TO_LEFT, description=RIGHT_TO_LEFT)
+    out, data = small.results(tmp_path, study)
+    corpus = [{"id": HOSTILE, "title": RIGHT_TO_LEFT, "text": HOSTILE, "document": "d"}]
+    pq.write_table(pa.Table.from_pylist(corpus, CORPUS), data / "docs/corpus.parquet")
+    queries = [{"id": "q", "text": RIGHT_TO_LEFT, "answers": [HOSTILE]}]
+    pq.write_table(pa.Table.from_pylist(queries, QUERIES), data / "docs/queries.test.parquet")
+    reading = Directed(page(study, out, data, {}))
+    assert reading.tags.count("script") == 1 and "img" not in reading.tags
+    assert not [name for name, _ in reading.attributes if name.startswith("on")]
+    assert {HOSTILE, RIGHT_TO_LEFT} <= {*reading.text}
+    assert [text for text, own in reading.directed if "\u202e" in text and not own] == []
+
+
+class Directed(Reading):
+    """And of each text whether an element around it has a direction of its own; the window's title has none."""
+
+    def __init__(self, html: str):
+        self.directions, self.directed = [], []
+        super().__init__(html)
+
+    def handle_starttag(self, tag, attributes):
+        super().handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.directions.append(tag in ("bdi", "title") or ("dir", "auto") in attributes)
+
+    def handle_endtag(self, tag):
+        super().handle_endtag(tag)
+        self.directions.pop()
+
+    def handle_data(self, data):
+        super().handle_data(data)
+        self.directed.append((data, any(self.directions)))
 
 
 def test_shows_what_was_made(html):
@@ -139,7 +199,7 @@ def test_the_best_of_a_column_is_marked_with_all_that_read_alike(tmp_path):
     table = shown("main", small.study().tables["main"], out).body
     assert [name for name, _ in table.rows] == ["bm25", "second", "NA"]
     assert [[cell.best for cell in cells] for _, cells in table.rows] == [[True, False], [True, False], [False, True]]
-    assert table.rows[1][1][1].text == ""
+    assert table.rows[1][1][1].text == "–"
 
 
 def test_the_best_latency_is_the_smallest(tmp_path):
@@ -191,6 +251,9 @@ def test_shows_what_differs_from_the_baseline(tmp_path):
     assert {"4,321", "+0.125", "−0.250 to +0.375", "0.010", "< 0.001", "comparisons"} <= set(text)
 
 
+SAID = "+0.125 from the baseline, 95% interval −0.250 to +0.375, p 0.010"
+
+
 def test_shows_a_papers_table(tmp_path, monkeypatch):
     graph = load(tmp_path, monkeypatch, ("tolerance: 0.01", "tolerance: 0.01\n    baseline: words"))
     numbers = {"MRR@10": 0.3351, "R@1000": 0.7777}
@@ -204,12 +267,12 @@ def test_shows_a_papers_table(tmp_path, monkeypatch):
     artifact.seal()
     papers = vars(namespace(graph.report_settings()).papers)
     table = shown("t", graph.study.tables["t"], Path(graph.results), papers["t"])
-    assert table.groups == [("marco/dev", 2), ("dpr/nq-test", 1)]
+    assert table.groups == [("marco/dev", 6), ("dpr/nq-test", 3)]
     few = next(cells for row, ranker, cells in table.body.rows if ranker == "few")
     assert few == [
-        Pair("0.335", "0.330", "+0.005", True, True),
-        Pair("0.778", "", "", None, False),
-        Pair("0.60", "0.70?", "", None, False),
+        Pair("0.335", "0.330", "+0.005", True, True, SAID, True),
+        Pair("0.778", "", "", None, False, "", True),
+        Pair("0.60", "0.70?", "", None, False, "", True),
     ]
     absent = {row: [cell.published for cell in cells] for row, ranker, cells in table.body.rows if not ranker}
     assert absent == {"BERT, train full": ["0.309", "0.938", ""], "The other one": ["", "0.959", "0.819"]}
@@ -221,9 +284,10 @@ def test_shows_a_papers_table(tmp_path, monkeypatch):
         "The other one: not run: it has no code",
         "not run",
         "0.70?",
-        "−0.075",
+        "−0.075 ✗",
     } <= set(reading.text)
     assert [value for name, value in reading.attributes if value in ("within", "outside")].count("outside") == 2
+    assert ("title", SAID) in reading.attributes
     assert reading.attributes.count(("class", "absent")) == 2
 
 
@@ -241,18 +305,6 @@ def test_shows_indexes_and_latencies_where_they_were_measured(tmp_path):
     text = Reading(page(study, out, data, {})).text
     for said in ("HNSW7,Flat", "0.875", "1.5 min", "3.0 MB", "second on docs/test", "2,000", "0.25", "7.75"):
         assert said in text
-
-
-def test_settings_are_shared_or_differ():
-    retriever = {"recipe": "retriever", "seed": 1, "temperature": 1.0}
-    bert = {"recipe": "mlm", "seed": 1, "architecture": {"layers": 2, "intermediate": None}}
-    mlm, retrievers = settings_of(
-        {"bert": bert, "a": retriever | {"epochs": 3}, "b": retriever | {"epochs": 4, "chunk": 8}}
-    )
-    assert mlm.shared == {"seed": "1", "layers": "2"} and not mlm.differing
-    assert retrievers.shared == {"seed": "1", "temperature": "1"}
-    assert retrievers.differing == ["epochs", "chunk"]
-    assert retrievers.models == {"a": ["3", ""], "b": ["4", "8"]}
 
 
 def test_durations_have_a_fitting_unit():

@@ -52,5 +52,5 @@ def test_a_query_encoders_beginning_is_drawn_too():
 
 
 def test_names_fit_their_boxes():
-    for node, box in picture(small.study()).nodes:
+    for _, node, box in picture(small.study()).nodes:
         assert box.width >= 7 * len(node.name) and box.width >= 6 * len(node.label)

@@ -62,7 +62,7 @@ def test_the_page_has_it_in_short(tmp_path):
 def test_the_page_names_files_wherever_they_come_from(tmp_path):
     study, known = found(tmp_path)
     html = page(study, tmp_path / "out", tmp_path / "data", {}, {}, known)
-    assert "a.tsv" in html and "from https://there/a.tsv" in html and "<dt>mine.csv</dt>" in html
+    assert "a.tsv" in html and "from https://there/a.tsv" in html and "<dt><bdi>mine.csv</bdi></dt>" in html
 
 
 def test_an_environment_whose_file_is_gone_is_still_named(tmp_path):

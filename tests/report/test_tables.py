@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from decimal import Decimal
 from pathlib import Path
 
@@ -27,21 +28,21 @@ MEASURED = {
     ("words", "dpr/nq-test"): {"Hit@20": 0.6},
 }
 BESIDE = """\
-row,ranker,system,setting,on,metric,measured,published,difference,within,note
-BM25,words,BM25,,marco/dev,MRR@10,0.1844,0.184,0.000,yes,
-BM25,words,BM25,,marco/dev,R@1000,0.8401,0.853,-0.013,no,
-BM25,words,BM25,,dpr/nq-test,Hit@20,0.6,0.591,0.009,yes,
-"BERT, train 1000",few,BERT,"train 1000, neg bm25",marco/dev,MRR@10,0.3349,0.330,0.005,yes,elsewhere 0.666
-"BERT, train 1000",few,BERT,"train 1000, neg bm25",marco/dev,R@1000,0.8,,,,elsewhere 0.666
-"BERT, train 1000",few,BERT,"train 1000, neg bm25",dpr/nq-test,Hit@20,0.71,0.70,,,suspected misprint; elsewhere 0.666
-"BERT, train full",,BERT,"train full, neg bm25",marco/dev,MRR@10,,0.309,,,not run; setting inferred
-"BERT, train full",,BERT,"train full, neg bm25",marco/dev,R@1000,,0.938,,,not run; setting inferred
-The other one,,Other,train full,marco/dev,R@1000,,0.959,,,not run: it has no code
-The other one,,Other,train full,dpr/nq-test,Hit@20,,0.819,,,not run: it has no code
-,own,,,marco/dev,MRR@10,0.25,,,,
-,own,,,marco/dev,R@1000,0.75,,,,
-,own,,,dpr/nq-test,Hit@20,0.5,,,,
-"""
+row,ranker,system,setting,on,metric,measured,published,difference,within,note,queries,from_baseline,low,high,p
+BM25,words,BM25,,marco/dev,MRR@10,0.1844,0.184,0.000,yes,,7,,,,
+BM25,words,BM25,,marco/dev,R@1000,0.8401,0.853,-0.013,no,,7,,,,
+BM25,words,BM25,,dpr/nq-test,Hit@20,0.6,0.591,0.009,yes,,7,,,,
+"BERT, train 1000",few,BERT,"train 1000, neg bm25",marco/dev,MRR@10,0.3349,0.330,0.005,yes,elsewhere 0.666,7,,,,
+"BERT, train 1000",few,BERT,"train 1000, neg bm25",marco/dev,R@1000,0.8,,,,elsewhere 0.666,7,,,,
+"BERT, train 1000",few,BERT,"train 1000, neg bm25",dpr/nq-test,Hit@20,0.71,0.70,,,suspected misprint; elsewhere 0.666,7,,,,
+"BERT, train full",,BERT,"train full, neg bm25",marco/dev,MRR@10,,0.309,,,not run; setting inferred,,,,,
+"BERT, train full",,BERT,"train full, neg bm25",marco/dev,R@1000,,0.938,,,not run; setting inferred,,,,,
+The other one,,Other,train full,marco/dev,R@1000,,0.959,,,not run: it has no code,,,,,
+The other one,,Other,train full,dpr/nq-test,Hit@20,,0.819,,,not run: it has no code,,,,,
+,own,,,marco/dev,MRR@10,0.25,,,,,7,,,,
+,own,,,marco/dev,R@1000,0.75,,,,,7,,,,
+,own,,,dpr/nq-test,Hit@20,0.5,,,,,7,,,,
+"""  # noqa: E501
 TEXT = """\
 **t** (marco/dev, 7 queries; dpr/nq-test, 7 queries)
 
@@ -107,7 +108,7 @@ PLAIN = [
 
 def test_a_single_split(tmp_path, monkeypatch):
     written, text = table(load(tmp_path, monkeypatch, *PLAIN))
-    assert written == "ranker,MRR@10,R@1000\nown,0.25,0.75\nfew,0.3349,0.8\nwords,0.1844,0.8401\n"
+    assert written == "ranker,MRR@10,R@1000,queries\nown,0.25,0.75,7\nfew,0.3349,0.8,7\nwords,0.1844,0.8401,7\n"
     assert text == (
         "**t** (marco/dev, 7 queries)\n\n"
         "| ranker | MRR@10 | R@1000 |\n"
@@ -128,8 +129,8 @@ def test_several_splits(tmp_path, monkeypatch, other, names):
     values |= {(ranker, other): {"Success@5": of["MRR@10"] / 2} for (ranker, _), of in values.items()}
     written, text = table(graph, values)
     assert written.splitlines()[:2] == [
-        f"ranker,marco/dev MRR@10,marco/dev R@1000,{other} Success@5",
-        "own,0.25,0.75,0.125",
+        f"ranker,marco/dev MRR@10,marco/dev R@1000,{other} Success@5,marco/dev queries,{other} queries",
+        "own,0.25,0.75,0.125,7,7",
     ]
     assert f"| ranker | {names[0]} · MRR@10 | {names[0]} · R@1000 | {names[1]} · Success@5 |" in text
     assert text.startswith(f"**t** (marco/dev, 7 queries; {other}, 7 queries)\n")
@@ -139,7 +140,8 @@ def compared(folder: Path, *tests: tuple[str, str, str, str, float]) -> Path:
     """The manifest of a comparison: (ranker, dataset, split, metric, corrected p)."""
     artifact = Artifact(folder / "c.json")
     frame = pd.DataFrame(tests, columns=["ranker", "dataset", "split", "metric", "bootstrap_corrected"])
-    frame.assign(bootstrap=0.001, t_test=0.001, t_test_corrected=0.001).to_parquet(artifact.beside(".parquet"))
+    frame = frame.assign(bootstrap=0.001, t_test=0.001, t_test_corrected=0.001, difference=0.5, low=-0.25, high=0.75)
+    frame.to_parquet(artifact.beside(".parquet"))
     artifact.seal()
     return artifact.manifest
 
@@ -155,6 +157,29 @@ def test_what_differs_from_the_baseline_is_marked(tmp_path, monkeypatch, paper):
     assert "†" not in written
     assert text.count("0.250†") == text.count("†") - 1 == 1, "the other one is below the table"
     assert text.endswith("\n\n† differs from words beyond chance: p < 0.05 (paired bootstrap, corrected)\n")
+
+
+def test_the_csv_says_how_each_figure_compares_to_the_baselines(tmp_path, monkeypatch):
+    tests = [("own", "marco", "dev", "MRR@10", 0.0625), ("few", "marco", "dev", "MRR@10", math.nan)]
+    (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
+    graph = load(tmp_path / "a", monkeypatch, BASELINE, *PLAIN)
+    own, few, words = csv.DictReader(table(graph, comparison=compared(tmp_path, *tests))[0].splitlines())
+    names = [f"MRR@10 {what}" for what in ("difference", "low", "high", "p")]
+    assert [*own][:4] == ["ranker", "MRR@10", "R@1000", "queries"] and [*own][4:] == names
+    assert [own[name] for name in names] == ["0.5", "-0.25", "0.75", "0.0625"]
+    assert few[names[-1]] == "" and [words[name] for name in names] == [""] * 4, "the baseline itself"
+    graph = load(tmp_path / "b", monkeypatch, BASELINE)
+    written = table(graph, comparison=compared(tmp_path, *tests))[0]
+    lines = {(line["ranker"], line["on"], line["metric"]): line for line in csv.DictReader(written.splitlines())}
+    own = lines["own", "marco/dev", "MRR@10"]
+    assert [own[name] for name in ("queries", "from_baseline", "low", "high", "p")] == [
+        "7",
+        "0.5",
+        "-0.25",
+        "0.75",
+        "0.0625",
+    ]
+    assert lines["few", "marco/dev", "MRR@10"]["p"] == "" and lines["words", "marco/dev", "MRR@10"]["low"] == ""
 
 
 def test_that_nothing_differs_from_the_baseline_is_said(tmp_path, monkeypatch):

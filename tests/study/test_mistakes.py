@@ -425,15 +425,18 @@ OWN_RUN = ("  bm25:", f"  own-run: {{kind: file, on: d, runs: {{test: '{__file__
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "wrong"),
+    ("changes", "wrong"),
     [
-        ("[bm25, second, hybrid", "[own-run, hybrid", "a file, which cannot be asked a question"),
-        ("[second, bm25]", "[second, own-run]", "'hybrid', which asks 'own-run', a file, which cannot be asked"),
+        ([("[bm25, second, hybrid, weighted]", "[own-run]")], "a file, which cannot be asked a question"),
+        (
+            [("[second, bm25]", "[second, own-run]"), ("[bm25, second, hybrid, weighted]", "[hybrid, own-run]")],
+            "'hybrid', which asks 'own-run', a file, which cannot be asked",
+        ),
     ],
 )
-def test_what_cannot_be_asked_is_not_timed(tmp_path, old, new, wrong):
+def test_where_none_can_be_asked_nothing_is_timed(tmp_path, changes, wrong):
     with pytest.raises(UserError, match=f"tables.t.metrics: latency@10 is not measured of {wrong}"):
-        load(tmp_path, OWN_RUN, (old, new), ("R@100]", "R@100, latency@10]"))
+        load(tmp_path, OWN_RUN, *changes, ("R@100]", "R@100, latency@10]"))
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,8 @@ INDEXED = [("model: co}", "model: co, index: {name: hnsw}}"), ("[bm25, second,",
         (
             "R@100]",
             "R@100, latency@1]",
-            {"table t", "evaluate zero", *EVALUATE, "latency_bm25 bm25", "latency_dense second", *FUSIONS},
+            {"table t", "evaluate zero", *EVALUATE, *FUSIONS}
+            | {"latency_bm25 bm25", "latency_dense second", "latency_dense zero"},
         ),
     ],
 )
@@ -272,8 +273,10 @@ def test_a_latency_is_of_the_batches_that_are_asked_for_and_of_all_parts(tmp_pat
     study = load(tmp_path, *INDEXED, *TIMED)
     graph = Graph(Config(study="s.yaml"), study)
     assert json.loads(graph.latency_settings("bm25", "d", "test"))["batches"] == {"1": 300, "10": 100}
-    every = {"1": 300, "10": 100, "2000": 5}  # of an index, which the report shows
-    assert json.loads(graph.latency_settings("zero", "d", "test"))["batches"] == every
+    every = {"1": 300, "10": 100, "2000": 5}
+    assert json.loads(graph.latency_settings("zero", "d", "test"))["batches"] == {"1": 300, "10": 100}
+    plain = Graph(Config(study="s.yaml"), load(tmp_path, *INDEXED))  # of an index the report shows it unasked
+    assert json.loads(plain.latency_settings("zero", "d", "test"))["batches"] == every
     assert json.loads(graph.latency_settings("bm25", "d", "dev"))["batches"] == every
     small = Graph(Config(study="s.yaml", rehearse=True), study)
     assert json.loads(small.latency_settings("bm25", "d", "test"))["batches"] == {"1": 3, "10": 3}

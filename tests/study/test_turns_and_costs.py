@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from dewpoint.artifact import write_manifest
@@ -173,13 +174,52 @@ def test_a_table_has_each_from_where_it_is(tmp_path):
     given = {"scores": graph.table_scores("costs"), "turns": [turns], "costs": graph.table_costs("costs")}
     run(write_table, arguments(manifest, json.loads(graph.table_settings("costs")), **given))
     assert (manifest.parent / "costs.csv").read_text().splitlines() == [
-        f"ranker,MRR@10,{COSTS.replace(' ', '')},latency-search@1,latency-search-sd@1,latency@10",
-        "near,0.25,1.5,,9.0,,4.0,2.0,5.0",
-        "hybrid,0.5,1.5,,,,4.0,2.0,5.0",
-        "bm25,0.125,,,,,0.0,0.0,5.0",
+        f"ranker,MRR@10,{COSTS.replace(' ', '')},latency-search@1,latency-search-sd@1,latency@10,queries",
+        "near,0.25,1.5,,9.0,,4.0,2.0,5.0,3",
+        "hybrid,0.5,1.5,,,,4.0,2.0,5.0,3",
+        "bm25,0.125,,,,,0.0,0.0,5.0,3",
     ]
     shown = text.read_text()
     assert "Latencies are medians of 5 turns, in each of which all rankers were timed" in shown and "nan" not in shown
+
+
+OWN_RUN = ("  bm25:", f"  own-run: {{kind: file, on: d, runs: {{test: '{__file__}'}}}}\n  bm25:")
+MIXED = COSTLY[1].replace("[near, hybrid, bm25]", "[own-run, bm25]")
+
+
+@pytest.mark.parametrize("turns", [True, False])
+def test_what_cannot_be_timed_has_a_dash_and_holds_up_nothing(tmp_path, turns):
+    """Its scores are as they were; the others are timed as if it were not there."""
+    mixed = MIXED if turns else MIXED.replace("turns: 5, ", "").replace("latency-search-sd@1, ", "")
+    graph = graph_of(tmp_path, OWN_RUN, (COSTLY[0], mixed), output=str(tmp_path / "out"))
+    alone = graph_of(tmp_path, (COSTLY[0], mixed.replace("own-run, ", "")), output=str(tmp_path / "out"))
+    assert graph.scores["own-run", "d", "test"] == ["MRR@10"]
+    assert graph.evaluate_inputs("own-run", "d", "test")["latency"] == []
+    assert graph.evaluate_settings("bm25", "d", "test") == alone.evaluate_settings("bm25", "d", "test")
+    assert graph.table_turns("costs") == alone.table_turns("costs")
+    if turns:
+        asked = Path(graph.table_turns("costs")[0]).parts[-2], "d", "test"
+        assert graph.turns_settings(*asked) == alone.turns_settings(*asked)
+    else:
+        assert graph.latency_settings("bm25", "d", "test") == alone.latency_settings("bm25", "d", "test")
+    metrics = ["latency-search@1", "latency@10"] + (["latency-search-sd@1"] if turns else [])
+    timed = dict.fromkeys([] if turns else metrics, 2.0)
+    for ranker, more in (("own-run", {}), ("bm25", timed)):
+        write(graph.score(ranker, "d", "test"), {"queries": 3, "metrics": {"MRR@10": 0.5} | more})
+        write(graph.cost(ranker, "d"), {"metrics": {}})
+    part = {"search": {"mean": 2.0, "sd": 2.0}, "total": {"mean": 2.0, "sd": 2.0}}
+    for path in graph.table_turns("costs"):
+        write(path, {"milliseconds": {"bm25": {"1": part, "10": part}}})
+    _, text, manifest = map(Path, graph.table("costs"))
+    given = {"scores": graph.table_scores("costs"), "turns": graph.table_turns("costs")}
+    run(
+        write_table,
+        arguments(manifest, json.loads(graph.table_settings("costs")), costs=graph.table_costs("costs"), **given),
+    )
+    found = pd.read_csv(manifest.parent / "costs.csv", index_col="ranker")
+    assert found.loc["own-run", metrics].isna().all() and (found.loc["bm25", metrics] == 2).all()
+    assert text.read_text().count(" – ") == 2 * 4 + len(metrics)
+    assert "\n\n– is what a ranker has none of" in text.read_text()
 
 
 def write(path, facts):

@@ -21,13 +21,14 @@ class Node:
 @dataclass(frozen=True)
 class Picture:
     drawing: Drawing
-    nodes: list[tuple[Node, Box]]
+    nodes: list[tuple[str, Node, Box]]  # the key of each
+    edges: list[Edge]
 
 
 def picture(study) -> Picture:
     nodes, edges = model_graph(study)
     drawing = draw({key: node.width for key, node in nodes.items()}, edges)
-    return Picture(drawing, [(node, drawing.boxes[key]) for key, node in nodes.items()])
+    return Picture(drawing, [(key, node, drawing.boxes[key]) for key, node in nodes.items()], edges)
 
 
 def model_graph(study) -> tuple[dict[str, Node], list[Edge]]:

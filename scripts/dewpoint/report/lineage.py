@@ -42,6 +42,21 @@ class Made:
     def device_memory_mb(self) -> int:
         return self.manifest["run"].get("peak_device_memory_mb", 0)
 
+    @property
+    def gpu_hours(self) -> float:
+        """Of all GPUs that it was shared by."""
+        devices = self.manifest["facts"].get("devices", 1) if self.manifest["run"].get("gpu") else 0
+        return devices * self.seconds / 3600
+
+    @property
+    def tokens(self) -> tuple[float, float]:
+        """So many that were trained on, and the seconds that they took; a training that was resumed counts its last."""
+        facts = self.manifest["facts"]
+        if "tokens_per_second" not in facts:
+            return 0, 0
+        seconds = facts.get("training_seconds") or self.seconds
+        return facts["tokens_per_second"] * seconds, seconds
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -59,6 +74,16 @@ class Stage:
     @property
     def device_memory_mb(self) -> int:
         return max(one.device_memory_mb for one in self.made)
+
+    @property
+    def gpu_hours(self) -> float:
+        return sum(one.gpu_hours for one in self.made)
+
+    @property
+    def tokens_per_second(self) -> float | None:
+        """On average, of those that train on tokens."""
+        tokens, seconds = (sum(part) for part in zip(*(one.tokens for one in self.made), strict=True))
+        return tokens / seconds if seconds else None
 
 
 def follow(manifests: Iterable[Path], results: Path) -> list[Made]:

@@ -1,6 +1,8 @@
 """Tables as Markdown that also reads well in a terminal."""
 
 MARK = "†"  # of a cell that differs from the baseline beyond chance
+NONE = "–"  # in the place of a figure
+NONE_SAYS = f"{NONE} is what a ranker has none of, or what is not known."
 
 
 def grid(cells: list[list[str]], left: int = 1) -> str:

@@ -9,10 +9,17 @@ import jinja2
 
 from dewpoint.artifact import member, read_manifest
 from dewpoint.report import analyses, curves
+from dewpoint.report.found import findings
 from dewpoint.report.graph import picture
 from dewpoint.report.lineage import Made, environment, follow, stages
+from dewpoint.report.nodes import details
 from dewpoint.report.provenance import Provenance, in_short, provenance
-from dewpoint.report.shown import shown
+from dewpoint.report.rankers import rows
+from dewpoint.report.sample import Sample, sample
+from dewpoint.report.settings import grouped, of_model
+from dewpoint.report.shown import p_value, shown
+from dewpoint.report.summary import sentences
+from dewpoint.report.words import duration, memory, plain, share
 
 
 @dataclass(frozen=True)
@@ -27,16 +34,6 @@ class Index:
     megabytes: float
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The settings of one recipe's models: what they share, and where they differ."""
-
-    recipe: str
-    shared: dict[str, str]
-    differing: list[str]
-    models: dict[str, list[str]]  # what differs
-
-
 def page(
     study,
     results: Path,
@@ -44,11 +41,12 @@ def page(
     papers: dict[str, Any],
     config: dict[str, Any] | None = None,
     again: Provenance | None = None,
+    command: str = "",
 ) -> str:
     """The HTML of a study's report, from what the study says; whatever optional part is missing is left out.
 
     `papers`: where the table is from that a table reproduces. `config`: what of config.yaml shaped the results.
-    `again`: the provenance of what was made, found here when left out.
+    `again`: the provenance of what was made, found here when left out. `command`: what makes the same again.
     """
     scores = scores_of(study, results)
     folders = {name: results / "models" / name for name in study.models}
@@ -56,8 +54,9 @@ def page(
     again = again or provenance(made_for(study, results), results)
     made = again.made
     models = _manifests(folders)
-    metrics = {name: folder / "metrics.jsonl" for name, folder in folders.items()}
-    panels = [curves.panel(name, path) for name, path in metrics.items() if path.is_file()]
+    datasets = _manifests({name: data / name for name in study.datasets})
+    panels = curves.panels(training(study, folders))
+    drawn, found, ranked = picture(study), findings(study, results, papers), rows(study, made)
     template = _templates().get_template("page.html.j2")
     return template.render(
         study=study,
@@ -66,19 +65,48 @@ def page(
         explored=explored(study, results),
         indexes=indexes(scores, results),
         latencies=latencies(scores),
-        picture=picture(study),
-        built=built(made, study),
+        summary=sentences(found) if found else [],
+        picture=drawn,
+        details=details(study, drawn, made, [panel.model for panel in panels]),
+        rankers=ranked,
+        ranker_settings=grouped({row.name: (row.kind, row.settings) for row in ranked}),
         analyses=[analyses.shown(name, study.analyses[name], path) for name, path in analysed.items()],
-        panels=[panel for panel in panels if panel],
+        panels=panels,
+        curves_say=curves.explained(panels),
         shape=curves,
-        datasets=_manifests({name: data / name for name in study.datasets}),
+        datasets=datasets,
+        samples=samples(study, data, datasets),
         models=models,
-        settings=settings_of({name: manifest["settings"] for name, manifest in models.items()}),
+        settings=grouped(
+            {
+                name: (manifest["settings"]["recipe"], of_model(manifest, study.models[name].sources))
+                for name, manifest in models.items()
+            }
+        ),
         stages=stages(made),
         environment={what: values for what, values in (environment(made) | in_short(again)).items() if values},
-        config=", ".join(f"{key} {value}" for key, value in (config or {}).items()),
+        config=", ".join(f"{key} {plain(value)}" for key, value in (config or {}).items()),
         again=again,
+        command=command,
+        zip=zip,
     )
+
+
+def training(study, folders: dict[str, Path]) -> dict[str, tuple[str, Path]]:
+    """Model → (recipe, its metrics.jsonl) of those that were trained."""
+    metrics = {name: folder / "metrics.jsonl" for name, folder in folders.items()}
+    return {name: (study.models[name].recipe, path) for name, path in metrics.items() if path.is_file()}
+
+
+def samples(study, data: Path, datasets: dict[str, dict]) -> dict[str, Sample]:
+    """A look into each dataset; queries are of a split that is measured on, if there is one."""
+    asked = [(dataset, split) for _, _, dataset, split in study.asked()]
+    found = {}
+    for name, manifest in datasets.items():
+        splits = [split for dataset, split in asked if dataset == name]
+        one = sample(data / name, [*splits, *manifest["facts"]["queries"]])
+        found |= {name: one} if one else {}
+    return found
 
 
 def scores_of(study, results: Path) -> list[Path]:
@@ -106,16 +134,6 @@ def of_costs(table: Path) -> list[Path]:
     """What a table has costs from: scores of no split, and latencies of its own."""
     inputs = map(Path, read_manifest(table)["inputs"] if table.is_file() else ())
     return [path for path in inputs if path.parts[-3] in ("latency", "scores")]
-
-
-def built(made: list[Made], study) -> list[str]:
-    """What rankers have to say of what they built, a line for each ranker and dataset."""
-    found = []
-    for manifest, name in ((one.manifest, one.name) for one in made if one.stage == "indexes"):
-        _, ranker, dataset = name.split("/")
-        said = study.rankers[ranker].built(manifest["facts"], dataset)
-        found += [f"{ranker}: {said}"] if said else []
-    return found
 
 
 def explored(study, results: Path) -> list[tuple[str, str]]:
@@ -148,25 +166,6 @@ def latencies(scores: list[Path]) -> list[tuple[str, dict[str, dict]]]:
     return [(what, fact["latency"]) for what, fact in facts if "latency" in fact]
 
 
-def settings_of(models: dict[str, dict[str, Any]]) -> list[Settings]:
-    """The settings that models were trained with, one entry a recipe."""
-    recipes: dict[str, dict[str, dict[str, str]]] = {}
-    for name, settings in models.items():
-        flat = {key: value for key, value in settings.items() if key not in ("recipe", "architecture")}
-        flat |= settings.get("architecture") or {}
-        written = {key: plain(value) for key, value in flat.items() if value is not None}
-        recipes.setdefault(settings["recipe"], {})[name] = written
-    found = []
-    for recipe, models in recipes.items():
-        keys = dict.fromkeys(key for settings in models.values() for key in settings)
-        values = {key: [settings.get(key, "") for settings in models.values()] for key in keys}
-        shared = {key: value[0] for key, value in values.items() if len(set(value)) == 1}
-        differing = [key for key in keys if key not in shared]
-        rows = {name: [settings.get(key, "") for key in differing] for name, settings in models.items()}
-        found.append(Settings(recipe, shared, differing, rows))
-    return found
-
-
 def _manifests(folders: dict[str, Path]) -> dict[str, dict[str, Any]]:
     """The manifests of those folders that have one."""
     paths = {name: folder / "manifest.json" for name, folder in folders.items()}
@@ -181,26 +180,5 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"duration": duration, "memory": memory}
+    environment.filters |= {"duration": duration, "memory": memory, "share": share, "p_value": p_value}
     return environment
-
-
-# --- how values are written -----------------------------------------------------------------------
-
-
-def plain(value: Any) -> str:
-    """A setting as text: a list's values in a row, numbers without needless digits."""
-    if isinstance(value, list):
-        return ", ".join(map(plain, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def duration(seconds: float) -> str:
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 1.5 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} s"
-
-
-def memory(megabytes: int) -> str:
-    return f"{megabytes / 1024:.1f} GB" if megabytes >= 1024 else f"{megabytes} MB"

@@ -29,6 +29,11 @@ class Line:
     difference: Decimal | None  # with the digits that the paper prints
     within: bool | None  # the tolerance; nothing where there is nothing to judge
     note: str
+    queries: int | None = None  # that it was measured on
+    from_baseline: float | None = None  # what was measured, less the baseline's, with its interval and corrected p
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
 
 
 def beside(settings: TableSettings, values: dict[tuple[str, str, str], float]) -> list[Line]:
@@ -97,7 +102,8 @@ def write_lines(lines: list[Line], path: Path) -> None:
 
 def read_lines(path: Path) -> list[Line]:
     """What `write_lines` wrote, with all digits."""
-    kinds = {"measured": float, "published": Decimal, "difference": Decimal, "within": "yes".__eq__}
+    kinds = {"measured": float, "published": Decimal, "difference": Decimal, "within": "yes".__eq__, "queries": int}
+    kinds |= dict.fromkeys(("from_baseline", "low", "high", "p"), float)
     with path.open(encoding="utf-8", newline="") as file:
         return [
             Line(**row | {name: kind(row[name]) if row[name] else None for name, kind in kinds.items()})

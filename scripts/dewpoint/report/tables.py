@@ -1,20 +1,34 @@
 """Tables: rankers × metrics on one split or on several, read from scores; or what a paper printed beside them."""
 
 import math
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from dewpoint.artifact import Artifact, member, read_manifest
-from dewpoint.evaluation.costs import TIMED, WHAT, is_timed
-from dewpoint.report.markdown import MARK, grid
-from dewpoint.report.reproduced import beside, blocks, write_lines
+from dewpoint.evaluation.costs import TIMED, WHAT, is_cost, is_timed
+from dewpoint.report.markdown import MARK, NONE, NONE_SAYS, grid
+from dewpoint.report.reproduced import Line, beside, blocks, write_lines
 from dewpoint.report.table_settings import TableSettings
 
 Key = tuple[str, str, str]  # ranker, dataset/split, metric
 CHANCE = 0.05  # a difference from the baseline is marked when p is below
+
+
+class Compared(NamedTuple):
+    """A ranker against the baseline; p is the bootstrap's, corrected for being one of many, nan of a single query."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+
+    @property
+    def beyond_chance(self) -> bool:
+        return self.p < CHANCE
 
 
 def write_table(
@@ -34,16 +48,20 @@ def write_table(
         (ranker, on, metric): value for (on, ranker), of in facts.items() for metric, value in of["metrics"].items()
     }
     values |= in_turns(settings, turns) | of_manifests(settings, costs)
+    spent = [(column.on, metric) for column in settings.columns for metric in column.metrics if is_cost(metric)]
+    values = {(ranker, *of): math.nan for ranker in settings.rankers for of in spent} | values
     queries = {column.on: facts[column.on, settings.rankers[0]]["queries"] for column in settings.columns}
-    marked = differing(comparison) if comparison else set()
+    tests = tested(comparison) if comparison else {}
+    marked = differing(tests)
     output = artifact.beside(".csv")
     if settings.paper:
         lines = beside(settings, values)
-        write_lines(lines, output)
+        write_lines([with_test(line, queries[line.on], tests) for line in lines], output)
         body = blocks(lines, settings.paper, marked)
     else:
-        wide(settings, values).to_csv(output)
+        wide(settings, values, queries, tests).to_csv(output)
         body = [markdown(settings, values, marked)]
+        body += [NONE_SAYS] if f" {NONE} " in body[0] else []
     places = "; ".join(f"{on}, {count:,} queries" for on, count in queries.items())
     body += [footnote(settings.baseline, marked, max(queries.values()))] if comparison else []
     body += [medians(settings.turns)] if settings.turns else []
@@ -58,12 +76,12 @@ def by_ranker(settings: TableSettings, places: list[str], manifests: list[Path])
 
 
 def in_turns(settings: TableSettings, turns: list[Path]) -> dict[Key, float]:
-    """A part that a ranker does not have takes no time."""
+    """A part that a ranker does not have takes no time; one that cannot be timed is in no turn."""
     timed = {column.on: list(filter(is_timed, column.metrics)) for column in settings.columns if settings.turns}
     found = {}
     for (on, metrics), path in zip([of for of in timed.items() if of[1]], turns, strict=True):
         measured = read_manifest(path)["facts"]["milliseconds"]
-        for ranker, metric in product(settings.rankers, metrics):
+        for ranker, metric in product(filter(measured.__contains__, settings.rankers), metrics):
             name, _, size = metric.partition("@")
             part, what = TIMED[name]
             found[ranker, on, metric] = measured[ranker][size].get(part, {what: 0.0})[what]
@@ -85,12 +103,35 @@ def medians(turns: int) -> str:
     return f"Latencies are medians of {turns} turns, in each of which all rankers were timed, one after the other."
 
 
-def wide(settings: TableSettings, values: dict[Key, float]) -> pd.DataFrame:
-    """A row a ranker, a column a metric, whose name begins with the split where there are several."""
+def wide(
+    settings: TableSettings, values: dict[Key, float], queries: dict[str, int], tests: dict[Key, Compared]
+) -> pd.DataFrame:
+    """A row a ranker, a column a metric, whose name begins with the split where there are several.
+
+    After these the number of queries, and how each metric that was tested compares to the baseline's.
+    """
     columns = [(column.on, metric) for column in settings.columns for metric in column.metrics]
-    names = [f"{on} {metric}" if len(settings.columns) > 1 else metric for on, metric in columns]
-    rows = [[values[ranker, *column] for column in columns] for ranker in settings.rankers]
-    return pd.DataFrame(rows, index=pd.Index(settings.rankers, name="ranker"), columns=names)
+    several = len(settings.columns) > 1
+    found = {
+        f"{on} {metric}" if several else metric: [values[ranker, on, metric] for ranker in settings.rankers]
+        for on, metric in columns
+    }
+    for on, count in queries.items():
+        found[f"{on} queries" if several else "queries"] = [count] * len(settings.rankers)
+    for on, metric in dict.fromkeys(key[1:] for key in tests):
+        name = f"{on} {metric}" if several else metric
+        of = [tests.get((ranker, on, metric)) for ranker in settings.rankers]
+        for what in Compared._fields:
+            found[f"{name} {what}"] = [getattr(test, what, math.nan) for test in of]
+    return pd.DataFrame(found, index=pd.Index(settings.rankers, name="ranker"))
+
+
+def with_test(line: Line, queries: int, tests: dict[Key, Compared]) -> Line:
+    """A line with how many queries it is of, and how it compares to the baseline's."""
+    test = tests.get((line.ranker, line.on, line.metric))
+    names = ("from_baseline", *Compared._fields[1:])
+    told = {name: None if math.isnan(value) else value for name, value in zip(names, test or (), strict=False)}
+    return replace(line, queries=queries if line.ranker else None, **told)
 
 
 def markdown(settings: TableSettings, values: dict[Key, float], marked: set[Key]) -> str:
@@ -107,7 +148,7 @@ def markdown(settings: TableSettings, values: dict[Key, float], marked: set[Key]
 
 def cell(values: dict[Key, float], key: Key, marked: set[Key]) -> str:
     if math.isnan(values[key]):
-        return ""
+        return NONE + (" " if marked else "")
     return f"{values[key]:.3f}" + (MARK if key in marked else " " if marked else "")
 
 
@@ -117,11 +158,20 @@ def short(places: list[str]) -> dict[str, str]:
     return {on: on.split("/")[1] if one else on for on in places}
 
 
-def differing(comparison: Path) -> set[Key]:
-    """What differs from the baseline beyond chance: by the bootstrap, corrected for being one of many."""
+def tested(comparison: Path) -> dict[Key, Compared]:
+    """By the bootstrap, corrected for being one of many."""
     tests = pd.read_parquet(member(comparison))
-    tests = tests[tests["bootstrap_corrected"] < CHANCE]
-    return {(test.ranker, f"{test.dataset}/{test.split}", test.metric) for test in tests.itertuples()}
+    return {
+        (test.ranker, f"{test.dataset}/{test.split}", test.metric): Compared(
+            test.difference, test.low, test.high, test.bootstrap_corrected
+        )
+        for test in tests.itertuples()
+    }
+
+
+def differing(tests: dict[Key, Compared]) -> set[Key]:
+    """What differs from the baseline beyond chance."""
+    return {key for key, test in tests.items() if test.beyond_chance}
 
 
 def footnote(baseline: str, marked: set[Key], queries: int) -> str:

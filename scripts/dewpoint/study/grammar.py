@@ -241,6 +241,21 @@ class Study(Strict):
             if length > shape.positions:
                 yield key, f"{length} tokens, but the model has {shape.positions} positions"
 
+    def untimed(self, ranker: str) -> str | None:
+        """Why a ranker cannot be timed, if it cannot: it, or one that it is made of, is asked no questions."""
+        todo = [ranker]
+        while todo:
+            asked = self.rankers[name := todo.pop(0)]
+            todo += asked.asked_live()
+            if not asked.has("live"):
+                of = f"a {asked.tag()}" if name == ranker else f"'{ranker}', which asks '{name}', a {asked.tag()}"
+                return f"{of}, which cannot be asked a question"
+        return None
+
+    def timed(self, rankers: list[str]) -> list[str]:
+        """Those that can be."""
+        return [name for name in rankers if self.untimed(name) is None]
+
     def lacks_split(self, dataset: str, split: str, metrics: list[str] | tuple[str, ...] = ("MRR@10",)) -> str | None:
         """What is wrong when there is no such dataset, or it has no such split for these metrics."""
         if dataset not in self.datasets:

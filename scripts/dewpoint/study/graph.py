@@ -6,6 +6,7 @@ What an entry needs its kind says; here is where things lie.
 
 import hashlib
 import json
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -237,9 +238,11 @@ class Graph:
         for table in self.study.tables.values():
             for on, metrics in table.columns.items():
                 of_each = [metric for metric in metrics if table.is_of_each(metric)]
+                timed = self.study.timed(table.rankers) if any(map(is_timed, of_each)) else []
                 for ranker in table.rankers:
                     known = asked.setdefault((ranker, *on), [])
-                    known += [metric for metric in of_each if metric not in known]
+                    found = [metric for metric in of_each if ranker in timed or not is_timed(metric)]
+                    known += [metric for metric in found if metric not in known]
         return asked
 
     # --- datasets -------------------------------------------------------------------------------
@@ -459,11 +462,10 @@ class Graph:
         return dump(self.study.rankers[ranker].latency_settings(self, split))
 
     def latency_settings(self, ranker: str, dataset: str, split: str) -> str:
-        """How often which batches are timed: those that tables ask for, all of an index."""
+        """How often which batches are timed: those that tables ask for, or all."""
         described, metrics = self.study.rankers[ranker], self.scores.get((ranker, dataset, split), [])
         asked = {entry(metric)[1] for metric in metrics if is_latency(metric)}
-        sizes = asked if asked and not described.exact(self.study) else BATCHES
-        settings = {"batches": self._batches(sizes)}
+        settings = {"batches": self._batches(asked or BATCHES)}
         parts = {"parts": self._parts(ranker, dataset, split)} if described.asked_live() else {}
         return dump(described.latency_settings(self, split) | settings | parts)
 
@@ -521,7 +523,7 @@ class Graph:
 
     def turns_name(self, table: str, dataset: str, split: str) -> str:
         """No ranker has a + in its name."""
-        rankers = self.study.tables[table].rankers
+        rankers = self._timed_rankers(table)
         return f"turns+{'+'.join(rankers)[:60]}-{_digest([rankers, self._timed(table, dataset, split)])}"
 
     def _timed(self, table: str, dataset: str, split: str) -> dict:
@@ -544,11 +546,15 @@ class Graph:
         }
 
     def turns_rankers(self, turns: str, dataset: str, split: str) -> list[str]:
-        return self.study.tables[self._in_turns[turns, dataset, split]].rankers
+        return self._timed_rankers(self._in_turns[turns, dataset, split])
+
+    def _timed_rankers(self, table: str) -> list[str]:
+        """Those of a table that can be timed; the others have none of it."""
+        return self.study.timed(self.study.tables[table].rankers)
 
     def turns_settings(self, turns: str, dataset: str, split: str) -> str:
         table = self._in_turns[turns, dataset, split]
-        rankers = [{"name": name} | self._part(name, dataset, split) for name in self.study.tables[table].rankers]
+        rankers = [{"name": name} | self._part(name, dataset, split) for name in self._timed_rankers(table)]
         settings = {"rankers": rankers, "split": split, "seed": self.config.seed}
         return dump(settings | self._timed(table, dataset, split))
 
@@ -684,6 +690,14 @@ class Graph:
         papers = {name: cited(table.paper) for name, table in self.study.tables.items() if table.paper}
         config = self.config.model_dump(include=set(SHAPING))
         return dump({"study": described, "papers": papers, "config": config})
+
+    @property
+    def command(self) -> str:
+        """What makes the same again, whatever config.yaml says; where it is made is left to that."""
+        values = {"study": self.config.study} | ({"rehearse": "true"} if self.config.rehearse else {})
+        values |= {key: getattr(self.config, key) for key in SHAPING}
+        words = [shlex.quote(f"{key}={value}") for key, value in values.items()]
+        return f".venv/bin/snakemake --cores all --config {' '.join(words)}"
 
     def _refuse_foreign_datasets(self) -> None:
         """A dataset that another study defined otherwise is never silently made anew."""

@@ -415,10 +415,10 @@ def _table_mistakes(study: Study) -> Mistakes:
         for (dataset, split), metrics in table.columns.items():
             if wrong := study.lacks_split(dataset, split, metrics):
                 yield f"{place}.on", wrong
+            for metric in filter(costs.is_timed, metrics):
+                yield from ((f"{place}.metrics", wrong) for wrong in _not_timed(metric, table, study))
             for ranker, metric in itertools.product(table.rankers, metrics):
-                if costs.is_timed(metric):
-                    yield from ((f"{place}.metrics", wrong) for wrong in _not_timed(metric, ranker, study))
-                elif not costs.is_cost(metric) and (registry.entry(metric)[1] or 0) > study.rankers[ranker].depth:
+                if not costs.is_cost(metric) and (registry.entry(metric)[1] or 0) > study.rankers[ranker].depth:
                     depth = study.rankers[ranker].depth
                     yield (
                         f"{place}.metrics",
@@ -426,17 +426,12 @@ def _table_mistakes(study: Study) -> Mistakes:
                     )
 
 
-def _not_timed(metric: str, ranker: str, study: Study) -> Iterator[str]:
-    """Also where a ranker is made of one that cannot be asked."""
+def _not_timed(metric: str, table: Table, study: Study) -> Iterator[str]:
+    """A ranker that cannot be timed has a dash; of a table in which none can nothing would be shown."""
     if int(metric.split("@")[1]) not in BATCHES:
         yield f"{metric}, but latency is measured @{', @'.join(map(str, BATCHES))}"
-    todo = [ranker]
-    while todo:
-        asked = study.rankers[name := todo.pop(0)]
-        todo += asked.asked_live()
-        if not asked.has("live"):
-            of = f"a {asked.tag()}" if name == ranker else f"'{ranker}', which asks '{name}', a {asked.tag()}"
-            yield f"{metric} is not measured of {of}, which cannot be asked a question"
+    if not study.timed(table.rankers):
+        yield f"{metric} is not measured of {study.untimed(table.rankers[0])}"
 
 
 def _cycles(study: Study) -> Mistakes:
