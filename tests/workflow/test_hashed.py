@@ -106,6 +106,7 @@ analyses:
   map: {kind: topics, model: one, data: b, clusters: 2}
   seen: {kind: overlap, rankers: [bm25, mined], on: dpr/nq-test, among: asked, ranker: bm25}
   measured: {kind: proxy, models: [own, cloze, body], on: d/test}
+  broad: {kind: attention, models: [new, own], data: d}
 """
 SUBMITTED = """\
 datasets:
