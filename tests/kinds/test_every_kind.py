@@ -55,6 +55,7 @@ LARGE = {
     ("rankers", "monot5"): {"of": "w"},
     ("rankers", "duot5"): {"of": "w"},
     ("analyses", "overlap"): {"among": "d", "ranker": "w"},
+    ("analyses", "neighbours"): {"first": ["m"], "second": ["w"]},
 }
 TINY = {  # as small as a user may have it: nothing of it grows
     ("sources", "msmarco-passage"): {"triples": 1},

@@ -107,6 +107,7 @@ analyses:
   seen: {kind: overlap, rankers: [bm25, mined], on: dpr/nq-test, among: asked, ranker: bm25}
   measured: {kind: proxy, models: [own, cloze, body], on: d/test}
   broad: {kind: attention, models: [new, own], data: d}
+  mined: {kind: neighbours, first: [bm25, raw], second: [again], on: d/test, top: [5]}
 """
 SUBMITTED = """\
 datasets:
