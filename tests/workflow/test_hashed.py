@@ -108,6 +108,7 @@ analyses:
   measured: {kind: proxy, models: [own, cloze, body], on: d/test}
   broad: {kind: attention, models: [new, own], data: d}
   mined: {kind: neighbours, first: [bm25, raw], second: [again], on: d/test, top: [5]}
+  well: {kind: health, rankers: [raw, again-whole], on: d/test}
 """
 SUBMITTED = """\
 datasets:

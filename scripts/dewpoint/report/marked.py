@@ -57,7 +57,11 @@ def figure(series: list[Line], x: str, y: str, logarithmic: bool = False, places
     for value in heights:
         parts.append(f'<path d="M{LEFT} {down(value):.1f}H{WIDTH - RIGHT}" fill="none" stroke="{GRID}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{down(value) + 4:.1f}" style="text-anchor: end">{value:,.6g}</text>')
-    named = dict(enumerate(places)) if places else _labels({point[0] for line in shown for point in line.points})
+    named = (
+        dict(enumerate(places))
+        if places
+        else _labels({point[0] for line in shown for point in line.points}, logarithmic)
+    )
     for at, text in _apart([(right(value), text) for value, text in named.items()]):
         parts.append(f'<text x="{at:.1f}" y="{PLOT - BOTTOM + 17}" text-anchor="middle">{escape(text)}</text>')
     for number, line in enumerate(shown):
@@ -120,11 +124,20 @@ def _dash(number: int) -> str:
     return DASHES[number % len(DASHES)]
 
 
-def _labels(values: set[float]) -> dict[float, str]:
-    """What is written beneath: the values themselves, or where they are many every so many of them."""
+def _labels(values: set[float], logarithmic: bool) -> dict[float, str]:
+    """What is written beneath: the values themselves, or where they are many round ones between them."""
     known = sorted(values)
-    step = -(-len(known) // MOST_LABELS) or 1
-    return {value: f"{value:,.6g}" for value in known[::step]}
+    if len(known) > MOST_LABELS:
+        low, high = known[0], known[-1]
+        powers = list(_powers(low, high)) if logarithmic else []
+        known = powers if len(powers) > 1 else [value for value in ticks(low, high) if low <= value <= high]
+    return {value: f"{value:,.6g}" for value in known}
+
+
+def _powers(low: float, high: float) -> Iterator[float]:
+    """Of ten."""
+    for power in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1):
+        yield 10.0**power
 
 
 def _apart(labels: list[tuple[float, str]]) -> Iterator[tuple[float, str]]:
