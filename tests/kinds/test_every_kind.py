@@ -55,6 +55,7 @@ LARGE = {
     ("rankers", "monot5"): {"of": "w"},
     ("rankers", "duot5"): {"of": "w"},
     ("analyses", "overlap"): {"among": "d", "ranker": "w"},
+    ("analyses", "series"): {"rankers": "{a}-{s}", "axes": {"a": [10, "all"], "s": [1, 2]}, "x": "a"},
     ("analyses", "neighbours"): {"first": ["m"], "second": ["w"]},
 }
 TINY = {  # as small as a user may have it: nothing of it grows

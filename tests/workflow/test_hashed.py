@@ -107,7 +107,9 @@ analyses:
   seen: {kind: overlap, rankers: [bm25, mined], on: dpr/nq-test, among: asked, ranker: bm25}
   measured: {kind: proxy, models: [own, cloze, body], on: d/test}
   broad: {kind: attention, models: [new, own], data: d}
-  mined: {kind: neighbours, first: [bm25, raw], second: [again], on: d/test, top: [5]}
+  foreseen: {kind: neighbours, first: [bm25, raw], second: [again], on: d/test, top: [5]}
+  twice: {kind: near-duplicates, data: b, splits: [train, test], jaccard: 0.2}
+  little: {kind: series, rankers: "{of}", axes: {of: [bm25, raw, again-whole]}, x: of, on: d/test}
   well: {kind: health, rankers: [raw, again-whole], on: d/test}
 """
 SUBMITTED = """\
