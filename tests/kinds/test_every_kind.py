@@ -57,6 +57,8 @@ LARGE = {
     ("rankers", "duot5"): {"of": "w"},
     ("analyses", "claims"): {"metric": "MRR@10", "claims": [{"says": "So.", "better": ["w"], "than": ["v"]}]},
     ("analyses", "overlap"): {"among": "d", "ranker": "w"},
+    ("analyses", "series"): {"rankers": "{a}-{s}", "axes": {"a": [10, "all"], "s": [1, 2]}, "x": "a"},
+    ("analyses", "neighbours"): {"first": ["m"], "second": ["w"]},
 }
 TINY = {  # as small as a user may have it: nothing of it grows
     ("sources", "msmarco-passage"): {"triples": 1},

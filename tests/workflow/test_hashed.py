@@ -112,6 +112,11 @@ analyses:
   map: {kind: topics, model: one, data: b, clusters: 2}
   seen: {kind: overlap, rankers: [bm25, mined], on: dpr/nq-test, among: asked, ranker: bm25}
   measured: {kind: proxy, models: [own, cloze, body], on: d/test}
+  broad: {kind: attention, models: [new, own], data: d}
+  foreseen: {kind: neighbours, first: [bm25, raw], second: [again], on: d/test, top: [5]}
+  twice: {kind: near-duplicates, data: b, splits: [train, test], jaccard: 0.2}
+  little: {kind: series, rankers: "{of}", axes: {of: [bm25, raw, again-whole]}, x: of, on: d/test}
+  well: {kind: health, rankers: [raw, again-whole], on: d/test}
 """
 SUBMITTED = """\
 datasets:
@@ -138,7 +143,12 @@ def roots_of(arguments: tuple[str, ...]) -> list[str]:
     if program == "work":
         module, function = arguments[1:3]
         loss = settings.get("loss") or {}
-        written = [("losses", loss), ("losses", loss.get("in_batch")), ("batches", settings.get("batches"))]
+        written = [
+            ("losses", loss),
+            ("losses", loss.get("in_batch")),
+            ("losses", loss.get("of")),
+            ("batches", settings.get("batches")),
+        ]
         named = ((folder, part) for folder, part in written if part and "name" in part)  # not how often what is timed
         below = [kind(folder, part["name"]).module() for folder, part in named]
         return [f"dewpoint.{module}:{function}", *(f"{one}:work" for one in below)]

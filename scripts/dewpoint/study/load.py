@@ -22,7 +22,7 @@ from dewpoint.study.grammar import SECTIONS, Config, Study, Table
 from dewpoint.study.kind import Kind, Strict, kinds
 from dewpoint.study.published import printed_table
 from dewpoint.study.rehearsal import APART
-from dewpoint.study.written import LARGEST, nearest, parse
+from dewpoint.study.written import LARGEST, as_text, in_names, nearest, parse
 
 OTHER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9][A-Za-z0-9._-]*")  # another study's model
 TAKEN = ("downloads", "files", "stand-ins", "tokenizers", APART)  # folders below data/
@@ -141,9 +141,6 @@ def _with_implied(study: Study, path: str) -> Study:
 # --- include and vary ---------------------------------------------------------------------------
 
 
-UNNAMEABLE = re.compile(r"[^A-Za-z0-9._-]+")
-
-
 def read(path: Path, known: dict[Path, dict[str, Any] | None] | None = None) -> dict[str, Any]:
     """The YAML of a study with the entries of those that it includes; its own win over included ones.
 
@@ -197,7 +194,7 @@ def expand(entries: dict[str, Any], place: str) -> dict[str, Any]:
         for axis, values in axes.items():
             if not isinstance(axis, str):
                 raise UserError(f"{place}.{name}.vary: expected an axis's name, found {axis!r}; put it in quotes")
-            texts = [_text(float(one) if isinstance(one, int | float) else one) for one in values]
+            texts = [as_text(float(one) if isinstance(one, int | float) else one) for one in values]
             if twice := [text for text, times in Counter(texts).items() if times > 1]:
                 raise UserError(f"{place}.{name}.vary.{axis}: {twice[0]} is there twice")
         count = prod(map(len, axes.values()))
@@ -205,7 +202,7 @@ def expand(entries: dict[str, Any], place: str) -> dict[str, Any]:
             raise UserError(f"{place}.{name}.vary: makes {count:,} entries, which is more than a study can have")
         for values in itertools.product(*axes.values()):
             chosen = dict(zip(axes, values, strict=True))
-            one = str(_fill(name, {axis: UNNAMEABLE.sub("-", _text(value)) for axis, value in chosen.items()}))
+            one = str(_fill(name, {axis: in_names(value) for axis, value in chosen.items()}))
             if one in expanded:
                 missing = [axis for axis in axes if f"{{{axis}}}" not in name]
                 hint = f"; put {{{missing[0]}}} in the name" if missing else ""
@@ -227,7 +224,7 @@ def _fill(value: Any, chosen: dict[str, Any]) -> Any:
         for axis, one in chosen.items():
             if value == f"{{{axis}}}":
                 return one
-            text, times = _text(one), value.count(f"{{{axis}}}")
+            text, times = as_text(one), value.count(f"{{{axis}}}")
             if times * len(text) > LONGEST:
                 raise UserError(f"{{{axis}}} makes a text of {times * len(text):,} letters, at most {LONGEST:,}")
             value = value.replace(f"{{{axis}}}", text)
@@ -238,15 +235,6 @@ def _size(value: Any) -> int:
     """How many values something has in it, and itself."""
     inside = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
     return 1 + sum(map(_size, inside))
-
-
-def _text(value: Any) -> str:
-    """A value as it stands in a name: [bm25, first] is bm25-first, null is none."""
-    if isinstance(value, dict):
-        return "-".join(f"{key}-{_text(inner)}" for key, inner in value.items())
-    if isinstance(value, list):
-        return "-".join(map(_text, value)) or "none"
-    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 # --- one line for every mistake -----------------------------------------------------------------

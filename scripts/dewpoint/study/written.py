@@ -16,6 +16,7 @@ DEEPEST = 30  # levels of a study
 LARGEST = 1_000_000  # values of a study, those that an alias stands for counted each time
 LONGEST = 2**22  # bytes of a file
 DIGITS = 40  # of a number
+UNNAMEABLE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Yaml(yaml.SafeLoader):
@@ -110,3 +111,17 @@ def nearest(word: str, known: list[str]) -> str:
     """The end of a line about an unknown word: what was meant, or what is known."""
     close = difflib.get_close_matches(word, known, 1, 0.5)
     return f"; did you mean '{close[0]}'?" if close else f"; known: {', '.join(known)}" if known else ""
+
+
+def as_text(value: Any) -> str:
+    """A value as it stands in a name: [bm25, first] is bm25-first, null is none."""
+    if isinstance(value, dict):
+        return "-".join(f"{key}-{as_text(inner)}" for key, inner in value.items())
+    if isinstance(value, list):
+        return "-".join(map(as_text, value)) or "none"
+    return "none" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def in_names(value: Any) -> str:
+    """A value of `vary` as it stands in an entry's name: what no name can hold is a hyphen."""
+    return UNNAMEABLE.sub("-", as_text(value))
