@@ -103,6 +103,7 @@ rule table:
     output:
         csv=report(f"{RESULTS}/tables/{{table}}.csv", category="Tables"),
         md=f"{RESULTS}/tables/{{table}}.md",
+        tex=f"{RESULTS}/tables/{{table}}.tex",
         manifest=f"{RESULTS}/tables/{{table}}.json",
     log:
         f"{RESULTS}/logs/table/{{table}}.log",
