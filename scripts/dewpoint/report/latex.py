@@ -42,7 +42,7 @@ def grid(rows: list[list[str]]) -> list[str]:
 
 
 def _places(columns: list[tuple[str, str]], wide: int, left: int) -> list[str]:
-    """A line with the places over their columns, `wide` columns a metric, and rules under them; nothing of one place."""
+    """A line with the places over their columns, `wide` columns a metric, and rules; nothing of one place."""
     groups = [(on, len([*of]) * wide) for on, of in groupby(columns, lambda column: column[0])]
     if len(groups) < 2:
         return []
