@@ -11,7 +11,7 @@ STUDY ?= quickstart
 # the study of verify, archive and compare: config.yaml's, if none is named
 NAMED = $(if $(filter command environment,$(firstword $(origin STUDY))),studies/$(STUDY).yaml)
 
-.PHONY: help setup quickstart ask only rehearse plan verify archive compare test test-slurm fuzz lint schema lock clean soak \
+.PHONY: help setup quickstart ask only rehearse plan verify archive compare publish test test-slurm fuzz lint schema lock clean soak \
     bench-answers bench-bm25 bench-pairs bench-plan bench-prepare bench-pretrain bench-rerank bench-retriever bench-search bench-trust
 
 help: ## this list
@@ -42,6 +42,9 @@ archive: setup ## results, data, study and code in one file (STUDY=quickstart TO
 
 compare: setup ## figures of tables that moved, and what differs, of two results (WITH=folder or archive STUDY=quickstart)
 	@$(BIN)/python scripts/side_by_side.py $(NAMED) $(if $(WITH),--with "$(WITH)")
+
+publish: setup ## a model to a hub, its card with what was measured (MODEL=first TO=org/name STUDY=quickstart; DRY=1: only its folder)
+	@$(BIN)/python scripts/publish.py "$(MODEL)" $(NAMED) $(if $(TO),--to "$(TO)") $(if $(DRY),--dry)
 
 test: lint ## everything that can be checked on a laptop
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

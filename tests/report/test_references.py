@@ -79,6 +79,9 @@ def test_a_study_cites_what_its_kinds_do_and_no_more():
             "loss": {"name": "dual", "in_batch": "listnet"},
         },
     }
+    rankers = {"bm25": {"kind": "bm25"}, "first": {"kind": "dense", "model": "first"}}
+    rankers["all"] = {"kind": "fusion", "of": ["bm25", "first"]}
+    table = {"rankers": ["bm25"], "on": "wiki/nq-test", "metrics": ["R@5"], "paper": "condenser/table5"}
     found = study(
         datasets={"wiki": {"source": "dpr", "questions": ["nq"]}},
         models=models,
@@ -87,7 +90,7 @@ def test_a_study_cites_what_its_kinds_do_and_no_more():
             "all": {"kind": "fusion", "of": ["bm25", "first"]},
             "first": {"kind": "dense", "model": "first"},
         },
-        tables={"t": {"rankers": ["bm25"], "on": "wiki/nq-test", "metrics": ["R@5"], "paper": "condenser/table5"}},
+        tables={"t": table},
     )
     of_kinds = {"karpukhin2020dpr", "kwiatkowski2019nq", "kusupati2022matryoshka", "robertson2009bm25"}
     assert keys(found) == of_kinds | {"hofstatter2021tas", "cao2007listnet", "gao2021condenser"}

@@ -69,6 +69,9 @@ class Config(Strict):
     reuse: bool = Field(
         True, description="what a study below `output` made with the same settings, code and inputs is taken over"
     )
+    tracker: Literal["none", "tensorboard", "wandb"] = Field(
+        "none", description="that trainings are followed by; its package is yours to install, and no result knows of it"
+    )
     mirrors: dict[str, str] = Field(
         {},
         description="where files are fetched from instead: the beginning of an address: another beginning",
