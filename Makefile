@@ -8,10 +8,10 @@ LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
 
 # a study of studies/, for rehearse and plan
 STUDY ?= quickstart
-# the study of verify and archive: config.yaml's, if none is named
+# the study of verify, archive and compare: config.yaml's, if none is named
 NAMED = $(if $(filter command environment,$(firstword $(origin STUDY))),studies/$(STUDY).yaml)
 
-.PHONY: help setup quickstart ask only rehearse plan verify archive test test-slurm fuzz lint schema lock clean soak \
+.PHONY: help setup quickstart ask only rehearse plan verify archive compare publish test test-slurm fuzz lint schema lock clean soak \
     bench-answers bench-bm25 bench-pairs bench-plan bench-prepare bench-pretrain bench-rerank bench-retriever bench-search bench-trust
 
 help: ## this list
@@ -39,6 +39,12 @@ verify: setup ## whether results are what was written (AGAINST=folder or archive
 
 archive: setup ## results, data, study and code in one file (STUDY=quickstart TO=name.tar.zst WITHOUT="embeddings")
 	@$(BIN)/python scripts/archive.py $(NAMED) $(if $(TO),--to "$(TO)") $(if $(WITHOUT),--without $(WITHOUT))
+
+compare: setup ## figures of tables that moved, and what differs, of two results (WITH=folder or archive STUDY=quickstart)
+	@$(BIN)/python scripts/side_by_side.py $(NAMED) $(if $(WITH),--with "$(WITH)")
+
+publish: setup ## a model to a hub, its card with what was measured (MODEL=first TO=org/name STUDY=quickstart; DRY=1: only its folder)
+	@$(BIN)/python scripts/publish.py "$(MODEL)" $(NAMED) $(if $(TO),--to "$(TO)") $(if $(DRY),--dry)
 
 test: lint ## everything that can be checked on a laptop
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

@@ -8,7 +8,12 @@ for kind, function, names in jobs("analyses", "work"):
         input:
             unpack(lambda w: graph.analysis_inputs(w.analysis)),
         output:
-            f"{RESULTS}/analyses/{{analysis}}/manifest.json",
+            report(
+                f"{RESULTS}/analyses/{{analysis}}/manifest.json",
+                caption="captions/analysis.rst",
+                category="Analyses",
+                labels={"analysis": "{analysis}"},
+            ),
         log:
             f"{RESULTS}/logs/analyses/{{analysis}}.log",
         benchmark:

@@ -34,10 +34,11 @@ if workflow.is_main_process:
         print(f"note: {graph.config.study}: {note}", file=sys.stderr)
 
 
-# what programs remember of artifacts, for all studies; what is the same may be taken over
+# what programs remember of artifacts, for all studies; what is the same may be taken over; who follows trainings
 os.environ.update(
     DEWPOINT_NOTES=str(Path(graph.config.output).absolute() / ".notes"),
     DEWPOINT_REUSE="yes" if graph.config.reuse else "no",
+    DEWPOINT_TRACKER=graph.config.tracker,
 )
 
 

@@ -123,8 +123,14 @@ rule table:
         turns=lambda w: graph.table_turns(w.table),
         costs=lambda w: graph.table_costs(w.table),
     output:
-        csv=report(f"{RESULTS}/tables/{{table}}.csv", category="Tables"),
+        csv=report(
+            f"{RESULTS}/tables/{{table}}.csv",
+            caption="captions/table.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
         md=f"{RESULTS}/tables/{{table}}.md",
+        tex=f"{RESULTS}/tables/{{table}}.tex",
         manifest=f"{RESULTS}/tables/{{table}}.json",
     log:
         f"{RESULTS}/logs/table/{{table}}.log",

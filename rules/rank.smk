@@ -159,3 +159,26 @@ rule export:
         code=lambda w: fingerprint("export"),
     shell:
         f"{LOGGED} python {SCRIPTS}/export.py --dataset {{input.dataset:q}} --run {{input.run:q}} --output {{output:q}}"
+
+
+rule export_vectors:
+    input:
+        dataset=f"{DATA}/{{dataset}}/manifest.json",
+        vectors=lambda w: graph.embeddings(w.model, w.dataset, w.part),
+    output:
+        vectors=f"{RESULTS}/exports/{{model}}/{{dataset}}.{{part}}.npy",
+        ids=f"{RESULTS}/exports/{{model}}/{{dataset}}.{{part}}.ids.txt",
+    log:
+        f"{RESULTS}/logs/export/{{model}}/{{dataset}}.{{part}}.npy.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/export/{{model}}/{{dataset}}.{{part}}.npy.jsonl"
+    conda:
+        ENVIRONMENT
+    resources:
+        mem_mb=memory(4000),
+        runtime=minutes(240),
+    params:
+        settings="{}",
+        code=lambda w: fingerprint("export"),
+    shell:
+        f"{LOGGED} python {SCRIPTS}/export.py --dataset {{input.dataset:q}} --vectors {{input.vectors:q}} --output {{output.vectors:q}}"

@@ -10,7 +10,12 @@ rule report:
         models=graph.all_models,
         analyses=graph.all_analyses,
     output:
-        html=report(f"{RESULTS}/report.html", category="Report"),
+        html=report(
+            f"{RESULTS}/report.html",
+            caption="captions/page.rst",
+            category="Page",
+            labels={"study": Path(RESULTS).name},
+        ),
         manifest=f"{RESULTS}/report.json",
     log:
         f"{RESULTS}/logs/report.log",

@@ -1,4 +1,4 @@
-"""Fill a table: rankers × metrics, or what a paper printed beside what was measured; as CSV and as Markdown."""
+"""Fill a table: rankers × metrics, or what a paper printed beside what was measured; as CSV, Markdown and LaTeX."""
 
 from dewpoint.program import run
 from dewpoint.report.tables import write_table

@@ -17,7 +17,7 @@ from dewpoint.again import make_again
 from dewpoint.archive import manifests_of
 from dewpoint.compared import Compared, compare, largest_difference
 from dewpoint.errors import UserError
-from dewpoint.inventory import Inventory, data_of, inventory
+from dewpoint.inventory import Inventory, data_of, inventory, results_in
 from dewpoint.program import by_hand
 from dewpoint.study.graph import places
 from dewpoint.verify import examine
@@ -42,7 +42,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as apart:
             earlier = arguments.against
             earlier = manifests_of(earlier, Path(apart)) if earlier.is_file() else earlier
-            good &= equal(held, earlier_of(earlier, arguments.against, results), "the earlier")
+            good &= equal(held, results_in(earlier, arguments.against, results), "the earlier")
     if arguments.again:
         anew = make_again(study, held)
         good &= equal(inventory(anew, data_of(anew)), held, "the first run")
@@ -76,18 +76,6 @@ def equal(held: Inventory, earlier: Inventory, what: str) -> bool:
     show(f"not in {what}", found.here)
     show(f"only in {what}", found.there)
     return say(f"equal to {what}", found.equal, found.equal + len(found.other))
-
-
-def earlier_of(folder: Path, called: Path, results: Path) -> Inventory:
-    """What an earlier run made, wherever in a folder it lies."""
-    inside = [folder / results, folder / "results" / results.name, folder / results.name, folder]
-    for place in [place for place in inside if place.is_dir()]:
-        found = inventory(place, data_of(place))
-        if found.artifacts:
-            return found
-    raise UserError(
-        f"{called}: no results of {results.name} there; expected a project, a study's results, or an archive"
-    )
 
 
 def show(what: str, lines: list[str]) -> None:

@@ -144,8 +144,11 @@ def _add(tar: tarfile.TarFile, name: str, what: Path | bytes) -> None:
 # --- read ---------------------------------------------------------------------------------------
 
 
-def manifests_of(archive: Path, folder: Path) -> Path:
-    """Unpacks what manifests and environments an archive has, and returns the folder that it has its parts in."""
+def manifests_of(archive: Path, folder: Path, scores: bool = False) -> Path:
+    """Unpacks what manifests and environments an archive has, and returns the folder that it has its parts in.
+
+    `scores`: the values of single queries, too.
+    """
     import pyarrow as pa
 
     codec = COMPRESSED.get(archive.suffix)
@@ -154,7 +157,8 @@ def manifests_of(archive: Path, folder: Path) -> Path:
             stream: Any = pa.CompressedInputStream(raw, codec) if codec else raw
             with tarfile.open(fileobj=stream, mode="r|") as tar:
                 for member in tar:
-                    if member.isfile() and member.name.endswith(".json") and _holds_records(member.name):
+                    wanted = member.name.endswith(".json") or (scores and _holds_scores(member.name))
+                    if member.isfile() and wanted and _holds_records(member.name):
                         tar.extract(member, folder, filter="data")
     except (tarfile.TarError, OSError, EOFError, pa.ArrowException) as error:
         said = str(error).splitlines() or [type(error).__name__]
@@ -168,3 +172,7 @@ def manifests_of(archive: Path, folder: Path) -> Path:
 def _holds_records(name: str) -> bool:
     parts = PurePosixPath(name).parts
     return len(parts) > 2 and parts[1] in ("results", "data") and parts[2] != ".notes"
+
+
+def _holds_scores(name: str) -> bool:
+    return PurePosixPath(name).parts[3:4] == ("scores",) and name.endswith(".parquet")

@@ -40,7 +40,7 @@ def compare(ours: Inventory, earlier: Inventory) -> Compared:
             found.other.append(name)
             follows = [source for source in _inputs_that_differ(one, other) if source in found.other]
             if not follows:
-                found.lines += [f"{name}: {', '.join(_files(one, other))}"]
+                found.lines += [f"{name}: {', '.join(files_that_differ(one, other))}"]
                 found.lines += [f"    {line}" for line in _why(one, other, ours, earlier)]
     return found
 
@@ -88,7 +88,7 @@ def _inputs_that_differ(one: Held, other: Held) -> list[str]:
     return [name for name in now if now[name] != then.get(name)] + [name for name in then if name not in now]
 
 
-def _files(one: Held, other: Held) -> list[str]:
+def files_that_differ(one: Held, other: Held) -> list[str]:
     now, then = one.record["files"], other.record["files"]
     sums = [{name: said["sha256"] for name, said in files.items()} for files in (now, then)]
     return sorted(name for name in now.keys() | then.keys() if sums[0].get(name) != sums[1].get(name))
@@ -100,11 +100,11 @@ def _why(one: Held, other: Held, ours: Inventory, earlier: Inventory) -> Iterato
     if one.record["code"] != other.record["code"]:
         found.append(f"code: {other.record['code'] or 'unknown'} → {one.record['code'] or 'unknown'}")
     found += [f"input {name} differs" for name in _inputs_that_differ(one, other)]
-    found += _where(one, other, ours, earlier)
+    found += made_elsewhere(one, other, ours, earlier)
     yield from found or ["made alike, as far as manifests tell: settings, code, inputs, packages, processor, threads"]
 
 
-def _where(one: Held, other: Held, ours: Inventory, earlier: Inventory) -> Iterator[str]:
+def made_elsewhere(one: Held, other: Held, ours: Inventory, earlier: Inventory) -> Iterator[str]:
     """What differs of the environments; of one whose file is gone, what its manifest says."""
     of = ((other, earlier), (one, ours))
     then, now = (kept(held.environments, made.record["run"].get("environment")) for made, held in of)

@@ -105,3 +105,15 @@ def data_of(results: Path) -> Path | None:
                 then = where.parents[len(Path(name).parts) - (1 if where.name == MANIFEST else 2)]
                 return next((above / then for above in results.absolute().parents if (above / then).is_dir()), None)
     return None
+
+
+def results_in(folder: Path, called: Path, results: Path) -> Inventory:
+    """What another run made of a study, wherever in a folder it lies."""
+    inside = [folder / results, folder / "results" / results.name, folder / results.name, folder]
+    for place in [place for place in inside if place.is_dir()]:
+        found = inventory(place, data_of(place))
+        if found.artifacts:
+            return found
+    raise UserError(
+        f"{called}: no results of {results.name} there; expected a project, a study's results, or an archive"
+    )

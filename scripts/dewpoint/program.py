@@ -27,6 +27,7 @@ from typing import Any
 from dewpoint.artifact import Artifact
 from dewpoint.errors import UserError
 from dewpoint.lease import count_gpus, named_gpus, take_devices
+from dewpoint.tracked import tracked
 from dewpoint.training.given import Pace
 
 Settings = SimpleNamespace
@@ -201,7 +202,8 @@ def run(main: Callable, words: Sequence[str] | None = None, options: Sequence[st
         if artifact and (other := artifact.is_made()):
             logging.getLogger(__name__).info("the same was made before: %s", other)
             return
-        main(**arguments)
+        with tracked(artifact if Pace in taken.values() else None):
+            main(**arguments)
         if artifact:
             artifact.seal()
     except UserError as error:

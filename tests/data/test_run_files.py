@@ -191,7 +191,7 @@ def test_what_cannot_be_written_is_one_line_and_leaves_the_old_file(dataset, tmp
     file.write_text("old")
     for output, message in (
         ("run.trec", "passage id 'p 8' has whitespace in it, which this format cannot hold"),
-        ("run.json", f"{tmp_path}/run.json: unknown format '.json'; use .trec or .tsv, which is MS MARCO's"),
+        ("run.json", f"{tmp_path}/run.json: unknown format '.json'; use .trec or .tsv, which is MS MARCO's, or .npy"),
     ):
         with pytest.raises(SystemExit) as exit:
             exported(run, dataset, tmp_path / output)

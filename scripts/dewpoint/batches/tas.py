@@ -5,7 +5,7 @@ negatives at random. What a cluster smaller than its share lacks comes from furt
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dewpoint.batches._clustered import ByClusters, compose
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 class Tas(ByClusters):
     """Queries of the same topics, by clusters of their vectors."""
+
+    cites: ClassVar[tuple[str, ...]] = ("hofstatter2021tas",)
 
     name: Literal["tas"]
 

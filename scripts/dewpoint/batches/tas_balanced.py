@@ -24,6 +24,7 @@ class TasBalanced(ByClusters):
     """Queries of the same topics, with negatives of all the teacher's margins."""
 
     needs_teacher: ClassVar[bool] = True
+    cites: ClassVar[tuple[str, ...]] = ("hofstatter2021tas",)
 
     name: Literal["tas-balanced"]
     bins: Count = Field(10, description="equal ranges of a query's margins")

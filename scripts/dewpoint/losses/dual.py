@@ -23,6 +23,7 @@ class Dual(TaughtMargins):
     """margin-mse, plus a loss over all passages of the batch."""
 
     pairwise: ClassVar[bool] = True
+    cites: ClassVar[tuple[str, ...]] = ("hofstatter2021tas",)
 
     name: Literal["dual"]
     alpha: float = Field(0.75, gt=0, description="weight of the in-batch loss")

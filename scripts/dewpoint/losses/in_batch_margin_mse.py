@@ -10,7 +10,7 @@ loss, "of like range", it must have meant the mean, which is the default. Passag
 which the teacher has no score, have no part. γ is 1 there; see `margin-mse`.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 class InBatchMarginMse(TaughtMargins):
     """The teacher's margins between a query's positive and all passages of the batch, by their squared error."""
+
+    cites: ClassVar[tuple[str, ...]] = ("hofstatter2021tas",)
 
     name: Literal["in-batch-margin-mse"]
     scale: Literal["mean", "sum"] = Field(

@@ -11,7 +11,7 @@ teacher has behind j (`rank`). j and k are passages of the batch that have a tea
 query; ranks and weights have no gradient.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 class Lambda(Taught):
     """Pairs in the teacher's order, weighted as nDCG-Loss2 of LambdaLoss does."""
+
+    cites: ClassVar[tuple[str, ...]] = ("wang2018lambdaloss",)
 
     name: Literal["lambda"]
     temperature: float = Field(1.0, gt=0, description="τ, by which a pair's margin is divided")

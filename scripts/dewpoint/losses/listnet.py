@@ -5,7 +5,7 @@ L = -1/|Q| Σ_i Σ_j T_ij log S_ij        T_i = softmax(t_i / τ), S_i = softmax
 j over all passages of the batch that have a teacher's score and are not masked for the query.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dewpoint.losses._taught import TaughtShares, listed, log_shares, taught_shares
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 class ListNet(TaughtShares):
     """Cross-entropy of the passages' shares with the teacher's."""
+
+    cites: ClassVar[tuple[str, ...]] = ("cao2007listnet",)
 
     name: Literal["listnet"]
 

@@ -8,7 +8,7 @@ pairs the batch has. (Hofstätter et al. 2020; with one negative a query it is t
 without a length of one, the error begins so high that γ, `teacher_scale`, must bring them near.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dewpoint.losses._taught import TaughtMargins, listed, squared_margins
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 class MarginMse(TaughtMargins):
     """The teacher's margins between a query's positive and its own negatives, by their squared error."""
+
+    cites: ClassVar[tuple[str, ...]] = ("hofstatter2020marginmse",)
 
     name: Literal["margin-mse"]
 

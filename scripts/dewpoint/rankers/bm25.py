@@ -66,6 +66,7 @@ class Bm25(Ranker):
         "index": Resources(mem_mb=16_000, runtime=240),
         "rank": Resources(mem_mb=16_000, runtime=240, threads="half"),
     }
+    cites: ClassVar[tuple[str, ...]] = ("robertson2009bm25",)
 
     kind: Literal["bm25"]
     k1: Annotated[float, INDEX] = Field(0.9, ge=0, le=100, description="how much more a word counts that comes again")

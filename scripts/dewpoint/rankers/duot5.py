@@ -23,6 +23,7 @@ class DuoT5(Judged):
     """Another ranker's first passages in the order in which a T5 prefers them, each compared with each."""
 
     asked_about: ClassVar[int] = 2
+    cites: ClassVar[tuple[str, ...]] = ("pradeep2021duot5",)
 
     kind: Literal["duot5"]
     top: Annotated[Count, HERE] = Field(

@@ -25,6 +25,7 @@ class Expand(Bm25):
     resources: ClassVar[dict[str, Resources]] = Bm25.resources | {
         "derive": Resources(mem_mb=16_000, runtime=2880, threads="half", gpu=1)
     }
+    cites: ClassVar[tuple[str, ...]] = ("robertson2009bm25", "nogueira2019doct5query")
 
     kind: Literal["expand"]
     by: Annotated[Label, Names("models")] = Field(description="who writes the queries, a seq2seq")

@@ -32,6 +32,7 @@ class LateInteraction(SearchesVectors):
         "probe": Resources(mem_mb=64_000, runtime=720, threads="half"),
         "latency": Resources(mem_mb=64_000, runtime=720, threads="all", gpu=1),
     }
+    cites: ClassVar[tuple[str, ...]] = ("khattab2020colbert",)
 
     kind: Literal["late-interaction"]
     candidates: Annotated[Count, For("rank")] = Field(

@@ -1,7 +1,7 @@
 """`monot5`: mono-T5, which asks of each passage whether it is relevant, s(q, p) = log P(true)."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dewpoint.artifact import Artifact
 from dewpoint.rankers._judged import Judged
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 class MonoT5(Judged):
     """Another ranker's passages in the order in which a T5 finds them relevant, one by one."""
+
+    cites: ClassVar[tuple[str, ...]] = ("nogueira2020monot5",)
 
     kind: Literal["monot5"]
 

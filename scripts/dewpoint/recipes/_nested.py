@@ -20,6 +20,9 @@ class Nested(Sided):
         "the first is all; left out: all alone",
     )
 
+    def cited(self) -> tuple[str, ...]:
+        return super().cited() + (("kusupati2022matryoshka",) if self.sizes else ())
+
     @model_validator(mode="after")
     def ever_fewer(self):
         sizes = self.sizes or []

@@ -4,7 +4,7 @@ L = loss of the spans' scores + Σ_masked (head MLM + late MLM) / number masked 
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,8 @@ from dewpoint.training.given import Pace, Text
 
 class CoCondenser(Condenser):
     """Condenser with a contrast between spans of documents; a batch is so many documents, two spans each."""
+
+    cites: ClassVar[tuple[str, ...]] = ("gao2021condenser", "gao2022cocondenser")
 
     recipe: Literal["cocondenser"]
     spans_of: Literal["document", "passage"] = Field("document", description="what two sibling spans are cut from")

@@ -23,6 +23,7 @@ class ColBERT(Encoding):
 
     several: ClassVar[bool] = True
     ranker: ClassVar[str | None] = "late-interaction"
+    cites: ClassVar[tuple[str, ...]] = ("khattab2020colbert",)
 
     recipe: Literal["colbert"]
     augmented: Annotated[bool, TEXTS] = Field(True, description="queries are filled up with [MASK] to query_length")

@@ -5,7 +5,7 @@ L = Σ_masked CE(W h_cd_i, x_i) + Σ_masked CE(W h_late_i, x_i), over their numb
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,8 @@ from dewpoint.training.given import Pace, Text
 
 class Condenser(Pretraining):
     """Masked words predicted through the late CLS."""
+
+    cites: ClassVar[tuple[str, ...]] = ("gao2021condenser",)
 
     recipe: Literal["condenser"]
     early_layers: Count = Field(6, description="layers before the split; the rest are late")

@@ -20,6 +20,7 @@ class CrossEncoder(Ranking):
 
     reads: ClassVar[tuple[str, ...]] = ("work", "texts")
     pairs: ClassVar[bool] = True
+    cites: ClassVar[tuple[str, ...]] = ("nogueira2019passage",)
 
     recipe: Literal["crossencoder"]
 

@@ -1,6 +1,6 @@
 """`mlm`: BERT's masked language modelling, whole words."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from dewpoint.artifact import Artifact
 from dewpoint.recipes._pretraining import Pretraining
@@ -9,6 +9,8 @@ from dewpoint.training.given import Pace, Text
 
 class Mlm(Pretraining):
     """BERT's masked language modelling with whole words."""
+
+    cites: ClassVar[tuple[str, ...]] = ("devlin2019bert",)
 
     recipe: Literal["mlm"]
 

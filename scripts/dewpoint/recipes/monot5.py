@@ -24,6 +24,7 @@ class TrainedMonoT5(Ranking):
     """mono-T5: a T5 that learns to answer whether a passage is relevant; a ranker of kind `monot5` asks it."""
 
     writes: ClassVar[bool] = True
+    cites: ClassVar[tuple[str, ...]] = ("nogueira2020monot5",)
 
     recipe: Literal["monot5"]
     query_length: Annotated[Count, TEXTS] = Field(64, ge=3, description="tokens of a query in a question")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -40,6 +40,8 @@ class Watching(Development):
 class Pairs(Pooled, Nested, Mined):
     """Pairs of texts that belong together, against all others of the batch: pre-training of a retriever."""
 
+    cites: ClassVar[tuple[str, ...]] = ("oguz2022paq",)
+
     recipe: Literal["pairs"]
     task: Literal["judged", "ict", "bfs"] = Field(
         "judged",
@@ -55,6 +57,10 @@ class Pairs(Pooled, Nested, Mined):
     batch_size: Count = Field(256, description="pairs")
     learning_rate: float = Field(2e-5, gt=0, description="the highest, after warm-up")
     development: Watching | None = Field(None, description="left out: nothing is measured on the way")
+
+    def cited(self) -> tuple[str, ...]:
+        of_task = {"judged": (), "ict": ("lee2019orqa",), "bfs": ("chang2020pretraining",)}
+        return super().cited() + of_task[self.task]
 
     @property
     def made(self) -> bool:

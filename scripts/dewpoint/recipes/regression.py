@@ -24,6 +24,7 @@ class Regression(OnExamples):
 
     examples: ClassVar[str] = SCORES
     similarity: ClassVar[str] = SIMILARITY
+    cites: ClassVar[tuple[str, ...]] = ("reimers2019sbert",)
 
     recipe: Literal["regression"]
     epochs: Count = Field(4, description="times that all pairs are trained on")

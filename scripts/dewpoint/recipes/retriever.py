@@ -3,7 +3,7 @@
 L = 1/n Σ_i loss(q_i·p_1 … q_i·p_m)        p over all passages of the step; which may be negative is known to the loss
 """
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -17,6 +17,8 @@ from dewpoint.training.given import Pace
 
 class Retriever(Pooled, Nested, Encoding):
     """A query's positive against its negatives and the other passages of the batch."""
+
+    cites: ClassVar[tuple[str, ...]] = ("karpukhin2020dpr",)
 
     recipe: Literal["retriever"]
     train_query_length: Count | None = Field(

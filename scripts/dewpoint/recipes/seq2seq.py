@@ -16,6 +16,7 @@ class Seq2seq(Node):
 
     resources: ClassVar[Resources] = Resources(mem_mb=16_000, runtime=60)
     writes: ClassVar[bool] = True
+    cites: ClassVar[tuple[str, ...]] = ("raffel2020t5",)
 
     recipe: Literal["seq2seq"]
     query_length: Annotated[Count, TEXTS] = Field(64, ge=3, description="tokens of a query, special ones included")

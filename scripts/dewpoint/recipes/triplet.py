@@ -25,6 +25,7 @@ class Triplet(OnExamples):
 
     examples: ClassVar[str] = TRIPLETS
     similarity: ClassVar[str] = SIMILARITY
+    cites: ClassVar[tuple[str, ...]] = ("reimers2019sbert",)
 
     recipe: Literal["triplet"]
     margin: float = Field(5, gt=0, description="between the two distances, which are Euclidean")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from dewpoint.artifact import Artifact, member, read_manifest
 from dewpoint.evaluation.costs import TIMED, WHAT, is_cost, is_timed
+from dewpoint.report import latex
 from dewpoint.report.markdown import MARK, NONE, NONE_SAYS, grid
 from dewpoint.report.reproduced import Line, beside, blocks, write_lines
 from dewpoint.report.table_settings import TableSettings
@@ -39,7 +40,7 @@ def write_table(
     turns: list[Path],
     costs: list[Path],
 ) -> None:
-    """As CSV, with full digits, and as Markdown; `scores` by place, then by ranker, `costs` so of places with costs.
+    """As CSV, with full digits, Markdown and LaTeX; `scores` by place, then by ranker, `costs` so of places with costs.
 
     `turns` are of the places with latencies, where these are measured in turns.
     """
@@ -62,6 +63,8 @@ def write_table(
         wide(settings, values, queries, tests).to_csv(output)
         body = [markdown(settings, values, marked)]
         body += [NONE_SAYS] if f" {NONE} " in body[0] else []
+    tex = latex.table(artifact.manifest.stem, settings, values, marked, CHANCE)
+    artifact.beside(".tex").write_text(tex, encoding="utf-8")
     places = "; ".join(f"{on}, {count:,} queries" for on, count in queries.items())
     body += [footnote(settings.baseline, marked, max(queries.values()))] if comparison else []
     body += [medians(settings.turns)] if settings.turns else []

@@ -1,7 +1,7 @@
 """`beir`: a folder with corpus.jsonl, queries.jsonl and qrels/<split>.tsv, each plain, .gz or .zst."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 class Beir(Source):
     """A folder with corpus.jsonl, queries.jsonl and qrels/<split>.tsv, each plain, .gz or .zst."""
+
+    cites: ClassVar[tuple[str, ...]] = ("thakur2021beir",)
 
     source: Literal["beir"]
     path: str = Field(description="the folder")

@@ -36,6 +36,7 @@ class ConvAI2(Dialogue):
     archive: ClassVar[tuple[str, Download]] = (FILE, DOWNLOAD)
     paper: ClassVar[str] = "convai2"
     splits: ClassVar[tuple[str, ...]] = ("train", "dev")
+    cites: ClassVar[tuple[str, ...]] = ("zhang2018personachat", "dinan2019convai2")
 
     source: Literal["convai2"]
     persona: Literal["original", "revised"] = Field(

@@ -65,6 +65,7 @@ class Dpr(Source):
     """
 
     average_words: ClassVar[float] = _dpr.WORDS
+    cites: ClassVar[tuple[str, ...]] = ("karpukhin2020dpr",)
 
     source: Literal["dpr"]
     questions: Annotated[list[Literal["nq", "triviaqa"]], Once] = Field(
@@ -73,6 +74,10 @@ class Dpr(Source):
     adversarial: bool = Field(
         False, description="list `adversarial` of nq-train: the negatives that DPR's authors mined with a first round"
     )
+
+    def cited(self) -> tuple[str, ...]:
+        whose = {"nq": "kwiatkowski2019nq", "triviaqa": "joshi2017triviaqa"}
+        return self.cites + tuple(whose[name] for name in self.questions)
 
     @property
     def judged(self) -> list[str]:

@@ -35,6 +35,7 @@ class Dstc7(Dialogue):
     estimated: ClassVar[int] = 4_000_000
     archive: ClassVar[tuple[str, Download]] = (FILE, DOWNLOAD)
     paper: ClassVar[str] = "dstc7"
+    cites: ClassVar[tuple[str, ...]] = ("gunasekara2019dstc7", "lowe2015ubuntu")
 
     source: Literal["dstc7"]
 

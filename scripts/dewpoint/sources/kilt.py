@@ -109,6 +109,7 @@ class Kilt(Source):
     resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=480)
     average_words: ClassVar[float] = 65
     estimated: ClassVar[int] = 36_000_000
+    cites: ClassVar[tuple[str, ...]] = ("petroni2021kilt",)
 
     source: Literal["kilt"]
     tasks: Annotated[

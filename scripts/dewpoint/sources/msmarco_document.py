@@ -30,6 +30,7 @@ class MsmarcoDocument(Msmarco):
     """MS MARCO's documents, cut to passages; splits train, dev, dl2019, dl2020. Judgements are of whole documents."""
 
     estimated: ClassVar[int] = 10_500_000
+    cites: ClassVar[tuple[str, ...]] = ("bajaj2016msmarco", "craswell2020trec2019", "craswell2021trec2020")
 
     source: Literal["msmarco-document"]
     passages: Literal["first", "all"] = Field(

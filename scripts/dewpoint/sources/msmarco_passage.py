@@ -39,6 +39,7 @@ class MsmarcoPassage(Msmarco):
     """MS MARCO's passages; splits train and dev (the small one), and TREC's dl2019 and dl2020."""
 
     average_words: ClassVar[float] = 60
+    cites: ClassVar[tuple[str, ...]] = ("bajaj2016msmarco", "craswell2020trec2019", "craswell2021trec2020")
 
     source: Literal["msmarco-passage"]
     titles: bool = Field(False, description="with the titles of RocketQA's release of the corpus")

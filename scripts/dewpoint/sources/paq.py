@@ -50,6 +50,7 @@ class Paq(Source):
 
     resources: ClassVar[Resources] = Resources(mem_mb=4000, runtime=240)
     average_words: ClassVar[float] = _dpr.WORDS
+    cites: ClassVar[tuple[str, ...]] = ("lewis2021paq", "karpukhin2020dpr")
 
     source: Literal["paq"]
     subset: Literal["all", "L1", "L4", "NE"] = Field(

@@ -33,6 +33,7 @@ class Posts(Source):
     """Posts of Reddit and the comments that answer them, from dumps in pushshift's format: JSON lines, mostly .zst."""
 
     resources: ClassVar[Resources] = Resources(mem_mb=8000, runtime=2880)
+    cites: ClassVar[tuple[str, ...]] = ("baumgartner2020pushshift",)
 
     source: Literal["posts"]
     submissions: list[str] = Field(min_length=1, description="files of posts, or patterns such as RS_2019-*.zst")

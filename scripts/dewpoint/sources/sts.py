@@ -6,7 +6,7 @@ with where the sentences are from.
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal
 
 from pydantic import Field
 
@@ -35,6 +35,8 @@ SCORE, TEXTS = 4, slice(5, 7)
 
 class Sts(Examples):
     """STS-Benchmark, pairs of sentences with a score from 0 to 5; splits train, dev and test."""
+
+    cites: ClassVar[tuple[str, ...]] = ("cer2017sts",)
 
     source: Literal["sts"]
     path: str | None = Field(None, description="a folder with sts-train.csv and the others; left out: it is fetched")

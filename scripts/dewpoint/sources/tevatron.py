@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ LIST = "negatives"
 
 class Tevatron(Source):
     """Tevatron's JSON lines, each file plain, .gz or .zst; their negatives are the list `negatives`."""
+
+    cites: ClassVar[tuple[str, ...]] = ("gao2022tevatron",)
 
     source: Literal["tevatron"]
     corpus: list[str] = Field(min_length=1, description="paths or patterns: docid, title, text")

@@ -37,6 +37,7 @@ class Ubuntu(Dialogue):
     archive: ClassVar[tuple[str, Download]] = (FILE, DOWNLOAD)
     paper: ClassVar[str] = "ubuntu-v2"
     unlisted: ClassVar[tuple[str, ...]] = ("train",)
+    cites: ClassVar[tuple[str, ...]] = ("lowe2015ubuntu",)
 
     source: Literal["ubuntu"]
 

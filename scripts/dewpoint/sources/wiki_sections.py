@@ -2,7 +2,7 @@
 
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from dewpoint.data import tiny
 from dewpoint.data.catalogue import Download
@@ -30,6 +30,8 @@ def kept(name: str) -> str:
 
 class WikiSections(Examples):
     """Triplets of Wikipedia's sentences, two of a section and one of another one; splits train, dev and test."""
+
+    cites: ClassVar[tuple[str, ...]] = ("eindor2018sections",)
 
     source: Literal["wiki-sections"]
 

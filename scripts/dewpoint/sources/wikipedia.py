@@ -28,6 +28,7 @@ class Wikipedia(Source):
 
     average_words: ClassVar[float] = 45
     estimated: ClassVar[int] = 90_000_000
+    cites: ClassVar[tuple[str, ...]] = ("wikimedia2023wikipedia",)
 
     source: Literal["wikipedia"]
 

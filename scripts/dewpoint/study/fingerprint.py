@@ -17,7 +17,7 @@ from dewpoint.study.modules import Modules, Target
 SCRIPTS = Path(__file__).parents[2]
 DOWNLOADS = ("data.catalogue", "data.download")  # what comes is checked; where from is in the settings
 # modules and packages that are not followed
-RECORDS = ("artifact", "notes", "environment", "lease")
+RECORDS = ("artifact", "notes", "environment", "lease", "tracked")
 NO_RESULT = {f"dewpoint.{name}" for name in ("errors", "program", "progress", "study", *RECORDS, *DOWNLOADS)}
 
 

@@ -13,7 +13,7 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, field_validat
 from dewpoint.evaluation.costs import is_cost, is_spread, is_tested, is_timed
 from dewpoint.evaluation.registry import ANSWERS, JUDGEMENTS, OF_EXAMPLES, OF_SETS, SCORES, TRIPLETS, goes_by, known
 from dewpoint.study.bases import Asked, Node
-from dewpoint.study.kind import Names, Strict, any_of, kinds
+from dewpoint.study.kind import Kind, Names, Strict, any_of, kinds
 from dewpoint.study.types import Amount, Count, Folder, Label, Metric, Name, Once, Place, Seed
 from dewpoint.study.written import nearest
 
@@ -73,6 +73,9 @@ class Config(Strict):
         None,
         description="programs begin in a process that has their libraries loaded, on one machine; Snakemake's own "
         "benchmark files then tell nothing of memory. null: in a rehearsal alone",
+    )
+    tracker: Literal["none", "tensorboard", "wandb"] = Field(
+        "none", description="that trainings are followed by; its package is yours to install, and no result knows of it"
     )
     mirrors: dict[str, str] = Field(
         {},
@@ -216,6 +219,13 @@ class Study(Strict):
         """What its paper calls the place of a table's column."""
         other = table.published_on.get(f"{dataset}/{split}")
         return other or "/".join(self.datasets[dataset].in_papers(dataset, split))
+
+    def cited(self) -> set[str]:
+        """Keys of what its kinds follow and use, and names of the papers that its tables reproduce."""
+        entries = [entry for section in SECTIONS for entry in getattr(self, section).values()]
+        parts = [part for entry in entries for part in entry.parts() if isinstance(part, Kind)]
+        papers = {table.paper.split("/")[0] for table in self.tables.values() if table.paper}
+        return papers | {key for part in parts for key in part.cited()}
 
     def made_from(self, nodes: Iterable[str]) -> set[str]:
         """These nodes of `needs` and all that they are made from, directly or not."""

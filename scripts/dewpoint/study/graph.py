@@ -689,7 +689,7 @@ class Graph:
         described = self.needed.model_dump_json(by_alias=True, exclude_defaults=True)
         papers = {name: cited(table.paper) for name, table in self.study.tables.items() if table.paper}
         config = self.config.model_dump(include=set(SHAPING))
-        return dump({"study": described, "papers": papers, "config": config})
+        return dump({"study": described, "papers": papers, "config": config, "cites": sorted(self.needed.cited())})
 
     @property
     def command(self) -> str:

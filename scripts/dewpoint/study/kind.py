@@ -11,7 +11,7 @@ from functools import cache, reduce
 from importlib import import_module
 from operator import or_
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, model_validator
 from pydantic.fields import FieldInfo
@@ -102,6 +102,12 @@ class Strict(BaseModel):
 
 class Kind(Strict):
     """The class of a kind. What the work needs beyond its settings, its cost and its small self are in the bases."""
+
+    cites: ClassVar[tuple[str, ...]] = ()  # keys of report/references.bib
+
+    def cited(self) -> tuple[str, ...]:
+        """What to cite where it is used: the paper that it follows, that of a public dataset."""
+        return self.cites
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         """(key, what is wrong there and what would be right) of each mistake that only the whole study shows."""

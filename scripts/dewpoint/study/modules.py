@@ -38,9 +38,9 @@ class Modules:
 
     @cached_property
     def templates(self) -> dict[str, list[Path]]:
-        """Module → the templates that lie beside it, page.html.j2 beside page.py."""
+        """Module → the texts that lie beside it, page.html.j2 beside page.py, references.bib beside references.py."""
         found = defaultdict(list)
-        for path in sorted(self.folder.rglob("*.j2")):
+        for path in sorted([*self.folder.rglob("*.j2"), *self.folder.rglob("*.bib")]):
             module = path.with_name(path.name.split(".")[0]).relative_to(self.folder)
             found[".".join(module.parts)].append(path)
         return found
