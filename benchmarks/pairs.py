@@ -3,7 +3,8 @@
 Generated pairs, a query of 8 words and a passage of 16 on average, as Parquet files; a quarter of them and all are
 prepared, tokenised and trained on for some steps by an encoder of MiniLM's size (6 layers of 384). What is timed of a
 training: how long after its process starts the first step begins, its rate, and that of its stream alone, batches put
-together as a step reads them. Activations are held for 1,024 tokens at once, so that memory is the pairs'. Prints a
+together as a step reads them. Activations are held for 1,024 tokens at once, so that memory is the pairs'; what the
+training holds of its own is also said without the pages of memory-mapped files, which a system takes back. Prints a
 line for each figure: name, value, goal, ok or short. Wants a quiet machine.
 """
 
@@ -17,11 +18,13 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from math import log
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -37,6 +40,7 @@ FILE = 5_000_000  # pairs of each
 LEARNED = 20_000  # passages that the vocabulary is learned from
 LENGTHS = {"query_length": 24, "passage_length": 48}
 SHAPE = {"layers": 6, "hidden": 384, "heads": 12, "vocabulary": 30_522}
+WATCHED = 60  # seconds of a training whose memory is looked at
 BEGUN = "rows a step"  # what a training says before its first
 MEMORY, START, STREAM, EXPONENT = 2048, 5, 20, 1.1  # goals: MB, seconds, times
 
@@ -63,7 +67,9 @@ def main() -> None:
     memory, trained = max(of.mb for of in made.values()), made["train"]
     say("peak memory of preparing, tokenising, training", memory, MEMORY, "MB", most=True)
     say("exponent of the number of pairs", log(took[1] / took[0]) / log(4), EXPONENT, most=True)
-    say("from the process's start to the first step", until_begun(project), START, "s", most=True)
+    seconds, own = begun(project)
+    say("from the process's start to the first step", seconds, START, "s", most=True)
+    say("memory of the training, without files that are mapped", own, MEMORY, "MB", most=True)
     rate = trained.settings["steps"] * trained.settings["batch_size"] / trained.facts["training_seconds"]
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
         alone = process.submit(stream, project, trained.settings).result()
@@ -118,8 +124,9 @@ def learned(path: Path) -> str:
     return str(path.resolve())
 
 
-def until_begun(project: ours.Project) -> float:
-    """Seconds from the start of a training's process to its first step; then it is stopped."""
+def begun(project: ours.Project) -> tuple[float, float]:
+    """(seconds from the start of a training's process to its first step, most MB that it holds of its own in the next
+    `WATCHED` seconds); then it is stopped."""
     target = ours.model("pairs")
     command = project.job(target)[1]
     named = project.path(shlex.split(command)[2])
@@ -131,12 +138,32 @@ def until_begun(project: ours.Project) -> float:
     process = subprocess.Popen(["bash", "-c", command], cwd=project.folder, env=asked, start_new_session=True)
     while process.poll() is None and log_file.read_text().count(BEGUN) == before:
         time.sleep(0.02)
-    seconds = time.perf_counter() - began
+    seconds, own = time.perf_counter() - began, 0
     if process.poll():
         sys.exit(log_file.read_text())
-    os.killpg(process.pid, signal.SIGTERM)
+    while process.poll() is None and time.perf_counter() < began + seconds + WATCHED:
+        own = max([own, *map(own_bytes, family(process.pid))])
+        time.sleep(0.2)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
     process.wait()
-    return seconds
+    return seconds, own / 2**20
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and all that it has started."""
+    with suppress(psutil.NoSuchProcess):
+        first = psutil.Process(pid)
+        return [first, *first.children(recursive=True)]
+    return []
+
+
+def own_bytes(process: psutil.Process) -> int:
+    """What a process holds and no file has."""
+    with suppress(psutil.NoSuchProcess):
+        held = process.memory_info()
+        return held.rss - held.shared
+    return 0
 
 
 def stream(project: ours.Project, settings: dict) -> float:
