@@ -8,10 +8,11 @@ LOCK := envs/dewpoint$(if $(GPU),-gpu).txt
 
 # a study of studies/, for rehearse and plan
 STUDY ?= quickstart
-# the study of verify, archive and compare: config.yaml's, if none is named
+# the study of watch, report, verify, archive and compare: config.yaml's, if none is named
 NAMED = $(if $(filter command environment,$(firstword $(origin STUDY))),studies/$(STUDY).yaml)
 
-.PHONY: help setup quickstart ask only rehearse plan verify archive compare publish test test-slurm fuzz lint schema lock clean soak \
+.PHONY: help setup quickstart ask only rehearse plan watch report verify archive compare publish test test-slurm fuzz lint \
+    schema lock clean soak \
     bench-answers bench-bm25 bench-pairs bench-plan bench-prepare bench-pretrain bench-rerank bench-retriever bench-search bench-trust
 
 help: ## this list
@@ -33,6 +34,12 @@ rehearse: setup ## a study in minutes, on tiny files and models (STUDY=cocondens
 
 plan: setup ## what a study will cost: jobs, GPU hours, disk (STUDY=cocondenser TERAFLOPS=125)
 	@$(BIN)/python scripts/plan.py studies/$(STUDY).yaml $(if $(TERAFLOPS),--teraflops $(TERAFLOPS))
+
+watch: setup ## how far a study is, while it runs, here or on a cluster (STUDY=quickstart)
+	@$(BIN)/python scripts/watch.py $(NAMED)
+
+report: setup ## a page of what is there of a study that is not finished (STUDY=quickstart)
+	@$(BIN)/python scripts/unfinished.py $(NAMED)
 
 verify: setup ## whether results are what was written (AGAINST=folder or archive: and equal to it; AGAIN=1: made anew)
 	@$(BIN)/python scripts/verify.py $(NAMED) $(if $(AGAINST),--against "$(AGAINST)") $(if $(AGAIN),--again)

@@ -20,6 +20,29 @@ rule rehearse:
         f"{LOGGED} python {SCRIPTS}/rehearse.py --settings {{params.settings:q}} --code {{params.code}} --output {{output:q}}"
 
 
+for kind, function, names in jobs("rankers", "rehearse"):
+
+    rule:
+        name:
+            f"{function}_{kind.tag()}"
+        output:
+            f"{DATA}/files/ranker.{kind.tag()}/manifest.json",
+        log:
+            f"{DATA}/.logs/rehearse/ranker.{kind.tag()}.log",
+        benchmark:
+            f"{DATA}/.benchmarks/rehearse/ranker.{kind.tag()}.jsonl"
+        conda:
+            ENVIRONMENT
+        resources:
+            **asked(kind.needs(function)),
+        params:
+            **work(kind, function),
+            settings=graph.ranker_rehearse_settings(),
+            code=fingerprint(f"{kind.module()}:{function}"),
+        shell:
+            WORK
+
+
 rule stand_in:
     output:
         f"{DATA}/stand-ins/{{place}}/manifest.json",

@@ -1,4 +1,4 @@
-"""What sources fetch: every file can be named, fetched and checked, and the page on it says the same."""
+"""What sources and rankers fetch: every file can be named, fetched and checked, and the page on it says the same."""
 
 import json
 import re
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dewpoint.data.catalogue import Download
+from dewpoint.rankers import word_vectors
 from dewpoint.sources import _marco, convai2, dpr, dstc7, kilt, paq, sts, ubuntu, wiki_sections, wikipedia
 from dewpoint.study.grammar import Study
 from dewpoint.study.graph import Graph
@@ -39,7 +40,8 @@ SOURCES = {
 }
 DATASETS = Study.model_validate({"datasets": SOURCES}).datasets
 FILES_OF = {name: dataset.downloads() for name, dataset in DATASETS.items()}
-FILES = {name: file for files in FILES_OF.values() for name, file in files.items()}
+OF_RANKERS = word_vectors.WordVectors(kind="word-vectors").downloads()
+FILES = {name: file for files in (*FILES_OF.values(), OF_RANKERS) for name, file in files.items()}
 EXPECTED = {name: dataset.expected() for name, dataset in DATASETS.items()}
 
 
@@ -52,7 +54,7 @@ def graph(tmp_path) -> Graph:
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_can_be_fetched_kept_and_checked(name):
     file = FILES[name]
-    assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(gz|tgz|txt|csv|parquet|jsonl?)", name)
+    assert re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*\.(gz|tgz|zip|txt|csv|parquet|jsonl?)", name)
     assert file.url.startswith("https://") and "//" not in file.url[8:]
     assert Path(file.url).suffixes == Path(name).suffixes or name.startswith("wikipedia-2023")
     assert file.bytes is None or file.bytes > 1000
@@ -77,7 +79,7 @@ def test_sources_need_what_their_options_say():
     assert FILES_OF["chat"] == FILES_OF["revised"]
     fetched = [_marco.FILES, dpr.DOWNLOADS, kilt.DOWNLOADS, paq.DOWNLOADS, wikipedia.FILES]
     fetched.append(map(wiki_sections.kept, chain(*wiki_sections.FILES.values())))
-    assert FILES.keys() == {*chain(*fetched), convai2.FILE, ubuntu.FILE, dstc7.FILE, sts.ARCHIVE}
+    assert FILES.keys() == {*chain(*fetched), convai2.FILE, ubuntu.FILE, dstc7.FILE, sts.ARCHIVE, *OF_RANKERS}
 
 
 @given(st.sampled_from(sorted(DATASETS)), st.data())

@@ -161,7 +161,7 @@ def test_more_examples_cost_more(tmp_path):
             "[scored, plain]",
             "[scored, searched]",
             "tables.pairs.on: ranker 'searched', a dense, ranks passages, and sts/test has none but examples; "
-            "kind: similarity compares their texts",
+            "kind: similarity or word-vectors compares their texts",
         ),
         (
             "[scored, plain]",

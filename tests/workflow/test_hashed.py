@@ -93,6 +93,7 @@ rankers:
   candidates: {kind: given, list: candidates}
   chosen: {kind: rerank, of: candidates, by: chats, top: 100}
   alike: {kind: similarity, model: one, similarity: manhattan}
+  glove: {kind: word-vectors}
 tables:
   d: {rankers: [bm25, raw, more, again-whole], on: d/test, metrics: [nDCG@10, latency@1]}
   again: {rankers: [again, lately, late, tokens], on: d/test, metrics: [nDCG@10]}
@@ -102,7 +103,7 @@ tables:
   chosen: {rankers: [chosen], on: {chat/dev: [R@1], help/test: [R@1, MRR], challenge/test: [MRR]}}
   marco: {rankers: [bm25], on: {marco/dev: [MRR@10], documents/dl2019: [nDCG@10]}}
   kilt: {rankers: [bm25], on: {kilt/hotpotqa-dev: [SetRprec, PageSetR@5], kilt/triviaqa-dev: [PageSetRprec]}}
-  sentences: {rankers: [scorer, alike], on: {sts/test: [Spearman], scored/test: [Pearson]}}
+  sentences: {rankers: [scorer, alike, glove], on: {sts/test: [Spearman], scored/test: [Pearson]}}
   sections: {rankers: [nearer, nearest, alike], on: {sections/test: [Accuracy], near/test: [Accuracy]}, baseline: alike}
   reduced: {rankers: [bm25, raw], on: reduced/nq-dev, metrics: [MRR@10, latency@1, latency-sd@1, train-hours], turns: 3}
   pairs: {rankers: [bm25], on: {pairs/dev: [MRR@10], posts/dev: [MRR@10]}}

@@ -10,9 +10,11 @@ import math
 import re
 import tarfile
 import time
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from glob import glob
 from pathlib import Path
@@ -103,6 +105,20 @@ def members(path: Path, names: Iterable[str]) -> Iterator[tuple[str, BinaryIO]]:
     except BROKEN as error:
         raise _broken(path, f"member {len(found)}", error) from None
     raise UserError(f"{path}: has no '{min(wanted)}', only {', '.join(found) or 'nothing'}; fetch it again")
+
+
+@contextmanager
+def zipped(path: Path, name: str) -> Iterator[BinaryIO]:
+    """A .zip's member, by the last part of its name, to be read; nothing is unpacked on disk."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            known = {Path(one).name: one for one in archive.namelist() if not one.endswith("/")}
+            if name not in known:
+                raise UserError(f"{path}: has no '{name}', only {', '.join(known) or 'nothing'}")
+            with archive.open(known[name]) as file:
+                yield io.BufferedReader(file, BUFFER)
+    except (*BROKEN, zipfile.BadZipFile, NotImplementedError) as error:
+        raise _broken(path, f"'{name}'", error) from None
 
 
 def lines_of(file: BinaryIO, path: Path, before: int = 0) -> Iterator[tuple[str, str]]:

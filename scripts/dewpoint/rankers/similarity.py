@@ -4,34 +4,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from dewpoint.artifact import Artifact
-from dewpoint.study.bases import Inputs, Ranker, Resources
-from dewpoint.study.kind import For, Names
+from dewpoint.rankers._alike import HOW, Alike, How
+from dewpoint.study.bases import Inputs, Resources
+from dewpoint.study.kind import Names
 from dewpoint.study.sizes import EACH, Cost, written
 from dewpoint.study.types import Label
 
 TEXTS = ("passage_length", "passage_prefix")  # of the model's, that are read
 
 
-class Similarity(Ranker):
+class Similarity(Alike):
     """How alike the texts of examples are, by a model's vectors. Models of recipes regression and triplet are one."""
 
     resources: ClassVar[dict[str, Resources]] = {"rank": Resources(mem_mb=8000, runtime=240, threads="half", gpu=1)}
-    of_examples: ClassVar[bool] = True
 
     kind: Literal["similarity"]
     model: Annotated[Label, Names("models")] = Field(description="whose vectors are compared")
-    similarity: Annotated[Literal["cosine", "dot", "euclidean", "manhattan"], For("rank")] = Field(
-        "cosine", description="of two vectors; of euclidean and manhattan the distance's negative"
-    )
-
-    @model_validator(mode="after")
-    def all_are_kept(self):
-        if self.depth != type(self).model_fields["depth"].default:
-            raise ValueError("depth: an example has few pairs of texts, and all are kept; leave it out")
-        return self
+    similarity: How = Field("cosine", description=HOW)
 
     def rank_settings(self, graph, split: str) -> dict[str, Any]:
         texts = graph.study.models[self.model].settings("texts")

@@ -1,6 +1,7 @@
 """The page that shows what came out of a study: gathered here, written by page.html.j2."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,15 @@ def page(
     config: dict[str, Any] | None = None,
     again: Provenance | None = None,
     command: str = "",
+    missing: Sequence[str] = (),
 ) -> str:
     """The HTML of a study's report, from what the study says; whatever optional part is missing is left out.
 
+    `missing`: the jobs that are not done, of an unfinished study, whose tables and analyses may then be left out.
     `papers`: where the table is from that a table reproduces. `config`: what of config.yaml shaped the results.
     `again`: the provenance of what was made, found here when left out. `command`: what makes the same again.
     """
+    study = as_far_as_made(study, results) if missing else study
     scores = scores_of(study, results)
     folders = {name: results / "models" / name for name in study.models}
     analysed = {name: results / "analyses" / name / "manifest.json" for name in study.analyses}
@@ -88,8 +92,24 @@ def page(
         config=", ".join(f"{key} {plain(value)}" for key, value in (config or {}).items()),
         again=again,
         command=command,
+        missing=missing,
         zip=zip,
     )
+
+
+def as_far_as_made(study, results: Path):
+    """A study without the tables and analyses that are not made yet."""
+
+    def whole(name: str, table) -> bool:
+        tests = [results / "comparisons" / f"{name}.json"] if table.baseline else []
+        alone = study.model_copy(update={"tables": {name: table}})
+        needed = [results / "tables" / f"{name}.json", *tests, *scores_of(alone, results)]
+        return all(path.is_file() for path in needed)
+
+    tables = {name: table for name, table in study.tables.items() if whole(name, table)}
+    analysed = {name for name in study.analyses if (results / "analyses" / name / "manifest.json").is_file()}
+    kept = {name: one for name, one in study.analyses.items() if name in analysed}
+    return study.model_copy(update={"tables": tables, "analyses": kept})
 
 
 def training(study, folders: dict[str, Path]) -> dict[str, tuple[str, Path]]:

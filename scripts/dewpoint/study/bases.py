@@ -293,6 +293,10 @@ class Ranker(Kind):
     depth: Annotated[Count, For("rank", "latency")] = Field(1000, description="passages kept for a query")
     published: Annotated[Row | None, For()] = PUBLISHED
 
+    def downloads(self) -> dict[str, Download]:
+        """The files that others publish and it reads; its module then has `rehearse`, which makes a tiny one."""
+        return {}
+
     @classmethod
     def needs(cls, function: str) -> Resources:
         return cls.resources.get(function, Resources(mem_mb=8000, runtime=120))

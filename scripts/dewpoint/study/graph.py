@@ -27,6 +27,7 @@ from dewpoint.study.rehearsal import rehearsed, stood_for
 from dewpoint.study.written import parse
 
 PROJECT = Path(__file__).parents[3]
+EXPLORED = "queries+"  # before a table's name; none has a + in it
 REHEARSED, TURNS = 3, 2  # times that a batch is timed in a rehearsal, and turns of a table's rankers, at most
 MADE = {"embeddings": "vectors", "derived": "derived"}  # of passages, in folders of results: flags of what they cost
 # what of a config.yaml shapes results, and is not where or how they are made
@@ -148,9 +149,8 @@ class Graph:
         return [self.comparison(name)] if self.study.tables[name].baseline else []
 
     def explored(self, name: str) -> list[str]:
-        """What the report's explorer of queries shows of a table, if queries can be looked at; no table has a + in its
-        name."""
-        return [f"{self.results}/comparisons/queries+{name}.json"] if self._explored_places(name) else []
+        """What the report's explorer of queries shows of a table, if queries can be looked at."""
+        return [f"{self.results}/comparisons/{EXPLORED}{name}.json"] if self._explored_places(name) else []
 
     def gpus(self, model: str) -> int:
         """Of each node that a model's training is shared by."""
@@ -255,8 +255,9 @@ class Graph:
 
     @cached_property
     def downloads(self) -> dict[str, Download]:
-        """The files that are fetched for all datasets of the study."""
-        return {name: file for source in self.study.datasets.values() for name, file in source.downloads().items()}
+        """The files that are fetched for all datasets and rankers of the study."""
+        entries = (*self.study.datasets.values(), *self.study.rankers.values())
+        return {name: file for entry in entries for name, file in entry.downloads().items()}
 
     def download_settings(self, file: str) -> str:
         """Where a file is from and what it must be; a mirror is another way to the same file."""
@@ -284,6 +285,8 @@ class Graph:
         """Said before anything runs, of all that is asked for; what is named by `only` may need less."""
         for name in () if self.config.only else self.needed.datasets:
             self.dataset_files(name)
+        for name in () if self.config.only else self.needed.rankers:
+            self.ranker_files(name)
 
     def rehearse_settings(self, name: str) -> str:
         """What a dataset's tiny files are made from; the splits are those that the study asks for."""
@@ -419,6 +422,21 @@ class Graph:
         settings |= {"query_cut": "left"} if part != "corpus" and node.query_cut == "left" else {}
         settings |= {"part": part, "shard": shard, "shards": shards}
         return dump(settings | {"precision": self.config.precision, "vectors": self.config.vectors})
+
+    def ranker_files(self, name: str) -> list[str]:
+        """What a ranker reads that is made of no dataset: fetched, the user's, or of a rehearsal."""
+        ranker = self.study.rankers[name]
+        if self.config.rehearse and ranker.has("rehearse"):
+            return [f"{rehearsal.files(self.config, f'ranker.{ranker.tag()}')}/manifest.json"]
+        if files := ranker.downloads():
+            return [self.download(file) for file in files]
+        path = getattr(ranker, "path", None)
+        if path and not Path(path).is_file():
+            raise UserError(f"{self.config.study}: rankers.{name}: no file '{path}'")
+        return [path] if path else []
+
+    def ranker_rehearse_settings(self) -> str:
+        return dump({"seed": self.config.seed})
 
     def derived_name(self, ranker: str) -> str:
         """Named after what makes it, so that rankers share it."""
