@@ -134,7 +134,8 @@ def begun(project: ours.Project) -> tuple[float, float]:
     project.path(target).unlink()
     before = log_file.read_text().count(BEGUN)
     began = time.perf_counter()
-    asked = ours.environment() | {"DEWPOINT_REUSE": "no"}
+    notes = project.path("results/.notes").absolute()  # where hashes are remembered, as Snakemake tells its jobs
+    asked = ours.environment() | {"DEWPOINT_REUSE": "no", "DEWPOINT_NOTES": str(notes)}
     process = subprocess.Popen(["bash", "-c", command], cwd=project.folder, env=asked, start_new_session=True)
     while process.poll() is None and log_file.read_text().count(BEGUN) == before:
         time.sleep(0.02)

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-CHROMIUM = shutil.which("chromium")
+HEADLESS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 COLLECT = """<script>
 window.faults = [];
 addEventListener("error", (event) => faults.push(String(event.message)));
@@ -30,6 +30,19 @@ addEventListener("message", (event) => { document.getElementById("seen").textCon
 </script>"""
 
 
+def found() -> str | None:
+    """Where it is, if it starts here."""
+    path = shutil.which("chromium")
+    try:
+        asked = [path, *HEADLESS, "--dump-dom", "about:blank"]
+        return path if path and b"<html" in subprocess.run(asked, capture_output=True, timeout=60).stdout else None
+    except subprocess.TimeoutExpired:
+        return None
+
+
+CHROMIUM = found()
+
+
 def look(page: str, script: str, width: int, folder: Path, place: str = "") -> dict:
     """What `script` puts into `seen`, with `faults`, all errors and warnings. `place`: of the page, as #results."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -38,7 +51,7 @@ def look(page: str, script: str, width: int, folder: Path, place: str = "") -> d
     copy.write_text(page.replace("</body>", f"{TELL % script}</body>"), encoding="utf-8")
     frame.write_text(FRAME % (f"page.html{place}", width), encoding="utf-8")
     profile = f"--user-data-dir={folder / 'profile'}"
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", profile, f"--window-size={max(width, 500) + 50},900"]
+    flags = [*HEADLESS, profile, f"--window-size={max(width, 500) + 50},900"]
     command = [CHROMIUM, *flags, "--virtual-time-budget=10000", "--dump-dom", frame.as_uri()]
     dom = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
     said = html.unescape(re.search(r'<pre id="seen">(.*?)</pre>', dom, re.DOTALL)[1])

@@ -10,7 +10,7 @@ from browser import CHROMIUM, look
 from dewpoint.artifact import Artifact
 from dewpoint.report.page import page
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium that starts")
 METRICS = ["MRR@10", "R@100", "nDCG@10", "R@10", "P@10", "latency@1"]
 CSV = f"""\
 ranker,{",".join(METRICS)},queries

@@ -10,7 +10,7 @@ from browser import CHROMIUM, look
 from dewpoint.artifact import Artifact
 from dewpoint.report.page import page
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium that starts")
 NASTY = "<script>faults.push('ours')</script> \"quoted\" שלום"
 PLACE = {
     "on": "docs/test",
