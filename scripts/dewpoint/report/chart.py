@@ -5,7 +5,8 @@ from html import escape
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 310, 50, 150, 28, 40
 Points = list[tuple[float, float]]
-PALE, ACCENT = "var(--line, #ddd)", "var(--accent, black)"
+PALE = "var(--line, #ddd)"
+ACCENT = "var(--accent, black)"
 
 
 def lines(series: dict[str, Points], x: str, y: str, logarithmic: bool = False) -> str:
