@@ -1,11 +1,13 @@
 """`beir`: a folder with corpus.jsonl, queries.jsonl and qrels/<split>.tsv, each plain, .gz or .zst."""
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from dewpoint.data import tiny
+from dewpoint.data.estimates import about
 from dewpoint.data.reading import find, grade, json_lines, lines, qrels, text
 from dewpoint.data.splits import by_id, write_split
 from dewpoint.errors import UserError
@@ -33,11 +35,26 @@ class Beir(Source):
             raise UserError(f"{folder}: no qrels/<split>.tsv in it, plain or compressed")
         return list(map(str, (find(folder / "corpus.jsonl"), find(folder / "queries.jsonl"), *judgements.values())))
 
+    def roughly(self) -> dict[str, Any]:
+        if not (judgements := qrels(Path(self.path))):
+            return super().roughly()
+        queries = {split: _queries(file) for split, file in judgements.items()}
+        return {"passages": about(self.files()[0])[0], "queries": queries}
+
+    def passage_words(self) -> float:
+        return about(self.files()[0])[1] if qrels(Path(self.path)) else super().passage_words()
+
     def moved(self, place) -> dict[str, Any]:
         return {"path": place("")}
 
     def tiny(self, splits: list[str]) -> dict[str, Any]:
         return super().tiny(splits) | {"splits": splits}
+
+
+@cache
+def _queries(path: Path) -> int:
+    """How many a qrels file names; its first line names columns."""
+    return max(0, len({line.partition("\t")[0] for _, line in lines(path) if line}) - 1)
 
 
 def write(writer: "DatasetWriter", path: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from dewpoint.data import tiny
+from dewpoint.data.estimates import about
 from dewpoint.data.reading import grade, records, text, texts
 from dewpoint.errors import UserError
 from dewpoint.study.bases import Source
@@ -62,6 +63,13 @@ class Tables(Source):
 
     def files(self) -> list[str]:
         return [self.corpus.file, *(one.file for one in (*self.queries.values(), *self.judgements.values()))]
+
+    def roughly(self) -> dict[str, Any]:
+        queries = {split: about(one.file)[0] for split, one in self.queries.items()}
+        return {"passages": about(self.corpus.file)[0], "queries": queries}
+
+    def passage_words(self) -> float:
+        return about(self.corpus.file)[1]
 
     def moved(self, place) -> dict[str, Any]:
         def at(file: Strict) -> Strict:
