@@ -58,7 +58,7 @@ record["inputs"] = {path: content(path) for path in paths}
 record["sum"] = hashlib.sha256(json.dumps(record, ensure_ascii=False).encode()).hexdigest()
 with open(output, "w") as file:
     json.dump(record, file, indent=1, ensure_ascii=False)
-for suffix in (".csv", ".md", ".html"):
+for suffix in (".csv", ".md", ".tex", ".html"):
     open(output.removesuffix(".json") + suffix, "w").close()
 """
 

@@ -40,7 +40,7 @@ def pending(study: str) -> list[tuple[str, str]]:
         said = [line for line in told.stderr.splitlines() if "Error" in line or study in line] or ["no message"]
         raise UserError(f"snakemake --summary failed: {said[-1].strip()}")
     rows = [line.split("\t") for line in told.stdout.splitlines() if line.endswith("update pending")]
-    return [(rule, output) for output, _, rule, *_ in rows if not output.endswith((".md", ".csv", ".html"))]
+    return [(rule, output) for output, _, rule, *_ in rows if not output.endswith((".md", ".csv", ".tex", ".html"))]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from dewpoint.study.kind import TAGS, kinds
 from programs import SCRIPTS
 
 # no part of what is the same
-CHANGE_NOTHING = {"chunk", "checkpoint", "threads", "study", "mirrors", "offline", "results", "data"}
+CHANGE_NOTHING = {"chunk", "checkpoint", "threads", "study", "mirrors", "offline", "results", "data", "command"}
 FUNCTIONS = ("work", "index", "rank", "probe", "latency")
 
 

@@ -61,7 +61,7 @@ def test_a_run_in_blocks_of_queries(tmp_path_factory, pairs, size, rows_read):
     artifact.seal()
     with pytest.MonkeyPatch.context() as patch:
         reader = pq.ParquetFile.iter_batches
-        patch.setattr(pq.ParquetFile, "iter_batches", lambda file, **options: reader(file, rows_read, **options))
+        patch.setattr(pq.ParquetFile, "iter_batches", lambda file, _, **options: reader(file, rows_read, **options))
         blocks = list(query_blocks(artifact.manifest, size))
     for number, block in enumerate(blocks):
         assert set((block.query // size).tolist()) <= {number}

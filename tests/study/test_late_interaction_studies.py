@@ -52,7 +52,7 @@ def test_questions_are_read_as_the_models_queries_are(tmp_path):
     asked = {name: json.loads(made.latency_settings(name, "d", "test")) for name in ("late", "near")}
     for settings in asked.values():
         assert (settings["query_length"], settings["query_prefix"], settings["augmented"]) == (32, "", False)
-    assert asked["late"]["batches"].keys() == {"10"} and asked["near"]["batches"].keys() == {"1", "10", "2000"}
+    assert asked["late"]["batches"].keys() == {"10"} and asked["near"]["batches"].keys() == {"10"}
     assert (asked["near"]["candidates"], asked["near"]["parameters"]) == (9, {"nprobe": 32})
     read = {"dataset", "model", "tokens", "corpus"}
     assert made.latency_inputs("late", "d").keys() == read
