@@ -17,9 +17,9 @@ PROGRAM = """\
 import json, os, signal, sys, time
 import torch
 if "wait" in sys.argv:
-    print("begun", os.getpid(), flush=True)
     if "heed" in sys.argv:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(3))
+    print("begun", os.getpid(), flush=True)
     time.sleep(60)
 torch.left, os.environ["LEFT"] = getattr(torch, "left", 0) + 1, "behind"
 said = {
@@ -108,8 +108,8 @@ def begun(place: str, folder: Path, *words: str) -> tuple[subprocess.Popen, int]
 
 
 def is_gone(process: int) -> bool:
-    """Within ten seconds."""
-    for _ in range(500):
+    """Soon, or within a minute on a busy machine."""
+    for _ in range(3000):
         try:
             os.kill(process, 0)
         except ProcessLookupError:
@@ -121,7 +121,6 @@ def is_gone(process: int) -> bool:
 def test_a_signal_reaches_it(served, folder):
     for words, code in ((["heed"], 3), ([], -signal.SIGTERM)):
         who, program = begun(served[1], folder, *words)
-        time.sleep(0.5 if words else 0)  # until it heeds
         who.send_signal(signal.SIGTERM)
         assert who.wait() == code and is_gone(program)
 
