@@ -15,7 +15,8 @@ from dewpoint.inventory import Inventory, inventory, results_in
 from dewpoint.otherwise import named_shortly, what_differs
 from dewpoint.program import by_hand
 from dewpoint.report.markdown import MARK
-from dewpoint.report.moved import CHANCE, Moved, figures, moved, of_one
+from dewpoint.report.moved import Moved, figures, moved, of_one
+from dewpoint.report.tables import CHANCE
 from dewpoint.study.graph import places
 
 SHOWN = 50  # lines of a kind

@@ -14,16 +14,7 @@ from dewpoint.report.reproduced import read_lines
 from dewpoint.report.table_settings import Column, TableSettings
 from dewpoint.report.tables import write_table
 from programs import arguments, run
-from published_study import load, write_scores
-
-MEASURED = {
-    ("own", "marco/dev"): {"MRR@10": 0.25, "R@1000": 0.75},
-    ("own", "dpr/nq-test"): {"Hit@20": 0.5},
-    ("few", "marco/dev"): {"MRR@10": 0.3349, "R@1000": 0.8},
-    ("few", "dpr/nq-test"): {"Hit@20": 0.71},
-    ("words", "marco/dev"): {"MRR@10": 0.1844, "R@1000": 0.8401},
-    ("words", "dpr/nq-test"): {"Hit@20": 0.6},
-}
+from published_study import MEASURED, load, write_scores
 
 
 def plain(rankers: list[str], columns: dict[str, list[str]], baseline: str | None = None) -> TableSettings:

@@ -17,16 +17,8 @@ from dewpoint.report.reproduced import Line, beside, judge, read_lines, row_note
 from dewpoint.report.table_settings import Column, Paper, PrintedRow, TableSettings
 from dewpoint.report.tables import write_table
 from programs import arguments
-from published_study import load, write_scores
+from published_study import MEASURED, load, write_scores
 
-MEASURED = {
-    ("own", "marco/dev"): {"MRR@10": 0.25, "R@1000": 0.75},
-    ("own", "dpr/nq-test"): {"Hit@20": 0.5},
-    ("few", "marco/dev"): {"MRR@10": 0.3349, "R@1000": 0.8},
-    ("few", "dpr/nq-test"): {"Hit@20": 0.71},
-    ("words", "marco/dev"): {"MRR@10": 0.1844, "R@1000": 0.8401},
-    ("words", "dpr/nq-test"): {"Hit@20": 0.6},
-}
 BESIDE = """\
 row,ranker,system,setting,on,metric,measured,published,difference,within,note,queries,from_baseline,low,high,p
 BM25,words,BM25,,marco/dev,MRR@10,0.1844,0.184,0.000,yes,,7,,,,

@@ -13,7 +13,6 @@ from dewpoint.study.bases import Analysis, Asked, Inputs
 from dewpoint.study.kind import For, Names, Strict
 from dewpoint.study.types import Label, Metric, Once, Place
 
-CHANCE = 0.05  # p below which a difference is none of chance's
 Rankers = Annotated[list[Label], Names("rankers"), Once]
 
 
@@ -107,6 +106,8 @@ def mean(values, names: list[str]) -> str:
 
 def verdict(difference: float, p: float) -> str:
     """p is nan where nothing could be tested, and corrected for the number of claims."""
+    from dewpoint.report.tables import CHANCE
+
     if not p < CHANCE:
         return "not beyond chance"
     return "yes" if difference > 0 else "no, the reverse"

@@ -367,6 +367,14 @@ class Dataset:
     def batches(self, table: str, columns: list[str], size: int = BATCH) -> Iterator[pa.RecordBatch]:
         return row_batches(self._file(table), columns, size)
 
+    def at(self, table: str, rows: np.ndarray, columns: list[str]) -> Iterator[tuple[int, dict]]:
+        """(row, its columns) of some rows, each once and rising; the table streams by."""
+        rows, first = np.unique(rows), 0
+        for batch in self.batches(table, columns):
+            own = rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + len(batch))]
+            yield from zip(own.tolist(), batch.take(pa.array(own - first)).to_pylist(), strict=True)
+            first += len(batch)
+
     def documents(self) -> np.ndarray:
         """For each passage, the number of its document, counted in order of first appearance."""
         path = self._file("corpus")

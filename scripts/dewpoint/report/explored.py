@@ -78,7 +78,7 @@ def of_opened(dataset: Dataset, place, rows: np.ndarray, runs: list[Path]) -> tu
     """(of each of these query rows what is judged and what each ranker found; the passages that these name)."""
     judged = judgements(dataset, place.split, rows)
     grades = {(query, passage): grade for query, passage, grade in zip(*judged, strict=True)}
-    parts = [part_of(read_run(path), rows) for path in runs]
+    parts = [run.at(np.isin(run.query, rows)) for run in map(read_run, runs)]
     where = [ranks(run, Judgements(*judged)).tolist() for run in parts]
     firsts = [run.at(run.rank <= FOUND) for run in parts]
     hits = [hit(run, dataset, place, grades) for run in firsts]
@@ -112,18 +112,10 @@ def hit(run: Run, dataset: Dataset, place, grades: dict[tuple[int, int], float])
     return [float(grades.get(pair, 0)) for pair in zip(run.query.tolist(), run.passage.tolist(), strict=True)]
 
 
-def part_of(run: Run, rows: np.ndarray) -> Run:
-    return run.at(np.isin(run.query, rows))
-
-
 def texts_of(dataset: Dataset, rows: np.ndarray) -> Iterator[list[str]]:
-    """[id, title, beginning of the text] of passages, by rising row; the corpus is read once."""
-    first = 0
-    for batch in dataset.batches("corpus", ["id", "title", "text"]):
-        wanted = rows[slice(*np.searchsorted(rows, [first, first + batch.num_rows]))] - first
-        for one in batch.take(wanted).to_pylist() if len(wanted) else ():
-            yield [one["id"], cut(one["title"] or "", QUERY_LETTERS), cut(one["text"], LETTERS)]
-        first += batch.num_rows
+    """[id, title, beginning of the text] of passages."""
+    for _, one in dataset.at("corpus", rows, ["id", "title", "text"]):
+        yield [one["id"], cut(one["title"] or "", QUERY_LETTERS), cut(one["text"], LETTERS)]
 
 
 def cut(text: str, letters: int) -> str:

@@ -3,10 +3,9 @@
 import math
 from pathlib import Path
 
-from dewpoint.artifact import read_manifest
 from dewpoint.evaluation.costs import in_words, is_cost
 from dewpoint.report.reproduced import read_lines, verdict
-from dewpoint.report.shown import values_of
+from dewpoint.report.shown import columns_of, queries_of, values_of
 from dewpoint.report.summary import Findings
 from dewpoint.report.tables import tested
 
@@ -17,7 +16,7 @@ def findings(study, results: Path, papers: dict) -> Findings | None:
     if name is None:
         return None
     csv, paper = results / "tables" / f"{name}.csv", papers.get(name)
-    columns = [("/".join(place), metric) for place, metrics in table.columns.items() for metric in metrics]
+    columns = columns_of(table)
     on, metric = next((column for column in columns if not is_cost(column[1])), columns[0])
     values = values_of(csv, table, paper).get((on, metric), {})
     places = dict.fromkeys([on, *("/".join(place) for place in table.columns)])
@@ -39,7 +38,3 @@ def near_published(csv: Path, tolerance: float) -> str:
     """Nothing where no figure is judged."""
     lines = read_lines(csv)
     return verdict(lines, tolerance) if any(line.within is not None for line in lines) else ""
-
-
-def queries_of(results: Path, ranker: str, place: str) -> int:
-    return read_manifest(results / "scores" / ranker / f"{place.replace('/', '.')}.json")["facts"]["queries"]

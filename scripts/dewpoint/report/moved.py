@@ -12,7 +12,6 @@ from dewpoint.evaluation.costs import WHAT, is_tested, is_timed
 from dewpoint.evaluation.significance import holm, resampled
 from dewpoint.inventory import Held, Inventory
 
-CHANCE = 0.05  # a figure has moved beyond chance when p, corrected, is below
 SEED = 1
 NOT_SAME, NO_VALUES = "other queries", "no values of queries"
 CLOCKED = {metric for metric in WHAT if metric.endswith("-hours")}  # never the same twice

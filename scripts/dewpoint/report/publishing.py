@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dewpoint.artifact import checked
-from dewpoint.data.pretrained import hub_name, is_folder
+from dewpoint.data.pretrained import OF_THE_STUDY, hub_name, is_folder
 from dewpoint.errors import UserError
 from dewpoint.evaluation.costs import is_cost
 from dewpoint.inventory import Held, Inventory
 from dewpoint.report.moved import Figure, figures
 
 CARD = "README.md"
-OWN = ("scratch", "study")  # sources that are no model of others
 DIGITS = 4
 
 
@@ -94,7 +93,7 @@ def base_of(line: list[Held]) -> str | None:
     """The nearest model of a hub that it was trained from."""
     for one in line:
         source = one.record["settings"].get("source")
-        if one.name.startswith("models/") and source and source not in OWN and not is_folder(source):
+        if one.name.startswith("models/") and source and source not in OF_THE_STUDY and not is_folder(source):
             return hub_name(source)
     return None
 

@@ -95,8 +95,7 @@ def shown(name: str, table, results: Path, paper=None) -> Shown:
     path = results / "tables" / f"{name}.csv"
     body = reproduced(path, table.tolerance, paper, tests) if paper else measured(path, table, tests)
     places = {"/".join(place): metrics for place, metrics in table.columns.items()}
-    scores = {on: results / "scores" / table.rankers[0] / f"{on.replace('/', '.')}.json" for on in places}
-    queries = {on: read_manifest(score)["facts"]["queries"] for on, score in scores.items()}
+    queries = {on: queries_of(results, table.rankers[0], on) for on in places}
     names = short(list(places))
     return Shown(
         name=name,
@@ -111,6 +110,10 @@ def shown(name: str, table, results: Path, paper=None) -> Shown:
         csv=path.read_text(encoding="utf-8"),
         none=NONE_SAYS if not paper and any(cell.text == NONE for _, cells in body.rows for cell in cells) else "",
     )
+
+
+def queries_of(results: Path, ranker: str, place: str) -> int:
+    return read_manifest(results / "scores" / ranker / f"{place.replace('/', '.')}.json")["facts"]["queries"]
 
 
 def groups(names: dict[str, str], places: dict[str, list[str]], body: Measured | Reproduced) -> list[tuple[str, int]]:

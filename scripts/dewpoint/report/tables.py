@@ -16,7 +16,7 @@ from dewpoint.report.reproduced import Line, beside, blocks, write_lines
 from dewpoint.report.table_settings import TableSettings
 
 Key = tuple[str, str, str]  # ranker, dataset/split, metric
-CHANCE = 0.05  # a difference from the baseline is marked when p is below
+CHANCE = 0.05  # a difference is beyond it when p, corrected, is below
 
 
 class Compared(NamedTuple):

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from dewpoint.artifact import Artifact
 from dewpoint.data.dataset import Dataset
@@ -73,15 +72,9 @@ def live(dataset: Dataset, settings, part: Live, deep: int, score: Scorer) -> Li
 
 
 def texts_of(dataset: Dataset, rows: np.ndarray, settings) -> dict[int, str]:
-    """Passages as the model reads them, by row; the corpus streams by."""
-    rows, texts, first = np.unique(rows), {}, 0
-    for batch in dataset.batches("corpus", ["title", "text"]):
-        own = rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + len(batch))]
-        found = batch.take(pa.array(own - first)).to_pydict()
-        for row, title, text in zip(own.tolist(), found["title"], found["text"], strict=True):
-            texts[row] = as_read(title, text, settings)
-        first += len(batch)
-    return texts
+    """Passages as the model reads them, by row."""
+    found = dataset.at("corpus", rows, ["title", "text"])
+    return {row: as_read(of["title"], of["text"], settings) for row, of in found}
 
 
 def _reordered(run: Run, queries: list[str], texts: dict[int, str], settings, score: Scorer) -> Run:
