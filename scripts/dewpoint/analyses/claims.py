@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from dewpoint.analyses._on_split import OnSplit
 from dewpoint.artifact import Artifact
 from dewpoint.evaluation.costs import is_tested
 from dewpoint.evaluation.registry import OF_RUNS, goes_by
-from dewpoint.study.bases import Analysis, Asked, Inputs
+from dewpoint.study.bases import Asked
 from dewpoint.study.kind import For, Names, Strict
-from dewpoint.study.types import Label, Metric, Once, Place
+from dewpoint.study.types import Label, Metric, Once
 
 Rankers = Annotated[list[Label], Names("rankers"), Once]
 
@@ -25,11 +26,10 @@ class Claim(Strict):
     than: Rankers = Field(min_length=1, description="what it is better than")
 
 
-class Claims(Analysis):
+class Claims(OnSplit):
     """Claims of papers beside what was measured: the difference, its interval, and whether the claim holds."""
 
     kind: Literal["claims"]
-    on: Annotated[Place, For()] = Field(description="dataset/split")
     metric: Metric = Field(description="what better means: one that each query has")
     claims: Annotated[list[Claim], For()] = Field(min_length=1, description="each with `says`, `better` and `than`")
 
@@ -45,9 +45,6 @@ class Claims(Analysis):
         claims = [claim.model_dump() for claim in self.claims]
         more = {"rankers": self.rankers, "split": self.on.split("/")[1], "claims": claims}
         return super().work_settings(config) | more
-
-    def inputs(self, graph) -> Inputs:
-        return super().inputs(graph) | {"dataset": [graph.dataset(self.on.split("/")[0])]}
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         if wrong := study.lacks_split(*self.on.split("/")):

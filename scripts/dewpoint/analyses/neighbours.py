@@ -6,13 +6,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from dewpoint.analyses._on_split import OnSplit
 from dewpoint.artifact import Artifact
-from dewpoint.study.bases import Analysis, Asked, Inputs
-from dewpoint.study.kind import For, Names
-from dewpoint.study.types import Count, Label, Once, Place
+from dewpoint.study.bases import Asked
+from dewpoint.study.kind import Names
+from dewpoint.study.types import Count, Label, Once
 
 
-class Neighbours(Analysis):
+class Neighbours(OnSplit):
     """Neighbourhood recall, nb-recall_n@k: of a second ranker's first n passages the share among a first one's k."""
 
     kind: Literal["neighbours"]
@@ -22,7 +23,6 @@ class Neighbours(Analysis):
     second: Annotated[list[Label], Names("rankers")] = Field(
         min_length=1, description="that of the second round for each of them, or one for all, whose first n are sought"
     )
-    on: Annotated[Place, For()] = Field(description="dataset/split")
     top: Annotated[list[Count], Field(min_length=1)] = Field([50, 100], description="n")
     depths: Annotated[list[Count], Field(min_length=1)] = Field(
         [10, 20, 50, 100, 200, 500, 1000], description="k, as far as the first rankers' depth goes"
@@ -46,9 +46,6 @@ class Neighbours(Analysis):
     def work_settings(self, config) -> dict[str, Any]:
         made = {"pairs": self.pairs, "split": self.on.split("/")[1]}
         return made | {key: sorted(set(getattr(self, key))) for key in ("top", "depths")}
-
-    def inputs(self, graph) -> Inputs:
-        return super().inputs(graph) | {"dataset": [graph.dataset(self.on.split("/")[0])]}
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         dataset, split = self.on.split("/")

@@ -6,22 +6,22 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from dewpoint.analyses._on_split import OnSplit
 from dewpoint.artifact import Artifact
-from dewpoint.study.bases import Analysis, Asked, Inputs
-from dewpoint.study.kind import For, Names
-from dewpoint.study.types import Label, Once, Place, Quality
+from dewpoint.study.bases import Asked, Inputs
+from dewpoint.study.kind import Names
+from dewpoint.study.types import Label, Once, Quality
 
 BEST = "best_development_"  # what a training says of its highest measurement
 
 
-class Proxy(Analysis):
+class Proxy(OnSplit):
     """The measurement of `development` beside a metric of the whole corpus, for several models."""
 
     kind: Literal["proxy"]
     models: Annotated[list[Label], Names("rankers"), Once] = Field(
         min_length=3, description="retrievers that have a `development`, all alike"
     )
-    on: Annotated[Place, For()] = Field(description="dataset/split")
     metric: Quality = Field("MRR@10", description="of the whole corpus")
 
     def asks(self) -> Iterator[Asked]:
@@ -33,7 +33,7 @@ class Proxy(Analysis):
 
     def inputs(self, graph) -> Inputs:
         trained = [graph.model(model) for model in self.models]
-        return super().inputs(graph) | {"dataset": [graph.dataset(self.on.split("/")[0])], "trained": trained}
+        return super().inputs(graph) | {"trained": trained}
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         if wrong := study.lacks_split(*self.on.split("/")):

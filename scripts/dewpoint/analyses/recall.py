@@ -6,20 +6,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from dewpoint.analyses._on_split import OnSplit
 from dewpoint.artifact import Artifact
-from dewpoint.study.bases import Analysis, Asked, Inputs
-from dewpoint.study.kind import For, Names
-from dewpoint.study.types import Label, Once, Place
+from dewpoint.study.bases import Asked
+from dewpoint.study.kind import Names
+from dewpoint.study.types import Label, Once
 
 
-class Recall(Analysis):
+class Recall(OnSplit):
     """The share of relevant passages among the first 1, 2, 5, 10, … that rankers find."""
 
     kind: Literal["recall"]
     rankers: Annotated[list[Label], Names("rankers"), Once] = Field(
         min_length=1, description="whose runs are looked at"
     )
-    on: Annotated[Place, For()] = Field(description="dataset/split")
 
     def asks(self) -> Iterator[Asked]:
         for ranker in self.rankers:
@@ -27,9 +27,6 @@ class Recall(Analysis):
 
     def work_settings(self, config) -> dict[str, Any]:
         return {"rankers": self.rankers, "split": self.on.split("/")[1]}
-
-    def inputs(self, graph) -> Inputs:
-        return super().inputs(graph) | {"dataset": [graph.dataset(self.on.split("/")[0])]}
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         if wrong := study.lacks_split(*self.on.split("/")):

@@ -8,19 +8,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from dewpoint.analyses._on_split import OnSplit
 from dewpoint.artifact import Artifact
 from dewpoint.evaluation.costs import is_cost
 from dewpoint.evaluation.registry import entry
-from dewpoint.study.bases import Analysis, Asked, Inputs
+from dewpoint.study.bases import Asked
 from dewpoint.study.kind import For
-from dewpoint.study.types import Metric, Name, Place
+from dewpoint.study.types import Metric, Name
 from dewpoint.study.written import as_text, in_names
 
 MOST = 2000  # rankers
 WIDE = 20  # times that the largest value is the smallest, from which on the axis is logarithmic
 
 
-class Series(Analysis):
+class Series(OnSplit):
     """A metric of rankers that a `vary` has made over one axis, a line for each value of another, the rest averaged."""
 
     kind: Literal["series"]
@@ -30,7 +31,6 @@ class Series(Analysis):
     )
     x: Name = Field(description="the axis that is drawn from left to right")
     lines: Name | None = Field(None, description="the axis with a line for each value; left out: one line")
-    on: Annotated[Place, For()] = Field(description="dataset/split")
     metric: Metric = Field("MRR@10", description="that is drawn; mean and standard deviation over all other axes")
 
     @model_validator(mode="after")
@@ -72,9 +72,6 @@ class Series(Analysis):
         numbers = values if all(isinstance(value, int | float) for value in values) else None
         made = {"points": points, "axis": self.x, "values": list(map(as_text, values)), "numbers": numbers}
         return made | {"split": self.on.split("/")[1], "metric": self.metric}
-
-    def inputs(self, graph) -> Inputs:
-        return super().inputs(graph) | {"dataset": [graph.dataset(self.on.split("/")[0])]}
 
     def check(self, study) -> Iterator[tuple[str, str]]:
         if is_cost(self.metric):
