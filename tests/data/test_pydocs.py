@@ -1,6 +1,7 @@
 """Docstrings as a retrieval set: read without importing, split for good, titled without the answer."""
 
 import ast
+import json
 import re
 import sys
 import sysconfig
@@ -10,9 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dewpoint.errors import UserError
 from dewpoint.sources.pydocs import docstrings, question_and_answer, split, title
+from dewpoint.study.load import load_study
 from programs import prepare, write_files
 
+SPLITS = ("train", "dev", "test")
 ANSWER = "Here follows what a reader needs who wants to know every detail of how this thing works, number {}."
 
 
@@ -85,6 +89,37 @@ def test_each_query_is_judged_by_its_own_passage_in_its_split(planted, tmp_path)
 )
 def test_the_split_of_an_id_never_moves(id, expected):
     assert split(id) == expected
+
+
+def test_the_queries_of_a_tested_package_are_the_test_split_and_no_others(planted, tmp_path, monkeypatch):
+    other = "".join(documented("def", f"do_{n}()", f"Do what number {n} wants done.", 10 + n) for n in range(40))
+    write_files(tmp_path, {"other.py": other})
+    settings = {"source": "pydocs", "packages": ["planted", "other"]}
+    without = prepare(tmp_path / "without", settings)
+    manifest = prepare(tmp_path / "tested", settings | {"tested": ["planted"]})
+    before, found = (
+        {part: set(pq.read_table(of.with_name(f"queries.{part}.parquet"))["id"].to_pylist()) for part in SPLITS}
+        for of in (without, manifest)
+    )
+    assert any(name.startswith("other") for name in before["test"])
+    assert found["test"] == {name for ids in before.values() for name in ids if name.startswith("planted")}
+    assert found["dev"] == {name for name in before["dev"] if name.startswith("other")}
+    assert sum(map(len, found.values())) == sum(map(len, before.values()))
+
+
+@pytest.mark.parametrize(
+    ("tested", "message"),
+    [
+        (["pandas"], "datasets.d: tested: 'pandas' is none of packages, json, email"),
+        (["json", "email"], "datasets.d: tested: all packages are, so none is left to train on"),
+    ],
+)
+def test_tested_packages_are_some_of_the_packages(tmp_path, tested, message):
+    study = {"datasets": {"d": {"source": "pydocs", "packages": ["json", "email"], "tested": tested}}}
+    (tmp_path / "study.yaml").write_text(json.dumps(study))
+    with pytest.raises(UserError) as error:
+        load_study(str(tmp_path / "study.yaml"))
+    assert str(error.value).endswith(message)
 
 
 def test_a_single_module_is_a_package(tmp_path, monkeypatch):
