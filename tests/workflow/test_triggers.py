@@ -6,7 +6,8 @@ import time
 
 RETRIEVERS = {"bert-first", "condenser-first", "first", "second"}
 DENSE = RETRIEVERS | {"cocondenser-zero-shot"}
-TABLES = {"explore": {"queries+stages"}, "table": {"stages"}, "report": {"report"}}
+TABLES = {"explore": {"queries+stages"}, "compare": {"stages"}, "table": {"stages"}, "report": {"report"}}
+CLAIMS = {"analyse_claims": {"claims"}}  # their metric is their own
 
 
 def below(models: set[str]) -> dict[str, set[str]]:
@@ -18,6 +19,7 @@ def below(models: set[str]) -> dict[str, set[str]]:
         "rank_fusion": hybrid,
         "evaluate": models | hybrid,
         **TABLES,
+        **CLAIMS,
     }
 
 
@@ -108,7 +110,7 @@ def test_the_second_retrievers_learning_rate(project):
 
 def test_two_values_of_one_type_swapped(project):
     project.change("rankers", "hybrid", weights=[0.7, 0.3])
-    assert named(project.pending()) == {"rank_fusion": {"hybrid"}, "evaluate": {"hybrid"}, **TABLES}
+    assert named(project.pending()) == {"rank_fusion": {"hybrid"}, "evaluate": {"hybrid"}, **TABLES, **CLAIMS}
 
 
 def test_two_numbers_of_one_rule_swapped(project):
