@@ -104,6 +104,25 @@ def test_attention_equals_its_formula_and_so_do_its_gradients(rate, biased):
 
 
 @pytest.mark.parametrize("biased", [False, True])
+def test_short_rows_are_trained_on_in_float32_on_a_processor(biased):
+    """In bfloat16 what goes in and comes out, and the gradients; nothing between them is rounded."""
+    torch.manual_seed(0)
+    low = [torch.randn(3, 2, 20, 8).bfloat16().requires_grad_() for _ in range(3)]
+    full = [part.detach().float().requires_grad_() for part in low]
+    mask = (torch.arange(20) < torch.tensor([20, 7, 1])[:, None])[:, None, None].expand(3, 1, 20, 20)
+    more = {"position_bias": torch.randn(1, 2, 20, 20)} if biased else {}
+    model = nn.Sequential(nn.Identity()).train()
+    with torch.autocast("cpu", torch.bfloat16):
+        got, _ = attend(model[0], *low, mask, scaling=0.5, **more)
+    expected, _ = attend(model[0], *full, mask, scaling=0.5, **more)
+    assert got.dtype == torch.bfloat16 and torch.equal(got, expected.bfloat16())
+    weights = torch.randn_like(expected).bfloat16()
+    gradients = torch.autograd.grad((got * weights).sum(), low)
+    for mine, plain in zip(gradients, torch.autograd.grad((expected * weights).sum(), full), strict=True):
+        assert torch.equal(mine, plain.bfloat16())
+
+
+@pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize("rate", [0.0, 0.4])
 @pytest.mark.parametrize("padded", [False, True])
 def test_causal_attention_with_few_keys_equals_its_formula(rate, padded, biased):
