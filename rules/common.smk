@@ -222,6 +222,11 @@ def threads_of(resources):
     return THREADS.get(resources.threads, resources.threads)
 
 
+def threads_of_model(resources):
+    """As many as a model asks for, if its kind computes with as many as all trainings."""
+    return (lambda w: min(graph.threads(w.model), CORES)) if resources.threads == "training" else threads_of(resources)
+
+
 def environment(gpu):
     """The conda environment of a job; that with faiss-gpu where there are GPUs."""
     return GPU_ENVIRONMENT if gpu and (GPUS or not LOCAL) else ENVIRONMENT

@@ -18,7 +18,7 @@ for kind, function, names in jobs("models", "work"):
         priority: lambda w: graph.awaited(w.model)
         conda:
             environment(kind.resources.gpu)
-        threads: threads_of(kind.resources)
+        threads: threads_of_model(kind.resources)
         resources:
             **asked_by_model(kind.resources),
         params:

@@ -512,6 +512,7 @@ VALUES = {
     "warmup": [0, 0.1],
     "weight_decay": [0, 0.01],
     "clip": [1, 2.0],
+    "threads": [1, 4],
     "pooling": ["cls", "mean", None],
     "projection": [None, {"size": 8}, {"size": 8, "norm": True}],
     "normalize": [True, False, None],

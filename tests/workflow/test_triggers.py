@@ -1,6 +1,7 @@
 """What runs again after which change: exactly what the change can affect."""
 
 import os
+import re
 import shutil
 import time
 
@@ -106,6 +107,16 @@ def test_k1_of_bm25(project):
 def test_the_second_retrievers_learning_rate(project):
     project.change("models", "second", learning_rate=5e-4)
     assert named(project.pending()) == {"retriever": {"second"}} | below({"second"})
+
+
+def test_a_models_own_threads(project):
+    """They are what its job asks Snakemake for, and a setting: sums depend on them."""
+    project.change("models", "second", threads=2)
+    assert named(project.pending()) == {"retriever": {"second"}} | below({"second"})
+    told = project.snakemake("--dry-run", "--forcerun", "retriever").stdout
+    jobs = [job for job in told.split("\n\n") if "rule retriever:" in job]
+    threads = {re.search(r"model=([\w-]+)", job)[1]: "threads: 2" in job for job in jobs}
+    assert threads == {"bert-first": False, "condenser-first": False, "first": False, "second": True}
 
 
 def test_two_values_of_one_type_swapped(project):

@@ -246,12 +246,16 @@ class Trained(Node):
     warmup: Share = Field(0.1, description="share of the steps in which the learning rate rises")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's, of matrices alone")
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    threads: Annotated[Count | None, For()] = Field(
+        None, description="that it computes with on a processor; config.yaml's when left out"
+    )
     gpus: Annotated[Count | None, For()] = Field(None, description="of each node; config.yaml's when left out")
     nodes: Annotated[Count | None, For()] = Field(None, description="of a cluster; config.yaml's when left out")
 
     def work_settings(self, config) -> dict[str, Any]:
         seed = config.seed if self.seed is None else self.seed
-        return super().work_settings(config) | {"seed": seed, "precision": config.precision, "threads": config.threads}
+        threads = self.threads or config.threads
+        return super().work_settings(config) | {"seed": seed, "precision": config.precision, "threads": threads}
 
     def inputs(self, graph, name: str) -> Inputs:
         parent = graph.parent(name)

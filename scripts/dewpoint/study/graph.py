@@ -152,6 +152,10 @@ class Graph:
         """What the report's explorer of queries shows of a table, if queries can be looked at."""
         return [f"{self.results}/comparisons/{EXPLORED}{name}.json"] if self._explored_places(name) else []
 
+    def threads(self, model: str) -> int:
+        """That a model's training computes with on a processor."""
+        return getattr(self.study.models[model], "threads", None) or self.config.threads
+
     def gpus(self, model: str) -> int:
         """Of each node that a model's training is shared by."""
         return getattr(self.study.models[model], "gpus", None) or self.config.gpus
