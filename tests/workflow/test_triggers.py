@@ -120,7 +120,7 @@ def test_a_models_own_threads(project):
 
 
 def test_two_values_of_one_type_swapped(project):
-    project.change("rankers", "hybrid", weights=[0.7, 0.3])
+    project.change("rankers", "hybrid", of=["bm25", "second"])
     assert named(project.pending()) == {"rank_fusion": {"hybrid"}, "evaluate": {"hybrid"}, **TABLES, **CLAIMS}
 
 
