@@ -32,7 +32,7 @@ def recounted(folder, ranker: str) -> dict[str, float]:
 
 def test_every_stage_leaves_its_artifact(finished):
     results = finished.folder / "results" / "mini"
-    table = pd.read_csv(results / "tables" / "stages.csv", index_col="ranker").drop(columns="queries")
+    table = pd.read_csv(results / "tables" / "stages.csv", index_col="ranker")[["MRR@10", "R@100"]]
     assert list(table.index) == [
         "bm25",
         "cocondenser-zero-shot",
