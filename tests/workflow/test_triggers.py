@@ -114,13 +114,13 @@ def test_a_models_own_threads(project):
     project.change("models", "second", threads=2)
     assert named(project.pending()) == {"retriever": {"second"}} | below({"second"})
     told = project.snakemake("--dry-run", "--forcerun", "retriever").stdout
-    jobs = [job for job in told.split("\n\n") if "rule retriever:" in job]
+    jobs = re.findall(r"rule retriever:\n((?:    .*\n)+)", told)
     threads = {re.search(r"model=([\w-]+)", job)[1]: "threads: 2" in job for job in jobs}
     assert threads == {"bert-first": False, "condenser-first": False, "first": False, "second": True}
 
 
-def test_two_values_of_one_type_swapped(project):
-    project.change("rankers", "hybrid", of=["bm25", "second"])
+def test_the_weights_of_a_fusion(project):
+    project.change("rankers", "hybrid", weights=[0.7, 0.3])
     assert named(project.pending()) == {"rank_fusion": {"hybrid"}, "evaluate": {"hybrid"}, **TABLES, **CLAIMS}
 
 
