@@ -119,7 +119,9 @@ def test_a_models_own_threads(project):
     assert threads == {"bert-first": False, "condenser-first": False, "first": False, "second": True}
 
 
-def test_the_weights_of_a_fusion(project):
+def test_two_values_of_one_type_swapped(project):
+    project.change("rankers", "hybrid", weights=[0.3, 0.7])
+    project.snakemake()
     project.change("rankers", "hybrid", weights=[0.7, 0.3])
     assert named(project.pending()) == {"rank_fusion": {"hybrid"}, "evaluate": {"hybrid"}, **TABLES, **CLAIMS}
 
