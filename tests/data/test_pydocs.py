@@ -1,7 +1,6 @@
 """Docstrings as a retrieval set: read without importing, split for good, titled without the answer."""
 
 import ast
-import json
 import re
 import sys
 import sysconfig
@@ -11,9 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dewpoint.errors import UserError
 from dewpoint.sources.pydocs import docstrings, question_and_answer, split, title
-from dewpoint.study.load import load_study
 from programs import prepare, write_files
 
 SPLITS = ("train", "dev", "test")
@@ -91,35 +88,20 @@ def test_the_split_of_an_id_never_moves(id, expected):
     assert split(id) == expected
 
 
-def test_the_queries_of_a_tested_package_are_the_test_split_and_no_others(planted, tmp_path, monkeypatch):
-    other = "".join(documented("def", f"do_{n}()", f"Do what number {n} wants done.", 10 + n) for n in range(40))
-    write_files(tmp_path, {"other.py": other})
-    settings = {"source": "pydocs", "packages": ["planted", "other"]}
-    without = prepare(tmp_path / "without", settings)
-    manifest = prepare(tmp_path / "tested", settings | {"tested": ["planted"]})
-    before, found = (
-        {part: set(pq.read_table(of.with_name(f"queries.{part}.parquet"))["id"].to_pylist()) for part in SPLITS}
-        for of in (without, manifest)
-    )
-    assert any(name.startswith("other") for name in before["test"])
-    assert found["test"] == {name for ids in before.values() for name in ids if name.startswith("planted")}
-    assert found["dev"] == {name for name in before["dev"] if name.startswith("other")}
-    assert sum(map(len, found.values())) == sum(map(len, before.values()))
-
-
-@pytest.mark.parametrize(
-    ("tested", "message"),
-    [
-        (["pandas"], "datasets.d: tested: 'pandas' is none of packages, json, email"),
-        (["json", "email"], "datasets.d: tested: all packages are, so none is left to train on"),
-    ],
-)
-def test_tested_packages_are_some_of_the_packages(tmp_path, tested, message):
-    study = {"datasets": {"d": {"source": "pydocs", "packages": ["json", "email"], "tested": tested}}}
-    (tmp_path / "study.yaml").write_text(json.dumps(study))
-    with pytest.raises(UserError) as error:
-        load_study(str(tmp_path / "study.yaml"))
-    assert str(error.value).endswith(message)
+def test_the_queries_of_a_module_are_of_one_split(tmp_path, monkeypatch):
+    functions = "".join(documented("def", f"do_{n}()", f"Do what number {n} wants done.", n) for n in range(12))
+    renamed = {f"many/m{m}.py": functions.replace("number", f"number {m} {m} of") for m in range(20)}
+    write_files(tmp_path, {"many/__init__.py": ""} | renamed)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = {}
+    for by in ("docstring", "module"):
+        manifest = prepare(tmp_path / by, {"source": "pydocs", "packages": ["many"], "split_by": by})
+        queries = {part: pq.read_table(manifest.with_name(f"queries.{part}.parquet"))["id"] for part in SPLITS}
+        assert sum(map(len, queries.values())) == 240
+        found[by] = {part: {id.rpartition(".")[0] for id in ids.to_pylist()} for part, ids in queries.items()}
+    assert found["docstring"]["test"] & found["docstring"]["train"]
+    for part, modules in found["module"].items():
+        assert modules == {f"many.m{m}" for m in range(20) if split(f"many.m{m}") == part} != set()
 
 
 def test_a_single_module_is_a_package(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dewpoint.analyses.claims import verdict
+from dewpoint.analyses.claims import seeds, verdict
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import Run
 from dewpoint.errors import UserError
@@ -74,6 +74,13 @@ def test_means_are_said_with_the_deviation_of_seeds(made):
         f"{means['b-1']:.3f} against {means['a-1']:.3f}",
         f"{means['c']:.3f} against {means['b-1']:.3f}",
     ]
+
+
+def test_seeds_are_paired_each_with_each(made):
+    found, values = pd.read_parquet(made[0].parent / "claims.parquet"), made[1]
+    better = sum(values[f"a-{a}"].mean() > values[f"b-{b}"].mean() for a in (1, 2) for b in (1, 2))
+    assert found["seeds"].tolist() == [f"{better} of 4", "", ""] and better == 4
+    assert seeds(values, ["b-1", "c"], ["a-1"]) == "0 of 2"
 
 
 def test_the_figure_says_what_the_claims_are(made):

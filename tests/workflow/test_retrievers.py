@@ -27,7 +27,11 @@ def test_mixed_and_released_retrievers_come_to_a_table(project: Project):
         "epochs": 2,
         "development": development,
     }
-    study["models"]["old"] = {"recipe": "released", "from": "path:results/mini/models/first", "passage_length": 48}
+    study["models"]["old"] = {
+        "recipe": "released",
+        "from": "path:results/mini/models/first",
+        "passage_length": study["models"]["first"]["passage_length"],
+    }
     study["models"]["raw"] = {"recipe": "released", "from": "path:tiny", "passage_length": 48}
     study["tables"] = {
         "kinds": {"rankers": ["first", "old", "raw", "mixed-0.05"], "on": "pydocs/test", "metrics": ["R@100"]}

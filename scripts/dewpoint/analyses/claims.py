@@ -83,6 +83,7 @@ def work(artifact: Artifact, settings, dataset: Path, runs: list[Path]) -> None:
         "claim": [claim.says for claim in settings.claims],
         "paper": [claim.paper for claim in settings.claims],
         "here": [f"{mean(values, claim.better)} against {mean(values, claim.than)}" for claim in settings.claims],
+        "seeds": [seeds(values, claim.better, claim.than) for claim in settings.claims],
         **{name: tests[name] for name in ("difference", "low", "high")},
         "p": p,
         "holds": [verdict(*of) for of in zip(tests["difference"], p, strict=True)],
@@ -99,6 +100,12 @@ def mean(values, names: list[str]) -> str:
 
     means = [values[name].mean() for name in names]
     return f"{np.mean(means):.3f}" + (f" ± {np.std(means, ddof=1):.3f}" if len(means) > 1 else "")
+
+
+def seeds(values, better: list[str], than: list[str]) -> str:
+    """In how many pairs of a seed of either side the first is better; nothing where there is but one."""
+    found = [values[one].mean() > values[other].mean() for one in better for other in than]
+    return f"{sum(found)} of {len(found)}" if len(found) > 1 else ""
 
 
 def verdict(difference: float, p: float) -> str:

@@ -11,11 +11,11 @@ import inspect
 import re
 import sysconfig
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from dewpoint.errors import UserError
 from dewpoint.study.bases import Source
@@ -42,28 +42,19 @@ class Pydocs(Source):
     packages: Annotated[list[Package], Once] = Field(
         ["stdlib", "numpy", "pandas"], min_length=1, description="'stdlib' or package names"
     )
-    tested: Annotated[list[Package], Once] = Field(
-        [], description="packages whose queries are all in the test split, and no other's; left out: a tenth of all are"
+    split_by: Literal["docstring", "module"] = Field(
+        "docstring", description="what a tenth of is dev and a tenth test: each docstring for itself, or whole modules"
     )
-
-    @model_validator(mode="after")
-    def some_are_tested_and_some_not(self):
-        if unknown := [package for package in self.tested if package not in self.packages]:
-            raise ValueError(f"tested: '{unknown[0]}' is none of packages, {', '.join(self.packages)}")
-        if self.tested and len(self.tested) == len(self.packages):
-            raise ValueError("tested: all packages are, so none is left to train on")
-        return self
 
     @property
     def judged(self) -> list[str]:
         return ["train", "dev", "test"]
 
     def small(self) -> dict[str, Any]:
-        few = ["json", "email", "logging"]  # docstrings for seconds
-        return {"packages": few, "tested": few[1:2] if self.tested else []}
+        return {"packages": ["json", "email", "logging"]}  # docstrings for seconds
 
 
-def write(writer: "DatasetWriter", packages: list[str], tested: Collection[str] = ()) -> None:
+def write(writer: "DatasetWriter", packages: list[str], split_by: str = "docstring") -> None:
     """Write every docstring that splits into a question and an answer; of duplicates the first stays."""
     pairs, seen = [], set()
     for package in packages:
@@ -72,7 +63,7 @@ def write(writer: "DatasetWriter", packages: list[str], tested: Collection[str] 
             if pair is None or {name, *map(str.lower, pair)} & seen:
                 continue
             seen |= {name, *map(str.lower, pair)}
-            pairs.append((module, name, *pair, split(name, package, tested)))
+            pairs.append((module, name, *pair, split(module if split_by == "module" else name)))
     for module, name, question, answer, _ in pairs:
         writer.passage(module, name, answer, title(name, question), module)
     writer.end_of_corpus(f"pydocs: packages {', '.join(packages)}")
@@ -130,12 +121,9 @@ def title(name: str, question: str) -> str:
     return " ".join(word for word in WORD.findall(name) if _stem(word) not in given_away)
 
 
-def split(name: str, package: str = "", tested: Collection[str] = ()) -> str:
-    """A tenth is dev, a tenth test unless whole packages are: a function of the id, so rows never move."""
-    if package in tested:
-        return "test"
-    part = {0: "test", 1: "dev"}.get(int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10, "train")
-    return "train" if tested and part == "test" else part
+def split(name: str) -> str:
+    """A tenth is dev, a tenth test: a function of the name, so rows never move."""
+    return {0: "test", 1: "dev"}.get(int(hashlib.sha256(name.encode()).hexdigest(), 16) % 10, "train")
 
 
 def _stem(word: str) -> str:
