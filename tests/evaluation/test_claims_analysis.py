@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dewpoint.analyses.claims import seeds, verdict
+from dewpoint.analyses.claims import compared, seeds, verdict
 from dewpoint.data.dataset import Dataset
 from dewpoint.data.runs import Run
 from dewpoint.errors import UserError
-from dewpoint.evaluation.significance import holm, resampled
+from dewpoint.evaluation.significance import holm, resampled_with_seeds
 from dewpoint.study.load import load_study
 from programs import beir, call, prepare
 from stored import store_run
@@ -50,13 +50,13 @@ def made(tmp_path_factory):
     return output, values, claims
 
 
-def test_each_claim_is_tested_over_the_queries(made):
+def test_each_claim_is_tested_over_queries_and_seeds(made):
     output, values, claims = made
     found = pd.read_parquet(output.parent / "claims.parquet")
     tests = []
     for claim in claims:
-        better, than = (np.mean([values[name] for name in claim[side]], axis=0) for side in ("better", "than"))
-        tests.append((np.mean(better - than), *(part[0] for part in resampled((better - than)[:, None], 3))))
+        better, than = (np.stack([values[name] for name in claim[side]], axis=1) for side in ("better", "than"))
+        tests.append((better.mean() - than.mean(), *resampled_with_seeds(better, than, 3)))
     difference, low, high, p = np.array(tests).T
     for name, expected in (("difference", difference), ("low", low), ("high", high), ("p", holm(p))):
         np.testing.assert_allclose(found[name], expected, atol=1e-12)
@@ -77,10 +77,16 @@ def test_means_are_said_with_the_deviation_of_seeds(made):
 
 
 def test_seeds_are_paired_each_with_each(made):
-    found, values = pd.read_parquet(made[0].parent / "claims.parquet"), made[1]
+    found, values = pd.read_parquet(made[0].parent / "claims.parquet"), pd.DataFrame(made[1])
     better = sum(values[f"a-{a}"].mean() > values[f"b-{b}"].mean() for a in (1, 2) for b in (1, 2))
     assert found["seeds"].tolist() == [f"{better} of 4", "", ""] and better == 4
-    assert seeds(values, ["b-1", "c"], ["a-1"]) == "0 of 2"
+    assert seeds(values[["b-1", "c"]], values[["a-1"]]) == "0 of 2"
+
+
+def test_a_single_query_says_nothing_of_chance():
+    one = pd.DataFrame({"a": [0.5], "b": [0.25]})
+    difference, *chance = compared(one[["a"]], one[["b"]], 1)
+    assert difference == 0.25 and np.isnan(chance).all()
 
 
 def test_the_figure_says_what_the_claims_are(made):

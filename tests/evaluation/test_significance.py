@@ -12,7 +12,7 @@ from scipy import stats
 
 from dewpoint.artifact import Artifact, read_manifest
 from dewpoint.evaluation import significance
-from dewpoint.evaluation.significance import compare, holm, resampled, t_test
+from dewpoint.evaluation.significance import compare, holm, resampled, resampled_with_seeds, t_test
 from dewpoint.study.grammar import Config
 from dewpoint.study.graph import Graph
 from programs import call
@@ -146,3 +146,30 @@ def test_a_single_query_says_nothing_of_chance():
     assert found[found["metric"] == "P@1"][["low", "high", "t_test", "bootstrap"]].notna().all(axis=None)
     assert holm(np.array([0.03, np.nan, 0.01])).tolist() == pytest.approx([0.03, np.nan, 0.02], nan_ok=True)
     assert np.isnan(holm(np.full(2, np.nan))).all()
+
+
+def test_of_one_seed_only_queries_are_drawn():
+    """So, too, where all seeds came to the same."""
+    better, than = np.random.default_rng(1).random((2, 50, 1))
+    expected = [part.item() for part in resampled(better - than, 7)]
+    assert list(resampled_with_seeds(better, than, 7)) == pytest.approx(expected, abs=1e-12)
+    found = resampled_with_seeds(np.tile(better, 3), np.tile(than, 2), 7)
+    assert list(found) == pytest.approx(expected, abs=1e-12)
+
+
+def test_seeds_that_overlap_are_chance():
+    """All queries agree that the mean is better, but not every training was."""
+    better, than = np.full((200, 3), [0.5, 0.3, 0.4]), np.full((200, 3), [0.25, 0.45, 0.35])
+    low, high, p = resampled_with_seeds(better, than, 1)
+    assert low < 0 < 0.05 < high and p > 0.2
+    assert resampled((better - than).mean(1, keepdims=True), 1)[2] < 0.001
+
+
+def test_p_of_seeds_is_right_where_nothing_differs():
+    """Of two systems that are the same p is below .1 about a tenth of the time."""
+    random, found = np.random.default_rng(3), []
+    for run in range(200):
+        queries = random.normal(size=(60, 1))
+        sides = [queries + random.normal(size=(60, 5)) + random.normal(size=5) for _ in range(2)]
+        found.append(resampled_with_seeds(*sides, run)[2])
+    assert 0.05 < np.mean(np.array(found) < 0.1) < 0.3

@@ -1,8 +1,9 @@
-"""`claims`: what a paper says of its systems, and whether it holds here, each claim tested over the queries."""
+"""`claims`: what a paper says of its systems, and whether it holds here, tested over queries and seeds."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,6 +14,9 @@ from dewpoint.evaluation.registry import OF_RUNS, goes_by
 from dewpoint.study.bases import Asked
 from dewpoint.study.kind import For, Names, Strict
 from dewpoint.study.types import Label, Metric, Once
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 Rankers = Annotated[list[Label], Names("rankers"), Once]
 
@@ -62,7 +66,7 @@ def work(artifact: Artifact, settings, dataset: Path, runs: list[Path]) -> None:
     from dewpoint.data.dataset import Dataset
     from dewpoint.data.runs import read_run
     from dewpoint.evaluation.metrics import measure
-    from dewpoint.evaluation.significance import compare, holm
+    from dewpoint.evaluation.significance import holm
     from dewpoint.report.chart import intervals
 
     data, metric = Dataset(dataset), settings.metric
@@ -70,41 +74,45 @@ def work(artifact: Artifact, settings, dataset: Path, runs: list[Path]) -> None:
         ranker: measure(read_run(path), data, settings.split, [metric])[metric]
         for ranker, path in zip(settings.rankers, runs, strict=True)
     }
-    tests = []
-    for claim in settings.claims:
-        sides = {
-            side: pd.concat([values[name] for name in names], axis=1).mean(axis=1, skipna=False).to_frame(metric)
-            for side, names in (("better", claim.better), ("than", claim.than))
-        }
-        tests.append(compare(sides, "than", settings.seed))
-    tests = pd.concat(tests, ignore_index=True)
-    p = holm(tests["bootstrap"].to_numpy())
+    values = pd.DataFrame(values).dropna()  # the queries that count
+    tests = [compared(values[claim.better], values[claim.than], settings.seed) for claim in settings.claims]
+    difference, low, high, p = zip(*tests, strict=True)
+    p = holm(pd.Series(p).to_numpy())
     found = {
         "claim": [claim.says for claim in settings.claims],
         "paper": [claim.paper for claim in settings.claims],
-        "here": [f"{mean(values, claim.better)} against {mean(values, claim.than)}" for claim in settings.claims],
-        "seeds": [seeds(values, claim.better, claim.than) for claim in settings.claims],
-        **{name: tests[name] for name in ("difference", "low", "high")},
+        "here": [f"{mean(values[claim.better])} against {mean(values[claim.than])}" for claim in settings.claims],
+        "seeds": [seeds(values[claim.better], values[claim.than]) for claim in settings.claims],
+        "difference": difference,
+        "low": low,
+        "high": high,
         "p": p,
-        "holds": [verdict(*of) for of in zip(tests["difference"], p, strict=True)],
+        "holds": [verdict(*of) for of in zip(difference, p, strict=True)],
     }
     pd.DataFrame(found).to_parquet(artifact.path("claims.parquet"), index=False)
-    rows = list(zip(found["claim"], *(tests[name].tolist() for name in ("difference", "low", "high")), strict=True))
+    rows = list(zip(found["claim"], difference, low, high, strict=True))
     artifact.path("claims.svg").write_text(intervals(rows, f"difference in {metric}"), encoding="utf-8")
-    artifact.facts |= {"queries": int(tests["queries"].min()), "holds": found["holds"]}
+    artifact.facts |= {"queries": len(values), "holds": found["holds"]}
 
 
-def mean(values, names: list[str]) -> str:
+def compared(better: "DataFrame", than: "DataFrame", seed: int) -> tuple[float, float, float, float]:
+    """(difference, low, high, p) of [queries, seeds]; a single query says nothing of chance."""
+    from dewpoint.evaluation.significance import resampled_with_seeds
+
+    better, than = better.to_numpy(), than.to_numpy()
+    chance = resampled_with_seeds(better, than, seed) if len(better) > 1 else (math.nan,) * 3
+    return better.mean() - than.mean(), *chance
+
+
+def mean(values: "DataFrame") -> str:
     """Of a metric over the queries; over several seeds the mean of these ± their deviation."""
-    import numpy as np
-
-    means = [values[name].mean() for name in names]
-    return f"{np.mean(means):.3f}" + (f" ± {np.std(means, ddof=1):.3f}" if len(means) > 1 else "")
+    means = values.mean()
+    return f"{means.mean():.3f}" + (f" ± {means.std():.3f}" if len(means) > 1 else "")
 
 
-def seeds(values, better: list[str], than: list[str]) -> str:
+def seeds(better: "DataFrame", than: "DataFrame") -> str:
     """In how many pairs of a seed of either side the first is better; nothing where there is but one."""
-    found = [values[one].mean() > values[other].mean() for one in better for other in than]
+    found = [one > other for one in better.mean() for other in than.mean()]
     return f"{sum(found)} of {len(found)}" if len(found) > 1 else ""
 
 

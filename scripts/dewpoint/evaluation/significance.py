@@ -60,19 +60,44 @@ def t_test(differences: np.ndarray) -> np.ndarray:
 
 
 def resampled(differences: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(low, high, p) of each column by the paired bootstrap: means of as many queries, drawn with replacement.
+    """(low, high, p) of each column by the paired bootstrap: means of as many queries, drawn with replacement."""
+    return _interval(_means(differences, seed), differences.mean(0))
 
-    The interval is between percentiles of these means. The two-sided p shifts them to where the mean is 0: how often
-    are they as far from the mean as the mean is from 0, one time more than was counted.
+
+def resampled_with_seeds(better: np.ndarray, than: np.ndarray, seed: int) -> tuple[float, float, float]:
+    """(low, high, p) of how far one system is above another, both [queries, seeds that it was trained from].
+
+    Queries are drawn as in `resampled`, and each time as many seeds of either side, so that what chance in training may
+    do counts, too. Of n seeds the drawn ones' mean is moved from that of all by √(n / (n-1)), for its variance would
+    be too small by that.
     """
-    queries, mean = len(differences), differences.mean(0)
-    means, random = np.empty((RESAMPLES, len(mean))), np.random.default_rng(seed)
+    random, sides = np.random.default_rng([seed, 1]), []
+    for means in np.split(_means(np.hstack([better, than]), seed), [better.shape[1]], axis=1):
+        seeds, all_seeds = means.shape[1], means.mean(1)
+        drawn = np.take_along_axis(means, random.integers(seeds, size=means.shape), axis=1).mean(1)
+        sides.append(all_seeds + (drawn - all_seeds) * np.sqrt(seeds / max(seeds - 1, 1)))
+    low, high, p = _interval((sides[0] - sides[1])[:, None], np.array([better.mean() - than.mean()]))
+    return low.item(), high.item(), p.item()
+
+
+def _means(values: np.ndarray, seed: int) -> np.ndarray:
+    """Of each column [queries, columns] over resamples of the queries, the same ones for all columns."""
+    queries, columns = values.shape
+    means, random = np.empty((RESAMPLES, columns)), np.random.default_rng(seed)
     block = max(1, DRAWN // queries)
     for first in range(0, RESAMPLES, block):
         count = min(block, RESAMPLES - first)
         drawn = random.integers(queries, size=(count, queries)) + queries * np.arange(count)[:, None]
         times = np.bincount(drawn.ravel(), minlength=count * queries).reshape(count, queries)
-        means[first : first + count] = times.astype(float) @ differences / queries
+        means[first : first + count] = times.astype(float) @ values / queries
+    return means
+
+
+def _interval(means: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(low, high, p): between percentiles of resampled means; the two-sided p shifts them to where the mean is 0.
+
+    How often are they as far from the mean as the mean is from 0, one time more than was counted.
+    """
     low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
     far = np.abs(means - mean) >= np.abs(mean) - ROUNDING
     return low, high, (1 + far.sum(0)) / (1 + RESAMPLES)
