@@ -61,7 +61,11 @@ def test_each_claim_is_tested_over_queries_and_seeds(made):
     for name, expected in (("difference", difference), ("low", low), ("high", high), ("p", holm(p))):
         np.testing.assert_allclose(found[name], expected, atol=1e-12)
     assert found["holds"].tolist() == ["yes", "no, the reverse", "not beyond chance"]
-    assert json.loads(output.read_text())["facts"]["holds"] == found["holds"].tolist()
+    assert json.loads(output.read_text())["facts"] == {
+        "queries": QUERIES,
+        "holds": found["holds"].tolist(),
+        "says": "Claims that hold beyond chance: 1 of 3; that may be chance: 1; whose reverse holds: 1.",
+    }
 
 
 def test_means_are_said_with_the_deviation_of_seeds(made):

@@ -307,6 +307,21 @@ def test_shows_indexes_and_latencies_where_they_were_measured(tmp_path):
         assert said in text
 
 
+def test_what_an_analysis_says_is_in_the_summary_and_few_rows_are_open(tmp_path):
+    study = small.study(analyses={"deep": {"kind": "recall", "rankers": ["bm25"], "on": "docs/test"}})
+    out, data = small.results(tmp_path, study)
+    written = Artifact(out / "analyses" / "deep" / "manifest.json", {})
+    written.path("figure.svg").write_text("<svg></svg>")
+    for name, rows in (("few", 12), ("many", 13)):
+        pd.DataFrame({"row": range(rows)}).to_parquet(written.path(f"{name}.parquet"))
+    written.facts["says"] = "It holds <so>."
+    written.seal()
+    html = page(study, out, data, {})
+    summary, rest = html.split("<nav", 1)
+    assert "<p>It holds &lt;so&gt;.</p>" in summary and "<p>It holds &lt;so&gt;.</p>" in rest
+    assert re.findall(r"<details( open)?>\n<summary>(few|many)<", rest) == [(" open", "few"), ("", "many")]
+
+
 def test_durations_have_a_fitting_unit():
     assert [duration(s) for s in (0.04, 89, 90, 5400, 200_000)] == ["0.0 s", "89.0 s", "1.5 min", "1.5 h", "2.3 d"]
 

@@ -92,7 +92,13 @@ def work(artifact: Artifact, settings, dataset: Path, runs: list[Path]) -> None:
     pd.DataFrame(found).to_parquet(artifact.path("claims.parquet"), index=False)
     rows = list(zip(found["claim"], difference, low, high, strict=True))
     artifact.path("claims.svg").write_text(intervals(rows, f"difference in {metric}"), encoding="utf-8")
-    artifact.facts |= {"queries": len(values), "holds": found["holds"]}
+    artifact.facts |= {"queries": len(values), "holds": found["holds"], "says": said(found["holds"])}
+
+
+def said(verdicts: list[str]) -> str:
+    yes, chance = verdicts.count("yes"), verdicts.count("not beyond chance")
+    counts = f"Claims that hold beyond chance: {yes} of {len(verdicts)}; that may be chance: {chance}"
+    return f"{counts}; whose reverse holds: {len(verdicts) - yes - chance}."
 
 
 def compared(better: "DataFrame", than: "DataFrame", seed: int) -> tuple[float, float, float, float]:

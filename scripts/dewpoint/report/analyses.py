@@ -8,6 +8,7 @@ import pandas as pd
 from dewpoint.artifact import member, read_manifest
 
 ROWS = 30  # shown of a table
+FEW = 12  # of so many one sees all at once
 
 
 @dataclass(frozen=True)
@@ -17,21 +18,27 @@ class Table:
     rows: list[list[str]]
     left: int  # rows that are not shown
 
+    @property
+    def opened(self) -> bool:
+        return len(self.rows) <= FEW
+
 
 @dataclass(frozen=True)
 class Analysis:
     title: str
     kind: str
+    says: str  # what came of it, for the page's summary, too; or nothing
     figures: list[str]  # SVG
     tables: list[Table]
 
 
 def shown(name: str, entry, manifest: Path) -> Analysis:
     """`entry` is as a study has it."""
-    files = {file: member(manifest, file) for file in read_manifest(manifest)["files"]}
+    made = read_manifest(manifest)
+    files = {file: member(manifest, file) for file in made["files"]}
     figures = [path.read_text(encoding="utf-8") for file, path in files.items() if file.endswith(".svg")]
     tables = [table(path) for file, path in files.items() if file.endswith(".parquet")]
-    return Analysis(entry.title or name, entry.tag(), figures, tables)
+    return Analysis(entry.title or name, entry.tag(), made["facts"].get("says", ""), figures, tables)
 
 
 def table(path: Path) -> Table:

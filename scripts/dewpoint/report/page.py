@@ -61,6 +61,7 @@ def page(
     datasets = _manifests({name: data / name for name in study.datasets})
     panels = curves.panels(training(study, folders))
     drawn, found, ranked = picture(study), findings(study, results, papers), rows(study, made)
+    analysed = [analyses.shown(name, study.analyses[name], path) for name, path in analysed.items()]
     template = _templates().get_template("page.html.j2")
     return template.render(
         study=study,
@@ -69,12 +70,12 @@ def page(
         explored=explored(study, results),
         indexes=indexes(scores, results),
         latencies=latencies(scores),
-        summary=sentences(found) if found else [],
+        summary=[*(sentences(found) if found else []), *(one.says for one in analysed if one.says)],
         picture=drawn,
         details=details(study, drawn, made, [panel.model for panel in panels]),
         rankers=ranked,
         ranker_settings=grouped({row.name: (row.kind, row.settings) for row in ranked}),
-        analyses=[analyses.shown(name, study.analyses[name], path) for name, path in analysed.items()],
+        analyses=analysed,
         panels=panels,
         curves_say=curves.explained(panels),
         shape=curves,
