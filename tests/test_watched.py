@@ -93,6 +93,7 @@ def test_an_attempt_after_a_failure_is_at_work(jobs):
 
 @pytest.mark.parametrize("study", ["quickstart", "condenser", "cocondenser"])
 @pytest.mark.parametrize("rehearse", [False, True])
-def test_the_jobs_of_a_study_have_distinct_logs_of_their_own(study, rehearse):
+def test_the_jobs_of_a_study_have_distinct_logs_of_their_own(study, rehearse, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where nothing was made of another definition
     jobs = jobs_of(Graph.load({"study": str(PROJECT / f"studies/{study}.yaml"), "rehearse": rehearse}))
     assert len({job.log for job in jobs}) == len(jobs) == len({job.manifest for job in jobs})
