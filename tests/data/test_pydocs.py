@@ -90,7 +90,7 @@ def test_the_split_of_an_id_never_moves(id, expected):
 
 def test_the_queries_of_a_module_are_of_one_split(tmp_path, monkeypatch):
     functions = "".join(documented("def", f"do_{n}()", f"Do what number {n} wants done.", n) for n in range(12))
-    renamed = {f"many/m{m}.py": functions.replace("number", f"number {m} {m} of") for m in range(20)}
+    renamed = {f"many/m{m}.py": functions.replace("number", f"number {m} of") for m in range(20)}
     write_files(tmp_path, {"many/__init__.py": ""} | renamed)
     monkeypatch.syspath_prepend(tmp_path)
     found = {}

@@ -1,6 +1,5 @@
 """`claims`: what a paper says of its systems, and whether it holds here, tested over queries and seeds."""
 
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -70,29 +69,26 @@ def work(artifact: Artifact, settings, dataset: Path, runs: list[Path]) -> None:
     from dewpoint.report.chart import intervals
 
     data, metric = Dataset(dataset), settings.metric
-    values = {
+    measured = {
         ranker: measure(read_run(path), data, settings.split, [metric])[metric]
         for ranker, path in zip(settings.rankers, runs, strict=True)
     }
-    values = pd.DataFrame(values).dropna()  # the queries that count
-    tests = [compared(values[claim.better], values[claim.than], settings.seed) for claim in settings.claims]
-    difference, low, high, p = zip(*tests, strict=True)
-    p = holm(pd.Series(p).to_numpy())
-    found = {
+    values = pd.DataFrame(measured).dropna()  # the queries that count
+    sides = [(values[claim.better], values[claim.than]) for claim in settings.claims]
+    tests = pd.DataFrame([compared(*both, settings.seed) for both in sides], columns=["difference", "low", "high", "p"])
+    tests["p"] = holm(tests["p"].to_numpy())
+    holds = list(map(verdict, tests["difference"], tests["p"]))
+    words = {
         "claim": [claim.says for claim in settings.claims],
         "paper": [claim.paper for claim in settings.claims],
-        "here": [f"{mean(values[claim.better])} against {mean(values[claim.than])}" for claim in settings.claims],
-        "seeds": [seeds(values[claim.better], values[claim.than]) for claim in settings.claims],
-        "difference": difference,
-        "low": low,
-        "high": high,
-        "p": p,
-        "holds": [verdict(*of) for of in zip(difference, p, strict=True)],
+        "here": [f"{mean(better)} against {mean(than)}" for better, than in sides],
+        "seeds": [seeds(*both) for both in sides],
     }
-    pd.DataFrame(found).to_parquet(artifact.path("claims.parquet"), index=False)
-    rows = list(zip(found["claim"], difference, low, high, strict=True))
+    found = pd.DataFrame(words).join(tests).assign(holds=holds)
+    found.to_parquet(artifact.path("claims.parquet"), index=False)
+    rows = list(found[["claim", "difference", "low", "high"]].itertuples(index=False, name=None))
     artifact.path("claims.svg").write_text(intervals(rows, f"difference in {metric}"), encoding="utf-8")
-    artifact.facts |= {"queries": len(values), "holds": found["holds"], "says": said(found["holds"])}
+    artifact.facts |= {"queries": len(values), "holds": holds, "says": said(holds)}
 
 
 def said(verdicts: list[str]) -> str:
@@ -102,12 +98,11 @@ def said(verdicts: list[str]) -> str:
 
 
 def compared(better: "DataFrame", than: "DataFrame", seed: int) -> tuple[float, float, float, float]:
-    """(difference, low, high, p) of [queries, seeds]; a single query says nothing of chance."""
+    """(difference, low, high, p) of [queries, seeds]."""
     from dewpoint.evaluation.significance import resampled_with_seeds
 
     better, than = better.to_numpy(), than.to_numpy()
-    chance = resampled_with_seeds(better, than, seed) if len(better) > 1 else (math.nan,) * 3
-    return better.mean() - than.mean(), *chance
+    return better.mean() - than.mean(), *resampled_with_seeds(better, than, seed)
 
 
 def mean(values: "DataFrame") -> str:

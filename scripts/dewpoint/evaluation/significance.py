@@ -69,8 +69,10 @@ def resampled_with_seeds(better: np.ndarray, than: np.ndarray, seed: int) -> tup
 
     Queries are drawn as in `resampled`, and each time as many seeds of either side, so that what chance in training may
     do counts, too. Of n seeds the drawn ones' mean is moved from that of all by √(n / (n-1)), for its variance would
-    be too small by that.
+    be too small by that. A single query says nothing of chance: all three are nan.
     """
+    if len(better) < 2:
+        return (np.nan,) * 3
     random, sides = np.random.default_rng([seed, 1]), []
     for means in np.split(_means(np.hstack([better, than]), seed), [better.shape[1]], axis=1):
         seeds, all_seeds = means.shape[1], means.mean(1)

@@ -19,7 +19,7 @@ class Table:
     left: int  # rows that are not shown
 
     @property
-    def opened(self) -> bool:
+    def is_short(self) -> bool:
         return len(self.rows) <= FEW
 
 

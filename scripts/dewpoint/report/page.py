@@ -54,14 +54,16 @@ def page(
     study = as_far_as_made(study, results) if missing else study
     scores = scores_of(study, results)
     folders = {name: results / "models" / name for name in study.models}
-    analysed = {name: results / "analyses" / name / "manifest.json" for name in study.analyses}
     again = again or provenance(made_for(study, results), results)
     made = again.made
     models = _manifests(folders)
     datasets = _manifests({name: data / name for name in study.datasets})
     panels = curves.panels(training(study, folders))
     drawn, found, ranked = picture(study), findings(study, results, papers), rows(study, made)
-    analysed = [analyses.shown(name, study.analyses[name], path) for name, path in analysed.items()]
+    analysed = [
+        analyses.shown(name, entry, results / "analyses" / name / "manifest.json")
+        for name, entry in study.analyses.items()
+    ]
     template = _templates().get_template("page.html.j2")
     return template.render(
         study=study,
